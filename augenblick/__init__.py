@@ -1,0 +1,1 @@
+"""Augenblick: ask questions about pictures. The core; Streamlit appears only in `ui`."""

@@ -1,0 +1,163 @@
+"""The values a conversation is made of: roles, parts, attachments, messages, usage.
+
+All are frozen and know nothing of networks, files or databases. The bytes of a picture are kept
+apart from its description (`Attachment`), so that drawing a long conversation reads no picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Who speaks, with the words of the wire."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+class Detail(StrEnum):
+    """How closely the model shall look (`image_url.detail` on the wire)."""
+
+    AUTO = "auto"
+    LOW = "low"
+    HIGH = "high"
+
+
+class ReplyEnd(StrEnum):
+    """How a reply ended. Only COMPLETE looks finished to the reader of the page."""
+
+    COMPLETE = "complete"
+    LENGTH = "length"
+    CONTENT_FILTER = "content_filter"
+    REFUSED = "refused"
+    TOOL_CALLS = "tool_calls"
+    STOPPED = "stopped"  # by the person
+    CUT = "cut"  # the stream ended with neither finish_reason nor [DONE]
+    FAILED = "failed"  # with an error; its Failure stands beside it
+    INTERRUPTED = "interrupted"  # the server died while answering
+
+
+@dataclass(frozen=True, slots=True)
+class PictureReceipt:
+    """What was done between the file a person gave and the picture the model gets."""
+
+    source_name: str
+    source_format: str  # as decided by content: "JPEG", "HEIF", "PNG", ...
+    source_bytes: int
+    source_width_px: int  # as stored in the file, before orientation
+    source_height_px: int
+    rotation_degrees: int = 0  # clockwise, as applied: 0, 90, 180, 270
+    was_mirrored: bool = False
+    removed: tuple[
+        str, ...
+    ] = ()  # of "location", "camera", "text", "profile", "frames", "transparency"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A prepared picture: upright sRGB JPEG or PNG without metadata, identified by its bytes."""
+
+    sha256: str  # of the prepared bytes, hexadecimal
+    media_type: str  # "image/jpeg" or "image/png"
+    width_px: int
+    height_px: int
+    byte_count: int
+    receipt: PictureReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPicture:
+    """An attachment with its bytes: what the model gets, and a small JPEG for the page."""
+
+    attachment: Attachment
+    content: bytes = field(repr=False)
+    thumbnail: bytes = field(repr=False)  # longest side 640 px, JPEG or PNG
+    thumbnail_width_px: int
+    thumbnail_height_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """Words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A picture in a message, in the order the person attached it."""
+
+    attachment: Attachment
+    detail: Detail = Detail.AUTO
+
+
+ContentPart = TextPart | ImagePart
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation; pictures come before the text (vendors recommend it)."""
+
+    role: Role
+    parts: tuple[ContentPart, ...]
+
+    @property
+    def text(self) -> str:
+        """All text parts, joined with blank lines."""
+        return "\n\n".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The pictures, in order."""
+        return tuple(part.attachment for part in self.parts if isinstance(part, ImagePart))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts as on the wire; None where the endpoint did not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds since the request was sent; None for what did not happen."""
+
+    headers_seconds: float | None = None
+    first_token_seconds: float | None = None
+    total_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function the model wants called; `arguments` is the JSON text as it came."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceText:
+    """What one choice has said so far, lane by lane."""
+
+    text: str = ""
+    reasoning: str = ""
+    refusal: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """One change made so that the endpoint would take the request, to be said in words."""
+
+    code: str  # "dropped_field", "renamed_field", "shrank_pictures", "dropped_pictures", ...
+    params: dict[str, str | int | float] = field(default_factory=dict)
