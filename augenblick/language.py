@@ -1,0 +1,111 @@
+"""The texts of the project in German and English: gettext catalogues, one entry per key.
+
+A key names the place of a text (`chat.placeholder`); both catalogues under `locales/` hold the same
+keys, which a test checks. Which language somebody reads is decided by who calls.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_datetime
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+LANGUAGES = ("en", "de")
+DEFAULT_LANGUAGE = "en"
+_MEGABYTE = 1_000_000
+_FOLDER = Path(__file__).parent / "locales"
+
+
+class Language:
+    """One language: its texts, and how it writes numbers and times."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self._catalogue = read_catalogue(code)
+        self._plural_form = Locale.parse(code).plural_form
+
+    def text(self, key: str, **params: object) -> str:
+        """Return the text of a key with `{name}` places filled.
+
+        A parameter `count` chooses the plural form where the entry has one. An unknown key raises
+        KeyError: a page with a raw key on it must not pass a test.
+        """
+        message = self._catalogue.get(key)
+        if message is None or not message.string:
+            raise KeyError(key)
+        text = message.string
+        if isinstance(text, tuple | list):
+            count = params.get("count", 0)
+            is_one = isinstance(count, int | float) and self._plural_form(count) == "one"
+            text = text[0] if is_one else text[1]
+        return text.format(**{name: self._shown(value) for name, value in params.items()})
+
+    def has(self, key: str) -> bool:
+        """Whether there is a text for this key."""
+        return self._catalogue.get(key) is not None
+
+    def number(self, value: float, *, digits: int = 0) -> str:
+        """Write a number as the language does, with so many decimals at most."""
+        pattern = "#,##0" + ("." + "#" * digits if digits else "")
+        return format_decimal(value, format=pattern, locale=self.code)
+
+    def bytes(self, count: int) -> str:
+        """Write a size with its unit: 812 KB, 3.4 MB."""
+        if count < _MEGABYTE:
+            return f"{self.number(max(1, round(count / 1000)))} KB"
+        return f"{self.number(count / _MEGABYTE, digits=1)} MB"
+
+    def moment(self, when: datetime) -> str:
+        """Write date and time, short."""
+        return format_datetime(when, format="short", locale=self.code)
+
+    def _shown(self, value: object) -> str:
+        if isinstance(value, bool | str):
+            return str(value)
+        if isinstance(value, int | float):
+            return self.number(value, digits=1)
+        return str(value)
+
+
+@cache
+def language(code: str) -> Language:
+    """Return a language by its code, read once."""
+    return Language(code)
+
+
+def read_catalogue(code: str, domain: str = "augenblick") -> Catalog:
+    """Read the catalogue of a language from its .po file."""
+    path = _FOLDER / code / "LC_MESSAGES" / f"{domain}.po"
+    with path.open("rb") as file:
+        return read_po(file, locale=code)
+
+
+def choose_language(wishes: str) -> str:
+    """Choose from an Accept-Language header or a locale such as `de-AT`.
+
+    The first wish we speak wins, by weight; without one it is English.
+    """
+    for wish in _by_weight(wishes):
+        try:
+            spoken = Locale.parse(wish, sep="-").language
+        except (UnknownLocaleError, ValueError):
+            continue
+        if spoken in LANGUAGES:
+            return spoken
+    return DEFAULT_LANGUAGE
+
+
+def _by_weight(wishes: str) -> list[str]:
+    found: list[tuple[float, str]] = []
+    for wish in wishes.split(","):
+        name, _, rest = wish.strip().partition(";")
+        weight = re.fullmatch(r"\s*q=([01](?:\.\d{1,3})?)\s*", rest)
+        found.append((-float(weight[1]) if weight else -1.0, name.strip().replace("_", "-")))
+    return [name for _, name in sorted(found, key=lambda pair: pair[0]) if name]

@@ -1,0 +1,177 @@
+"""Texts in two languages."""
+
+import ast
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeGuard
+
+import pytest
+
+from augenblick.errors import AugenblickError
+from augenblick.language import LANGUAGES, choose_language, language, read_catalogue
+from augenblick.messages import ReplyEnd
+from augenblick.samples import SAMPLES, Sample
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "augenblick").rglob("*.py")]
+FAMILIES = (
+    "error.",
+    "adjustment.",
+    "end.",
+    "receipt.removed.",
+    "sample.",
+)  # put together at run time
+
+
+def _keys(code: str) -> set[str]:
+    return {_key(message.id) for message in read_catalogue(code) if message.id}
+
+
+def _key(identifier: object) -> str:
+    return str(identifier[0] if isinstance(identifier, tuple | list) else identifier)
+
+
+def _said_in_code() -> set[str]:
+    """Every string constant that looks like a key."""
+    found = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return found
+
+
+def _error_classes(root: type[AugenblickError] = AugenblickError) -> list[type[AugenblickError]]:
+    return [root, *(found for child in root.__subclasses__() for found in _error_classes(child))]
+
+
+def test_both_languages_hold_the_same_keys() -> None:
+    """A text that exists in one language exists in the other."""
+    english, german = (_keys(code) for code in LANGUAGES)
+
+    assert english == german
+
+
+def test_every_entry_has_a_text_with_the_same_places() -> None:
+    """No entry is empty, and translations fill the same places."""
+    for english in read_catalogue("en"):
+        if not english.id:
+            continue
+        german = read_catalogue("de").get(english.id)
+
+        assert german is not None
+        assert english.string
+        assert german.string
+        assert _places(english.string) == _places(german.string), english.id
+
+
+def _places(text: object) -> set[str]:
+    parts = text if isinstance(text, tuple | list) else (text,)
+    return {name for part in parts for name in re.findall(r"\{(\w+)\}", str(part))}
+
+
+def test_no_entry_is_unused() -> None:
+    """A text nobody shows is taken out."""
+    said = _said_in_code()
+    steps = {f"answer.{name}" for name in ("previous", "next", "go_on", "ask_again")}
+    unused = {key for key in _keys("en") - said - steps if not key.startswith(FAMILIES)}
+
+    assert unused == set()
+
+
+def test_every_key_in_the_code_has_a_text() -> None:
+    """What the code says by key stands in the catalogue."""
+    said = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and _name_of(node.func) == "say" and node.args:
+                said |= {part.value for part in ast.walk(node.args[0]) if _is_key(part)}
+
+    assert said
+    assert said - _keys("en") == set()
+
+
+def _name_of(called: ast.expr) -> str:
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+
+
+def _is_key(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and bool(
+        re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", str(node.value))
+    )
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_every_sample_has_its_words(sample: Sample) -> None:
+    """A sample picture comes with a title and a question in both languages."""
+    for code in LANGUAGES:
+        assert language(code).has(sample.title_key)
+        assert language(code).has(sample.question_key)
+
+
+@pytest.mark.parametrize("error", _error_classes(), ids=lambda error: error.__name__)
+def test_every_error_has_its_row(error: type[AugenblickError]) -> None:
+    """Title, what happened and what to do exist for each situation, in both languages."""
+    for code in LANGUAGES:
+        for part in ("title", "what", "do"):
+            assert language(code).has(f"error.{error.code}.{part}"), (code, error.code, part)
+
+
+def test_every_error_row_has_its_error() -> None:
+    """A row whose error is gone goes too."""
+    codes = {error.code for error in _error_classes()}
+    rows = {key.split(".")[1] for key in _keys("en") if key.startswith("error.")}
+
+    assert rows - codes == set()
+
+
+@pytest.mark.parametrize("end", [end for end in ReplyEnd if end not in {"complete", "failed"}])
+def test_every_end_has_its_sentence(end: ReplyEnd) -> None:
+    """An answer that is not complete says so."""
+    for code in LANGUAGES:
+        assert language(code).has(f"end.{end.value}")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "expected"),
+    [
+        ("de-DE,de;q=0.9,en;q=0.8", "de"),
+        ("en-US,en;q=0.9,de;q=0.8", "en"),
+        ("fr-FR,fr;q=0.9,de;q=0.5,en;q=0.4", "de"),
+        ("fr,en;q=0.1", "en"),
+        ("de_AT", "de"),
+        ("", "en"),
+        ("zz-invalid;q=oops,%%%", "en"),
+        ("fr", "en"),
+    ],
+)
+def test_the_browsers_wish_decides(wishes: str, expected: str) -> None:
+    """The wish with the greatest weight that we speak wins."""
+    assert choose_language(wishes) == expected
+
+
+def test_numbers_are_written_as_the_language_does() -> None:
+    """German writes decimals with a comma and thousands with a point."""
+    german, english = language("de"), language("en")
+    moment = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
+
+    assert german.number(1234.5, digits=1) == "1.234,5"
+    assert english.number(1234.5, digits=1) == "1,234.5"
+    assert german.bytes(3_400_000) == "3,4 MB"
+    assert english.bytes(812_000) == "812 KB"
+    assert german.moment(moment).startswith("23.11.26")
+
+
+def test_plural_forms_follow_the_count() -> None:
+    """One picture is prepared, three are."""
+    german = language("de")
+
+    assert german.text("chat.preparing", count=1) == "Das Bild wird vorbereitet …"
+    assert german.text("chat.preparing", count=3) == "3 Bilder werden vorbereitet …"
+
+
+def test_an_unknown_key_is_an_error() -> None:
+    """A raw key never gets to the page."""
+    with pytest.raises(KeyError):
+        language("de").text("chat.nowhere")
