@@ -1,0 +1,105 @@
+"""From any pixel mode and profile to plain sRGB on white."""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import cast
+
+from PIL import Image, ImageCms
+
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+_TRANSPARENT = ("RGBA", "RGBa", "LA", "La", "PA")
+
+
+def is_transparent(image: Image.Image) -> bool:
+    """Whether the file declares transparency (it may still be opaque everywhere)."""
+    return image.mode in _TRANSPARENT or "transparency" in image.info
+
+
+def value_range(image: Image.Image) -> tuple[float, float]:
+    """The smallest and largest value of a picture with 32-bit pixels, (0, 255) for all others."""
+    if image.mode not in ("I", "F"):
+        return 0.0, 255.0
+    return cast("tuple[float, float]", image.getextrema())  # of a picture with one channel
+
+
+def flat_mode(image: Image.Image) -> str:
+    """The mode that `flatten` will give this picture."""
+    if image.mode in ("1", "L", "LA", "La", "I", "F", *_SIXTEEN_BIT):
+        return "L"
+    return image.mode if image.mode in ("CMYK", "LAB") else "RGB"
+
+
+def flatten(image: Image.Image, *, values: tuple[float, float]) -> tuple[Image.Image, bool]:
+    """8 bits per channel on a white ground, as L, RGB, CMYK or LAB; and whether it saw through.
+
+    `values` is the `value_range` of the whole picture, of which this may be a strip.
+    """
+    if image.mode in _SIXTEEN_BIT:
+        # Pillow's own conversion cuts everything above 255 off instead of dividing
+        return image.point(lambda value: value * (1 / 257)).convert("L"), False
+    if image.mode in ("I", "F"):
+        return _eight_bit(image, values), False
+    if is_transparent(image):
+        return _on_white(image, flat_mode(image))
+    return (image if image.mode == flat_mode(image) else image.convert(flat_mode(image))), False
+
+
+def _eight_bit(image: Image.Image, values: tuple[float, float]) -> Image.Image:
+    low, high = values
+    if low >= 0 and 255 < high <= 65535:  # noqa: PLR2004 - 16 bits in a 32-bit container
+        low, high = 0, 65535
+    scale = 255 / (high - low) if high > low else 1.0
+    return image.convert("F").point(lambda value: value * scale + -low * scale).convert("L")
+
+
+def _on_white(image: Image.Image, mode: str) -> tuple[Image.Image, bool]:
+    layered = image.convert("RGBA")
+    alpha = layered.getchannel("A")
+    ground = Image.new(mode, image.size, "white")
+    ground.paste(layered.convert(mode), mask=alpha)
+    return ground, alpha.histogram()[255] < image.width * image.height
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The picture in sRGB, mode RGB; the same object if it is so already.
+
+    A profile that is damaged or of another kind than the pixels is ignored.
+    """
+    transform = _transform(profile or b"", image.mode) if profile or image.mode == "LAB" else None
+    if transform is None:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    return transform.apply(image)
+
+
+@functools.lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """None when the profile is unusable or changes no colour by more than one step of 255."""
+    try:
+        source = _profile(profile, mode)
+        transform = ImageCms.buildTransform(
+            source,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    return None if mode == "RGB" and _changes_nothing(transform) else transform
+
+
+def _profile(profile: bytes, mode: str) -> ImageCms.ImageCmsProfile:
+    if mode == "LAB" and not profile:
+        return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    steps = range(0, 256, 15)
+    chart = bytes(channel for r in steps for g in steps for b in steps for channel in (r, g, b))
+    before = Image.frombytes("RGB", (len(steps) ** 2, len(steps)), chart)
+    after = transform.apply(before).tobytes()
+    return all(abs(old - new) <= 1 for old, new in zip(chart, after, strict=True))

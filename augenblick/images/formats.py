@@ -1,0 +1,114 @@
+"""Which format bytes really are, and opening them with that format's decoder and no other.
+
+The name of a file never decides anything. Whatever is not listed here (EPS, PDF, SVG, and
+everything else Pillow could open) is refused before a decoder sees it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import struct
+import zlib
+from typing import Protocol, cast
+
+from PIL import Image, ImageFile
+
+from augenblick.errors import UnreadableImage, UnsupportedImage
+
+_PLUGINS = {
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "HEIF": ("pillow_heif", "HeifImageFile"),  # the only one that is not part of Pillow
+}
+SUPPORTED_FORMATS = tuple(_PLUGINS)
+
+_SIGNATURES = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1"}
+_BMP_HEADER_BYTES = {12, 16, 40, 52, 56, 64, 108, 124}
+
+_IMPORTED_LATE = (
+    "PIL.JpegPresets", "PIL.MpoImagePlugin", "PIL.ImageOps", "PIL.ImagePalette", "PIL.ImageCms",
+    "PIL.TiffTags", "PIL.ImageSequence", "PIL._deprecate", "pillow_heif", "encodings.latin_1",
+    "encodings.ascii", "encodings.utf_16", "encodings.utf_16_le", "encodings.utf_16_be",
+)  # fmt: skip
+
+DECODER_FAILURES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow and its plugins were seen to raise on damaged pictures, by family. MemoryError is
+not among them: it means a picture that is too large."""
+
+
+def load_decoders() -> None:
+    """Import every decoder and what they import on first use; afterwards no file is opened."""
+    for module in (*(module for module, _ in _PLUGINS.values()), *_IMPORTED_LATE):
+        importlib.import_module(module)
+    Image.preinit()
+
+
+class _Opener(Protocol):
+    def __call__(self, fp: io.BytesIO) -> ImageFile.ImageFile: ...
+
+
+def picture_format(content: bytes) -> str | None:
+    """One of SUPPORTED_FORMATS, from the first bytes alone; None for anything else."""
+    for kind, signatures in _SIGNATURES.items():
+        if content.startswith(signatures):
+            return kind
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "WEBP"
+    if content[:2] == b"BM" and int.from_bytes(content[14:18], "little") in _BMP_HEADER_BYTES:
+        return "BMP"
+    return _media_container(content)
+
+
+def _media_container(content: bytes) -> str | None:
+    """HEIF and AVIF share a container; its `ftyp` box lists the brands (ISO/IEC 14496-12, 4.3)."""
+    if content[4:8] != b"ftyp":
+        return None
+    box = content[8 : min(int.from_bytes(content[:4], "big"), 256)]
+    brands = {box[at : at + 4] for at in range(0, len(box), 4) if at != 4}  # noqa: PLR2004 - the minor version stands at 4
+    if brands & _AVIF_BRANDS:
+        return "AVIF"
+    return "HEIF" if brands & _HEIF_BRANDS else None
+
+
+def open_picture(content: bytes) -> tuple[str, ImageFile.ImageFile]:
+    """The format and the opened picture, nothing decoded yet.
+
+    Going to the plugin class instead of `Image.open` makes the list above the only list, and
+    leaves Pillow's process-wide pixel limit to those who use `Image.open`.
+    """
+    kind = picture_format(content)
+    if kind is None:
+        raise UnsupportedImage
+    module, name = _PLUGINS[kind]
+    opener = cast("_Opener", getattr(importlib.import_module(module), name))
+    try:
+        return kind, opener(fp=io.BytesIO(content))
+    except DECODER_FAILURES as error:
+        raise UnreadableImage(type(error).__name__) from error
