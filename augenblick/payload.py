@@ -1,0 +1,131 @@
+"""The request body: `build_payload` is the only maker of data URIs.
+
+Field names, ranges and shapes are those of the Chat Completions API
+(https://platform.openai.com/docs/api-reference/chat/create). A setting that is None is not sent at
+all: "not sent" and "sent with the default value" are different things to many endpoints.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from augenblick.messages import Attachment, ImagePart, Message, Role, TextPart
+
+Payload = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSettings:
+    """Every request field besides `messages`. None means: not sent."""
+
+    model: str
+    temperature: float | None = None  # 0 to 2
+    top_p: float | None = None  # 0 to 1
+    n: int | None = None  # 1 to 128
+    stream: bool = True
+    include_usage: bool = True  # stream_options.include_usage, sent only with stream
+    stop: tuple[str, ...] = ()  # up to 4
+    max_tokens: int | None = None
+    presence_penalty: float | None = None  # -2.0 to 2.0
+    frequency_penalty: float | None = None  # -2.0 to 2.0
+    logit_bias: Mapping[str, float] = field(default_factory=dict)  # token id to -100..100
+    user: str | None = None
+    response_format: Mapping[str, Any] | None = None
+    seed: int | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    tool_choice: str | Mapping[str, Any] | None = None
+    system: str = ""  # becomes the first message
+    extra: Mapping[str, Any] = field(default_factory=dict)  # merged last
+
+
+class DataUris:
+    """Data URIs by picture, each encoded once; at most `max_bytes` are kept. Safe in threads."""
+
+    def __init__(
+        self, load_content: Callable[[str], bytes], *, max_bytes: int = 128_000_000
+    ) -> None:
+        self._load_content = load_content
+        self._max_bytes = max_bytes
+        self._uris: OrderedDict[str, str] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, attachment: Attachment) -> str:
+        """The data URI of a picture."""
+        with self._lock:
+            if attachment.sha256 in self._uris:
+                self._uris.move_to_end(attachment.sha256)
+                return self._uris[attachment.sha256]
+        return self.add(attachment, self._load_content(attachment.sha256))
+
+    def add(self, attachment: Attachment, content: bytes) -> str:
+        """Encode a picture whose bytes are at hand, stored or not."""
+        uri = f"data:{attachment.media_type};base64,{base64.b64encode(content).decode('ascii')}"
+        self._keep(attachment.sha256, uri)
+        return uri
+
+    def _keep(self, sha256: str, uri: str) -> None:
+        with self._lock:
+            if sha256 not in self._uris:
+                self._bytes += len(uri)
+            self._uris[sha256] = uri
+            while self._bytes > self._max_bytes and len(self._uris) > 1:
+                self._bytes -= len(self._uris.popitem(last=False)[1])
+
+
+def build_payload(
+    messages: Iterable[Message], settings: RequestSettings, *, data_uri: Callable[[Attachment], str]
+) -> Payload:
+    """The JSON body of a request.
+
+    Parts keep the order in which the person attached them. A message without pictures is sent as a
+    plain string, which the oldest of the compatible servers need.
+    """
+    wire = [_wire_message(message, data_uri) for message in messages]
+    if settings.system:
+        wire.insert(0, {"role": Role.SYSTEM.value, "content": settings.system})
+    return {"model": settings.model, "messages": wire, **_fields(settings)}
+
+
+def _wire_message(message: Message, data_uri: Callable[[Attachment], str]) -> dict[str, Any]:
+    if not message.attachments:
+        return {"role": message.role.value, "content": message.text}
+    return {
+        "role": message.role.value,
+        "content": [_wire_part(part, data_uri) for part in message.parts],
+    }
+
+
+def _wire_part(part: TextPart | ImagePart, data_uri: Callable[[Attachment], str]) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    return {
+        "type": "image_url",
+        "image_url": {"url": data_uri(part.attachment), "detail": part.detail.value},
+    }
+
+
+def _fields(settings: RequestSettings) -> Payload:
+    chosen: Payload = {
+        name: value
+        for name in (
+            "temperature", "top_p", "n", "max_tokens", "presence_penalty", "frequency_penalty",
+            "user", "response_format", "seed", "tool_choice",
+        )
+        if (value := getattr(settings, name)) is not None
+    }  # fmt: skip
+    if settings.stop:
+        chosen["stop"] = list(settings.stop)
+    if settings.logit_bias:
+        chosen["logit_bias"] = dict(settings.logit_bias)
+    if settings.tools:
+        chosen["tools"] = [dict(tool) for tool in settings.tools]
+    chosen["stream"] = settings.stream
+    if settings.stream and settings.include_usage:
+        chosen["stream_options"] = {"include_usage": True}
+    return chosen | dict(settings.extra)
