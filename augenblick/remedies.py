@@ -1,0 +1,373 @@
+"""What can be changed about a refused request so that the endpoint takes it.
+
+A remedy is used at most once per kind, always said to the person (`Adjustment`), and remembered
+(`lessons`) so that the next request is right at once. A question is never stripped of its last
+picture: where a model can't see, only the person can decide what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from augenblick import errors
+from augenblick.errors import ProviderError
+from augenblick.messages import (
+    Adjustment,
+    Attachment,
+    ContentPart,
+    ImagePart,
+    Message,
+    Role,
+    TextPart,
+)
+from augenblick.payload import RequestSettings
+
+Shrink = Callable[[Attachment, int], Attachment]  # the longest side in px
+ToJpeg = Callable[[Attachment], Attachment]
+
+_SIDES_PX: Final = (1536, 1024, 768, 512)
+_JPEG: Final = "image/jpeg"
+_RENAMES: Final = {"max_tokens": "max_completion_tokens"}
+# What a setting is when it is not sent; the other fields of RequestSettings can't be left out.
+_NOT_SENT: Final[Mapping[str, Any]] = {
+    "temperature": None, "top_p": None, "n": None, "stop": (), "max_tokens": None,
+    "presence_penalty": None, "frequency_penalty": None, "logit_bias": {}, "user": None,
+    "response_format": None, "seed": None, "tools": (), "tool_choice": None,
+}  # fmt: skip
+
+_SIDE, _COUNT, _FORMAT, _SYSTEM = (
+    "pictures.longest_side_px", "pictures.max_count", "pictures.format", "system",
+)  # fmt: skip
+_FIELD = "field."
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is about to be sent, before it becomes a payload."""
+
+    messages: tuple[Message, ...]
+    settings: RequestSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A changed request, the sentence that says so, and what to remember for next time.
+
+    `kind` names the change; the caller passes the kinds used so far as `applied`.
+    """
+
+    kind: str
+    request: Request
+    adjustment: Adjustment
+    lessons: Mapping[str, str] = field(default_factory=dict)
+
+
+def remedy_for(
+    error: ProviderError,
+    request: Request,
+    lessons: Mapping[str, str],
+    *,
+    applied: Collection[str] = (),
+    shrink: Shrink | None = None,
+    to_jpeg: ToJpeg | None = None,
+) -> Remedy | None:
+    """A change that answers this refusal, or None where only a person can help.
+
+    `lessons` are those known before; `shrink` and `to_jpeg` prepare a picture anew.
+    """
+    for remedy in _candidates(error, request, lessons, shrink, to_jpeg):
+        if remedy is not None and remedy.kind not in applied:
+            return remedy
+    return None
+
+
+def apply_lessons(
+    request: Request,
+    lessons: Mapping[str, str],
+    *,
+    shrink: Shrink | None = None,
+    to_jpeg: ToJpeg | None = None,
+) -> tuple[Request, tuple[Adjustment, ...]]:
+    """The request with everything already learnt applied, and the sentences that say so.
+
+    Lessons that are not understood are passed over.
+    """
+    remedies: list[Callable[[Request], Remedy | None]] = [
+        lambda now, name=name, to=to: _without_field(now, name.removeprefix(_FIELD), to)  # type: ignore[misc]
+        for name, to in lessons.items()
+        if name.startswith(_FIELD)
+    ]
+    if lessons.get(_SYSTEM) == "in_question":
+        remedies.append(_system_in_question)
+    if lessons.get(_FORMAT) == "jpeg":
+        remedies.append(lambda now: _as_jpeg(now, to_jpeg))
+    if count := _number(lessons.get(_COUNT)):
+        remedies.append(lambda now: _newest_pictures(now, count))
+    if side := _number(lessons.get(_SIDE)):
+        remedies.append(lambda now: _shrunk(now, side, shrink))
+    adjustments = []
+    for remedy_of in remedies:
+        if (remedy := remedy_of(request)) is not None:
+            request = remedy.request
+            adjustments.append(remedy.adjustment)
+    return request, tuple(adjustments)
+
+
+def _candidates(
+    error: ProviderError,
+    request: Request,
+    lessons: Mapping[str, str],
+    shrink: Shrink | None,
+    to_jpeg: ToJpeg | None,
+) -> tuple[Remedy | None, ...]:
+    """The remedies for a refusal, the gentlest first."""
+    found: tuple[Remedy | None, ...] = ()
+    learnt_px = _number(lessons.get(_SIDE))
+    match error:
+        case errors.FieldRejected():
+            found = _for_field(error, request)
+        case errors.TooManyPictures():
+            found = (_fewer_pictures(error, request),)
+        case errors.PictureFormatRejected() | errors.PictureUnreadable():
+            found = (_as_jpeg(request, to_jpeg),)
+        case errors.PictureTooLarge():
+            limit_px = _number(error.params.get("limit_px"))
+            sides_px = (limit_px, _next_side(request, learnt_px))
+            found = tuple(_shrunk(request, side_px, shrink) for side_px in sides_px)
+        case errors.RequestTooLarge():
+            side_px = _next_side(request, learnt_px)
+            found = (_shrunk(request, side_px, shrink, is_lesson=False), *_shorter(request))
+        case errors.ContextTooLong():
+            side_px = _next_side(request, learnt_px)
+            found = (*_shorter(request), _shrunk(request, side_px, shrink, is_lesson=False))
+        case errors.SystemRoleRejected():
+            found = (_system_in_question(request),)
+        case _:
+            pass
+    return found
+
+
+def _fewer_pictures(error: ProviderError, request: Request) -> Remedy | None:
+    """As many as the endpoint takes; a number that it did not name is no lesson."""
+    remedy = _newest_pictures(request, _limit_of(error, request))
+    if remedy is None or _number(error.params.get("limit")):
+        return remedy
+    return replace(remedy, lessons={})
+
+
+def _limit_of(error: ProviderError, request: Request) -> int:
+    """How many pictures to keep: as many as said, else those of the last question, else one."""
+    of_last = _pictures_of_last(request)
+    unsaid = of_last if len(_pictures(request)) > of_last else 1
+    return _number(error.params.get("limit")) or unsaid
+
+
+def _for_field(error: errors.FieldRejected, request: Request) -> tuple[Remedy | None, ...]:
+    """Rename where that is known to help, else leave the field out.
+
+    That one value is refused is no lesson, unless the endpoint takes the default only.
+    """
+    name = str(error.params.get("field", ""))
+    is_unknown = isinstance(error, errors.UnknownField)
+    instead = str(error.params.get("instead", "")) or (_RENAMES.get(name, "") if is_unknown else "")
+    renamed = _without_field(request, name, instead) if instead else None
+    dropped = _without_field(request, name, "")
+    if dropped is not None and not is_unknown and "only_default" not in error.params:
+        dropped = replace(dropped, lessons={})
+    return (renamed, dropped)
+
+
+def _without_field(request: Request, name: str, instead: str) -> Remedy | None:
+    """The request without a field, its value under another name if there is one."""
+    name = name.partition(".")[0]
+    settings = request.settings
+    if name == "stream_options" and settings.include_usage and settings.stream:
+        changed = replace(settings, include_usage=False)
+    elif name == "stream" and settings.stream and not instead:
+        changed = replace(settings, stream=False)
+    elif name in settings.extra:
+        extra = {key: value for key, value in settings.extra.items() if key != name}
+        value = settings.extra[name]
+        changed = _with_value(replace(settings, extra=extra), instead, value)
+    elif name in _NOT_SENT and getattr(settings, name) != _NOT_SENT[name]:
+        empty: dict[str, Any] = {name: _NOT_SENT[name]}
+        changed = _with_value(replace(settings, **empty), instead, getattr(settings, name))
+    else:
+        return None
+    code = "renamed_field" if instead else "dropped_field"
+    return Remedy(
+        f"{code}:{name}",
+        replace(request, settings=changed),
+        Adjustment(code, {"field": name, "instead": instead} if instead else {"field": name}),
+        {_FIELD + name: instead},
+    )
+
+
+def _with_value(settings: RequestSettings, name: str, value: object) -> RequestSettings:
+    if not name:
+        return settings
+    if name in _NOT_SENT:
+        known: dict[str, Any] = {name: value}
+        return replace(settings, **known)
+    return replace(settings, extra={**settings.extra, name: value})
+
+
+def _system_in_question(request: Request) -> Remedy | None:
+    """The system message as the beginning of the first question."""
+    system = [request.settings.system] if request.settings.system else []
+    system += [message.text for message in request.messages if message.role is Role.SYSTEM]
+    others = [message for message in request.messages if message.role is not Role.SYSTEM]
+    first = next((at for at, one in enumerate(others) if one.role is Role.USER), None)
+    if not system or first is None:
+        return None
+    parts = (TextPart("\n\n".join(system)), *others[first].parts)
+    others[first] = replace(others[first], parts=parts)
+    changed = Request(tuple(others), replace(request.settings, system=""))
+    return Remedy(
+        "system_in_question", changed, Adjustment("system_in_question"), {_SYSTEM: "in_question"}
+    )
+
+
+def _shrunk(
+    request: Request, side_px: int, shrink: Shrink | None, *, is_lesson: bool = True
+) -> Remedy | None:
+    """Every picture whose longer side is above `side_px`, prepared smaller."""
+    if shrink is None or side_px <= 0:
+        return None
+
+    def smaller(picture: Attachment) -> Attachment:
+        return shrink(picture, side_px) if _side(picture) > side_px else picture
+
+    changed, count = _mapped(request, smaller)
+    if not count:
+        return None
+    return Remedy(
+        f"shrank_pictures:{side_px}",
+        changed,
+        Adjustment("shrank_pictures", {"count": count, "side_px": side_px}),
+        {_SIDE: str(side_px)} if is_lesson else {},
+    )
+
+
+def _as_jpeg(request: Request, to_jpeg: ToJpeg | None) -> Remedy | None:
+    """Every picture that is no JPEG, as one."""
+    if to_jpeg is None:
+        return None
+
+    def converted(picture: Attachment) -> Attachment:
+        return to_jpeg(picture) if picture.media_type != _JPEG else picture
+
+    changed, count = _mapped(request, converted)
+    if not count:
+        return None
+    return Remedy(
+        "converted_pictures",
+        changed,
+        Adjustment("converted_pictures", {"count": count}),
+        {_FORMAT: "jpeg"},
+    )
+
+
+def _newest_pictures(request: Request, limit: int) -> Remedy | None:
+    """Only the newest `limit` pictures; None where that drops nothing, or all there are."""
+    total = len(_pictures(request))
+    if not 0 < limit < total:
+        return None
+    return Remedy(
+        "dropped_pictures",
+        replace(request, messages=_dropping(request.messages, total - limit)),
+        Adjustment("dropped_pictures", {"count": total - limit, "limit": limit}),
+        {_COUNT: str(limit)},
+    )
+
+
+def _shorter(request: Request) -> tuple[Remedy | None, ...]:
+    """Without the pictures of earlier questions; then without the older half of the turns."""
+    return (_without_older_pictures(request), _without_older_turns(request))
+
+
+def _without_older_pictures(request: Request) -> Remedy | None:
+    older = len(_pictures(request)) - _pictures_of_last(request)
+    if not older:
+        return None
+    return Remedy(
+        "dropped_older_pictures",
+        replace(request, messages=_dropping(request.messages, older)),
+        Adjustment("dropped_older_pictures", {"count": older}),
+    )
+
+
+def _without_older_turns(request: Request) -> Remedy | None:
+    """Keep system messages and the newer half of the rest, which begins with a question."""
+    system = [message for message in request.messages if message.role is Role.SYSTEM]
+    rest = [message for message in request.messages if message.role is not Role.SYSTEM]
+    questions = [at for at, message in enumerate(rest) if message.role is Role.USER]
+    start = next((at for at in questions if at >= len(rest) / 2), questions[-1] if questions else 0)
+    if not start:
+        return None
+    return Remedy(
+        f"dropped_older_turns:{len(rest)}",
+        replace(request, messages=(*system, *rest[start:])),
+        Adjustment("dropped_older_turns", {"count": start}),
+    )
+
+
+def _mapped(request: Request, change: Callable[[Attachment], Attachment]) -> tuple[Request, int]:
+    """The request with every picture changed, and how many really are."""
+    count = 0
+    messages = []
+    for message in request.messages:
+        parts: list[ContentPart] = []
+        for part in message.parts:
+            if isinstance(part, ImagePart):
+                changed = change(part.attachment)
+                count += changed != part.attachment
+                parts.append(replace(part, attachment=changed))
+            else:
+                parts.append(part)
+        messages.append(replace(message, parts=tuple(parts)))
+    return replace(request, messages=tuple(messages)), count
+
+
+def _dropping(messages: tuple[Message, ...], count: int) -> tuple[Message, ...]:
+    """The messages without their oldest `count` pictures; one left empty says nothing and goes."""
+    kept = []
+    for message in messages:
+        parts: list[ContentPart] = []
+        for part in message.parts:
+            if isinstance(part, ImagePart) and count > 0:
+                count -= 1
+            else:
+                parts.append(part)
+        if parts:
+            kept.append(replace(message, parts=tuple(parts)))
+    return tuple(kept)
+
+
+def _pictures(request: Request) -> list[Attachment]:
+    return [picture for message in request.messages for picture in message.attachments]
+
+
+def _pictures_of_last(request: Request) -> int:
+    """How many pictures the last question has, or the last one that had any."""
+    questions = [message for message in request.messages if message.role is Role.USER]
+    return len(questions[-1].attachments) if questions else 0
+
+
+def _side(picture: Attachment) -> int:
+    return max(picture.width_px, picture.height_px)
+
+
+def _next_side(request: Request, learnt: int) -> int:
+    """The next smaller size that would change something; 0 when all are small already."""
+    largest = max((_side(picture) for picture in _pictures(request)), default=0)
+    below = min(largest, learnt) if learnt else largest
+    return next((side for side in _SIDES_PX if side < below), 0)
+
+
+def _number(text: object) -> int:
+    """A whole number above 0, else 0."""
+    digits = str(text)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0  # noqa: PLR2004 - no limit is that long

@@ -1,0 +1,57 @@
+"""Pictures made to fit an endpoint, with the real decoder."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pytest
+from PIL import Image, ImageDraw
+
+from augenblick.fitted_pictures import FittedPictures
+from augenblick.images import prepare_image
+from augenblick.messages import Attachment, PreparedPicture
+
+
+@pytest.fixture
+def drawing() -> PreparedPicture:
+    """A screenshot that stays a PNG."""
+    image = Image.new("RGB", (1900, 1200), "white")
+    ImageDraw.Draw(image).text((100, 100), "Text", fill="black", font_size=300)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return prepare_image(buffer.getvalue(), name="a.png")
+
+
+def _seen(fitted: FittedPictures, attachment: Attachment) -> tuple[str, int]:
+    head, _, data = fitted.data_uri(attachment).partition(",")
+    image = Image.open(io.BytesIO(base64.b64decode(data)))
+    return head, max(image.size)
+
+
+def test_a_picture_can_be_made_to_fit_again_and_again(drawing: PreparedPicture) -> None:
+    """First as JPEG, then smaller, then smaller still: each step keeps the ones before."""
+    stored = {drawing.attachment.sha256: drawing.content}
+    fitted = FittedPictures(load_content=stored.__getitem__, prepare=prepare_image)
+    assert drawing.attachment.media_type == "image/png"
+
+    jpeg = fitted.to_jpeg(drawing.attachment)
+    smaller = fitted.shrink(jpeg, 1024)
+    smallest = fitted.shrink(smaller, 512)
+
+    assert _seen(fitted, jpeg) == ("data:image/jpeg;base64", 1900)
+    assert _seen(fitted, smaller) == ("data:image/jpeg;base64", 1024)
+    assert _seen(fitted, smallest) == ("data:image/jpeg;base64", 512)
+    assert smallest.receipt == drawing.attachment.receipt
+
+
+def test_a_picture_whose_data_uri_is_gone_is_made_again(drawing: PreparedPicture) -> None:
+    """It was never stored, and is asked for all the same."""
+    stored = {drawing.attachment.sha256: drawing.content}
+    fitted = FittedPictures(load_content=stored.__getitem__, prepare=prepare_image)
+    smaller = fitted.shrink(drawing.attachment, 1024)
+    before = fitted.data_uri(smaller)
+
+    fitted.data_uri._uris.clear()
+
+    assert fitted.data_uri(smaller) == before

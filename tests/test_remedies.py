@@ -1,0 +1,295 @@
+"""A refused request is changed as little as needed, told, remembered, and never changed twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augenblick import errors
+from augenblick.errors import ProviderError
+from augenblick.messages import (
+    Adjustment,
+    Attachment,
+    ImagePart,
+    Message,
+    PictureReceipt,
+    Role,
+    TextPart,
+)
+from augenblick.payload import RequestSettings, build_payload
+from augenblick.refusals import read_error, refusal
+from augenblick.remedies import Remedy, Request, apply_lessons, remedy_for
+
+BODIES = json.loads(Path(__file__).with_name("refusals.json").read_text("utf-8"))
+
+
+def picture(name: str, side_px: int = 2016, media_type: str = "image/jpeg") -> Attachment:
+    """A prepared picture."""
+    receipt = PictureReceipt(name, "JPEG", 9, 4032, 3024)
+    return Attachment(name, media_type, side_px, side_px * 3 // 4, 9, receipt)
+
+
+def shrink(attachment: Attachment, longest_side_px: int) -> Attachment:
+    """What the images room does, without pixels."""
+    return replace(attachment, width_px=longest_side_px, height_px=longest_side_px * 3 // 4)
+
+
+def to_jpeg(attachment: Attachment) -> Attachment:
+    """What the images room does, without pixels."""
+    return replace(attachment, media_type="image/jpeg")
+
+
+def question(text: str, *pictures: Attachment) -> Message:
+    """A user's message with pictures first."""
+    return Message(Role.USER, (*(ImagePart(one) for one in pictures), TextPart(text)))
+
+
+def answer(text: str) -> Message:
+    """A model's message."""
+    return Message(Role.ASSISTANT, (TextPart(text),))
+
+
+TALK = (
+    question("one", picture("a"), picture("b")), answer("two"), question("three", picture("c")),
+    answer("four"), question("five", picture("d"), picture("e", media_type="image/png")),
+)  # fmt: skip
+SETTINGS = RequestSettings(
+    "m", temperature=0.2, max_tokens=500, seed=7, frequency_penalty=0.0, presence_penalty=1.0,
+    system="Be kind.", extra={"logprobs": True},
+)  # fmt: skip
+REQUEST = Request(TALK, SETTINGS)
+
+
+def heal(error: ProviderError, request: Request = REQUEST, **options: Any) -> Remedy | None:
+    """A remedy with pictures preparable."""
+    lessons = options.pop("lessons", {})
+    return remedy_for(error, request, lessons, shrink=shrink, to_jpeg=to_jpeg, **options)
+
+
+def healed(error: ProviderError, request: Request = REQUEST, **options: Any) -> Remedy:
+    """A remedy that must be there."""
+    remedy = heal(error, request, **options)
+    assert remedy is not None
+    return remedy
+
+
+def wire(request: Request) -> dict[str, Any]:
+    """The payload of a request, a picture's data URI being its name."""
+    return build_payload(request.messages, request.settings, data_uri=lambda one: one.sha256)
+
+
+def names(request: Request) -> str:
+    """The pictures that are sent."""
+    return "".join(one.sha256 for message in request.messages for one in message.attachments)
+
+
+def test_a_field_goes_by_its_other_name() -> None:
+    """Reasoning models want max_completion_tokens; the value is kept."""
+    error = errors.UnknownField(field="max_tokens", instead="max_completion_tokens")
+    remedy = healed(error)
+    payload = wire(remedy.request)
+    assert "max_tokens" not in payload
+    assert payload["max_completion_tokens"] == 500
+    assert remedy.adjustment == Adjustment(
+        "renamed_field", {"field": "max_tokens", "instead": "max_completion_tokens"}
+    )
+    back = healed(errors.UnknownField(field="max_completion_tokens"), remedy.request)
+    assert "max_completion_tokens" not in wire(back.request)
+
+
+@pytest.mark.parametrize(
+    "field", ["temperature", "seed", "frequency_penalty", "stream_options", "logprobs"]
+)
+def test_an_unknown_field_is_left_out_and_remembered(field: str) -> None:
+    """Only that field is missing afterwards, and next time it is missing from the start."""
+    assert field in wire(REQUEST)
+    remedy = healed(errors.UnknownField(field=field))
+    assert wire(remedy.request) == {
+        key: value for key, value in wire(REQUEST).items() if key != field
+    }
+    assert remedy.adjustment == Adjustment("dropped_field", {"field": field})
+    again, adjustments = apply_lessons(REQUEST, remedy.lessons)
+    assert again == remedy.request
+    assert adjustments == (remedy.adjustment,)
+
+
+def test_streaming_itself_can_be_given_up() -> None:
+    """A model that does not stream answers in one piece."""
+    payload = wire(healed(errors.UnknownField(field="stream")).request)
+    assert payload["stream"] is False
+    assert "stream_options" not in payload
+
+
+def test_a_refused_value_is_no_lesson() -> None:
+    """A temperature of 9 says nothing about the model; "only the default" does."""
+    error = errors.FieldValueRejected(field="temperature")
+    assert healed(error).lessons == {}
+    error = errors.FieldValueRejected(field="temperature", only_default="only the default")
+    assert healed(error).lessons == {"field.temperature": ""}
+
+
+@pytest.mark.parametrize(
+    "field", ["model", "messages", "messages.0.name", "user", "", "__class__", "system"]
+)
+def test_what_cannot_be_left_out_stays(field: str) -> None:
+    """A complaint about something that is needed, or was not sent, has no remedy."""
+    assert heal(errors.UnknownField(field=field)) is None
+
+
+def test_too_many_pictures_keeps_the_newest() -> None:
+    """The newest pictures are the ones the question is about."""
+    remedy = healed(errors.TooManyPictures(limit=3))
+    assert names(remedy.request) == "cde"
+    assert remedy.adjustment == Adjustment("dropped_pictures", {"count": 2, "limit": 3})
+    assert names(apply_lessons(REQUEST, remedy.lessons)[0]) == "cde"
+    assert names(healed(errors.TooManyPictures()).request) == "de"
+    assert names(healed(errors.TooManyPictures(), Request(TALK[4:], SETTINGS)).request) == "e"
+    assert heal(errors.TooManyPictures(limit=9)) is None
+
+
+def test_a_message_of_pictures_alone_goes_with_them() -> None:
+    """No empty message is sent."""
+    talk = (Message(Role.USER, (ImagePart(picture("a")),)), *TALK[3:])
+    assert (
+        healed(errors.TooManyPictures(limit=2), Request(talk, SETTINGS)).request.messages
+        == talk[1:]
+    )
+
+
+def test_pictures_too_large_are_prepared_smaller_step_by_step() -> None:
+    """Each refusal leads to the next smaller size, and at last to a person."""
+    request, applied, lessons, sides = REQUEST, list[str](), dict[str, str](), list[int]()
+    while remedy := heal(errors.PictureTooLarge(), request, applied=applied, lessons=lessons):
+        request = remedy.request
+        applied.append(remedy.kind)
+        lessons |= remedy.lessons
+        sides.append(
+            max(one.width_px for message in request.messages for one in message.attachments)
+        )
+        assert len(applied) < 20
+    assert sides == [1536, 1024, 768, 512]
+    assert names(request) == "abcde"
+    assert len(set(applied)) == len(applied)
+    assert lessons == {"pictures.longest_side_px": "512"}
+
+
+def test_a_limit_that_was_said_is_kept_to() -> None:
+    """Where the endpoint names a number of pixels, that number is used."""
+    remedy = healed(errors.PictureTooLarge(limit_px=2000))
+    assert remedy.adjustment == Adjustment("shrank_pictures", {"count": 5, "side_px": 2000})
+    small = Request((question("x", picture("a", 300)),), SETTINGS)
+    assert heal(errors.PictureTooLarge(limit_px=2000), small) is None
+
+
+def test_a_format_that_is_refused_becomes_jpeg() -> None:
+    """PNG is sent as JPEG; where all are JPEG already nothing can be done."""
+    remedy = healed(errors.PictureFormatRejected())
+    assert {
+        one.media_type for message in remedy.request.messages for one in message.attachments
+    } == {"image/jpeg"}
+    assert remedy.adjustment == Adjustment("converted_pictures", {"count": 1})
+    assert heal(errors.PictureFormatRejected(), remedy.request) is None
+    assert apply_lessons(REQUEST, remedy.lessons, to_jpeg=to_jpeg)[0] == remedy.request
+
+
+def test_too_long_drops_older_pictures_then_older_turns_then_size() -> None:
+    """The newest question with all its pictures is what is kept longest."""
+    request, applied, codes = REQUEST, list[str](), list[str]()
+    while remedy := heal(errors.ContextTooLong(), request, applied=applied):
+        assert remedy.lessons == {}
+        request = remedy.request
+        applied.append(remedy.kind)
+        codes.append(remedy.adjustment.code)
+        assert len(applied) < 20
+    assert codes[:2] == ["dropped_older_pictures", "dropped_older_turns"]
+    assert set(codes[2:]) == {"shrank_pictures"}
+    assert names(request) == "de"
+    assert [message.text for message in request.messages] == ["five"]
+
+
+def test_a_system_message_moves_into_the_first_question() -> None:
+    """Models without a system role still get the instructions."""
+    remedy = healed(errors.SystemRoleRejected())
+    messages = wire(remedy.request)["messages"]
+    assert messages[0]["role"] == "user"
+    assert messages[0]["content"][0] == {"type": "text", "text": "Be kind."}
+    assert apply_lessons(REQUEST, remedy.lessons)[0] == remedy.request
+    assert heal(errors.SystemRoleRejected(), remedy.request) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.AuthenticationFailed(), errors.PicturesNotSupported(), errors.PromptFiltered(),
+        errors.QuotaExhausted(), errors.ModelNotFound(), errors.RequestRejected(),
+        errors.ServerFailed(), errors.StreamInterrupted(), errors.NameNotFound(),
+    ],
+)  # fmt: skip
+def test_what_only_a_person_can_mend_has_no_remedy(error: ProviderError) -> None:
+    """A model that can't see never gets the question without its pictures, and so on."""
+    assert heal(error) is None
+
+
+def test_nothing_is_done_twice() -> None:
+    """A remedy that did not help is not tried again."""
+    error = errors.UnknownField(field="seed")
+    remedy = healed(error)
+    assert heal(error, remedy.request) is None
+    assert heal(error, REQUEST, applied=[remedy.kind]) is None
+
+
+def test_without_the_images_room_pictures_stay_as_they_are() -> None:
+    """A caller that can't prepare pictures gets no remedy that would need it."""
+    assert remedy_for(errors.PictureFormatRejected(), REQUEST, {}) is None
+    assert remedy_for(errors.PictureTooLarge(), REQUEST, {}) is None
+    remedy = remedy_for(errors.RequestTooLarge(), REQUEST, {})
+    assert remedy is not None
+    assert remedy.kind == "dropped_older_pictures"
+
+
+def test_lessons_that_are_not_understood_are_passed_over() -> None:
+    """A lesson of another version harms nothing."""
+    lessons = {
+        "x": "y",
+        "pictures.max_count": "many",
+        "field.model": "",
+        "system": "?",
+        "field.": "",
+    }
+    assert apply_lessons(REQUEST, lessons, shrink=shrink, to_jpeg=to_jpeg) == (REQUEST, ())
+
+
+def test_all_lessons_together() -> None:
+    """What was learnt is applied at once, each with its sentence."""
+    lessons = {
+        "field.max_tokens": "max_completion_tokens", "field.seed": "", "system": "in_question",
+        "pictures.format": "jpeg", "pictures.max_count": "2", "pictures.longest_side_px": "1024",
+    }  # fmt: skip
+    request, adjustments = apply_lessons(REQUEST, lessons, shrink=shrink, to_jpeg=to_jpeg)
+    assert [one.code for one in adjustments] == [
+        "renamed_field", "dropped_field", "system_in_question", "converted_pictures",
+        "dropped_pictures", "shrank_pictures",
+    ]  # fmt: skip
+    assert names(request) == "de"
+    assert apply_lessons(request, lessons, shrink=shrink, to_jpeg=to_jpeg) == (request, ())
+
+
+@pytest.mark.parametrize("case", BODIES, ids=lambda case: f"{case['means']}-{case['status']}")
+def test_real_refusals_are_healed_or_left_to_a_person(case: dict[str, Any]) -> None:
+    """Every real refusal that a change can answer is answered, whatever the vendor."""
+    body = case["body"]
+    content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    error = refusal(case["status"], read_error(content))
+    remedy = heal(error)
+    healable = {
+        "too_many_pictures", "picture_too_large", "picture_format_rejected", "picture_unreadable",
+        "context_too_long", "unknown_field", "field_value_rejected", "system_role_rejected",
+        "request_too_large",
+    }  # fmt: skip
+    is_met = error.code == "too_many_pictures" and error.params.get("limit") in {5, 8}
+    expected = error.code in healable and not is_met
+    assert (remedy is not None and remedy.request != REQUEST) is expected
