@@ -1,0 +1,107 @@
+"""How a conversation is read: few statements, and none that reads the bytes of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from augenblick.conversations import Node
+from augenblick.messages import ContentPart, Message, Role
+from augenblick.sql_store import rows
+from augenblick.sql_store.tables import (
+    DeltaRow,
+    NodeRow,
+    PartRow,
+    PictureRow,
+    ReplyRow,
+)
+
+
+def load_nodes(connection: Connection, conversation_id: str) -> tuple[Node, ...]:
+    """Every node of a conversation in order of creation; an open reply with its text so far."""
+    parts = _load_parts(connection, conversation_id)
+    found = connection.execute(
+        select(
+            NodeRow.id,
+            NodeRow.parent_id,
+            NodeRow.role,
+            NodeRow.created_at,
+            ReplyRow.node_id.label("reply_id"),
+            ReplyRow.provider,
+            ReplyRow.model,
+            ReplyRow.ended_as,
+            ReplyRow.choices,
+            ReplyRow.usage,
+            ReplyRow.timings,
+            ReplyRow.failure,
+            ReplyRow.adjustments,
+            ReplyRow.answered_model,
+            ReplyRow.system_fingerprint,
+            ReplyRow.picked_choice,
+        )
+        .outerjoin(ReplyRow, ReplyRow.node_id == NodeRow.id)
+        .where(NodeRow.conversation_id == conversation_id)
+        .order_by(NodeRow.position)
+    ).all()
+    open_ids = [row.reply_id for row in found if row.reply_id and row.ended_as is None]
+    texts = load_texts(connection, open_ids)
+    return tuple(_read_node(row, parts, texts) for row in found)
+
+
+def _read_node(
+    row: Row[*tuple[Any, ...]],
+    parts: Mapping[str, Sequence[ContentPart]],
+    texts: Mapping[str, rows.LaneTexts],
+) -> Node:
+    if row.reply_id is None:
+        message = Message(Role(row.role), tuple(parts.get(row.id, ())))
+        return Node(row.id, row.parent_id, message, row.created_at)
+    record = rows.read_reply(row, texts.get(row.id, {}))
+    return Node(row.id, row.parent_id, rows.answer_message(record), row.created_at, record)
+
+
+def _load_parts(connection: Connection, conversation_id: str) -> dict[str, list[ContentPart]]:
+    """The parts of every question, by node."""
+    found = connection.execute(
+        select(
+            PartRow.node_id,
+            PartRow.text,
+            PartRow.detail,
+            PartRow.receipt,
+            PictureRow.sha256,
+            PictureRow.media_type,
+            PictureRow.width_px,
+            PictureRow.height_px,
+            PictureRow.byte_count,
+        )
+        .join(NodeRow, NodeRow.id == PartRow.node_id)
+        .outerjoin(PictureRow, PictureRow.sha256 == PartRow.picture_sha256)
+        .where(NodeRow.conversation_id == conversation_id)
+        .order_by(PartRow.node_id, PartRow.position)
+    )
+    parts: dict[str, list[ContentPart]] = {}
+    for row in found:
+        parts.setdefault(row.node_id, []).append(rows.read_part(row))
+    return parts
+
+
+def load_texts(
+    connection: Connection, reply_ids: Sequence[str]
+) -> dict[str, dict[tuple[int, str], str]]:
+    """What has been appended to each of these open replies, by choice and lane."""
+    pieces: dict[str, dict[tuple[int, str], list[str]]] = {reply_id: {} for reply_id in reply_ids}
+    if not pieces:
+        return {}
+    query = (
+        select(DeltaRow.reply_id, DeltaRow.choice_index, DeltaRow.lane, DeltaRow.text)
+        .where(DeltaRow.reply_id.in_(reply_ids))
+        .order_by(DeltaRow.reply_id, DeltaRow.batch)
+    )
+    for reply_id, index, lane, text in connection.execute(query):
+        pieces[reply_id].setdefault((index, lane), []).append(text)
+    return {
+        reply_id: {lane: "".join(texts) for lane, texts in lanes.items()}
+        for reply_id, lanes in pieces.items()
+    }
