@@ -1,0 +1,60 @@
+"""Finding the lines that a question is about: by its own words, or by the day it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from augenblick.reader.facts import is_like, stems
+
+_FILLERS = stems(
+    """der die das den dem des ein eine einen einem einer was wie wer wann warum welche welcher
+    welches welchen viel viele ist sind hat haben kann kannst können steht stehen siehst sieht zeigt
+    bitte und oder nicht auf vom zum zur mit für von aus hier bild bilder foto mir mich alle alles
+    hoch groß kostet kosten gibt preis lautet nummer the what how where who when why which are was
+    has have can
+    could does did read say says see show shows tell give please and not with for from here picture
+    image photo you they all there many much cost costs price number your mein dein this that
+    beim unter über geöffnet offen open close closed am um auch noch man sich"""
+)
+_DAYS = (
+    ("montag", "monday", "mo", "mon"),
+    ("dienstag", "tuesday", "di", "tue", "tues"),
+    ("mittwoch", "wednesday", "mi", "wed"),
+    ("donnerstag", "thursday", "do", "thu", "thur", "thurs"),
+    ("freitag", "friday", "fr", "fri"),
+    ("samstag", "saturday", "sa", "sat", "sonnabend"),
+    ("sonntag", "sunday", "so", "sun"),
+)
+_DAY_NUMBER = {name: number for number, names in enumerate(_DAYS) for name in names}
+_LONG_DAY = re.compile(
+    r"\b(" + "|".join(name for names in _DAYS for name in names if len(name) > 4) + r")(?:s|en)?\b"  # noqa: PLR2004 - the short forms are words of their own in a question
+)
+_SHORT_DAY = r"\b(" + "|".join(sorted(_DAY_NUMBER, key=len, reverse=True)) + r")\b\.?"
+_DAY_RANGE = re.compile(rf"{_SHORT_DAY}\s?(?:-|–|—|bis|to|until)\s?{_SHORT_DAY}")  # noqa: RUF001 - dashes of print
+_DAY = re.compile(_SHORT_DAY)
+
+
+def matching_lines(question: str, lines: Sequence[str]) -> list[str]:
+    """The lines that share most content words with the question; none if no word is shared."""
+    wanted = stems(question) - _FILLERS
+    scored = [
+        (sum(any(is_like(word, other) for other in stems(line)) for word in wanted), line)
+        for line in lines
+    ]
+    best = max((score for score, _line in scored), default=0)
+    return [line for score, line in scored if best and score == best]
+
+
+def lines_for_day(question: str, lines: Sequence[str]) -> list[str]:
+    """The lines about the weekday the question names, ranges such as Mo-Fr understood."""
+    asked = {_DAY_NUMBER[name] for name in _LONG_DAY.findall(question.lower())}
+    return [line for line in lines if asked & _days_of(line.lower())]
+
+
+def _days_of(folded: str) -> set[int]:
+    days: set[int] = set()
+    for first, last in _DAY_RANGE.findall(folded):
+        start, end = _DAY_NUMBER[first], _DAY_NUMBER[last]
+        days |= {day % 7 for day in range(start, end + (1 if end >= start else 8))}
+    return days | {_DAY_NUMBER[name] for name in _DAY.findall(folded)}
