@@ -1,0 +1,158 @@
+"""The launcher: `streamlit run app.py` serves the pages behind our own wall.
+
+Here stands what is around the pages: headers, cookie, limits, the built-in reader, the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import importlib
+import importlib.util
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import BaseRoute
+from streamlit import runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+
+from augenblick.errors import AugenblickError
+from augenblick.launch.addresses import announcement
+from augenblick.places import PROJECT_DIR, data_dir
+from augenblick.ui import notices
+from augenblick.ui.resources import close_services, services
+from augenblick.web.browser_cookie import BrowserCookie, cookie_key
+from augenblick.web.closed_routes import ClosedRoutes, read_networks
+from augenblick.web.headers import SecurityHeaders, inline_script_hashes
+from augenblick.web.limits import BodyLimit, HeldFile, UploadBudget, forget_left_uploads
+from augenblick.web.reader_process import (
+    ReaderProcess,
+    publish_reader,
+    reader_command,
+    reader_is_wanted,
+)
+from augenblick.web.safe_log import keep_values_out_of_logs, log_script_error
+
+# Imported while the first visitor is still typing the address.
+WARM_MODULES = (
+    "PIL.Image",
+    "pillow_heif",
+    "requests",
+    "sseclient",
+    "sqlalchemy.orm",
+    "babel.support",
+)
+
+logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+logging.getLogger("augenblick").setLevel(logging.INFO)
+keep_values_out_of_logs()
+
+
+def show_script_error(error: Exception) -> bool:
+    """Tell the person that a page failed, with the id under which the log has the places.
+
+    What we raise ourselves, the store's troubles above all, has a sentence of its own.
+    """
+    error_id = log_script_error(error)
+    if isinstance(error, AugenblickError):
+        notices.show_failure(error.failure)
+    else:
+        notices.show_broken_page(error_id)
+    return True
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
+    """Run the reader, forget uploads nobody will fetch, and say where the page is."""
+    with contextlib.ExitStack() as closing:
+        _keep_reader(closing)
+        forgetting = asyncio.create_task(_forget_left_uploads())
+        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+        _announce()
+        yield {}
+        forgetting.cancel()
+        await asyncio.to_thread(close_services)
+
+
+def _keep_reader(closing: contextlib.ExitStack) -> None:
+    secrets = st.secrets.to_dict() if st.secrets.load_if_toml_exists() else {}
+    if not reader_is_wanted(os.environ, secrets):
+        return
+    reader = closing.enter_context(ReaderProcess(reader_command(), environ=os.environ))
+    closing.callback(publish_reader, None)
+    publish_reader(reader)
+
+
+async def _forget_left_uploads() -> None:
+    await forget_left_uploads(
+        held_uploads,
+        is_active=runtime.get_instance().is_active_session,
+        forget=_uploads().remove_session_files,
+        every_seconds=st.get_option("server.disconnectedSessionTTL"),
+    )
+
+
+def _warm_up() -> None:
+    for name in WARM_MODULES:
+        if importlib.util.find_spec(name.split(".")[0]):
+            importlib.import_module(name)
+    services()
+    gc.freeze()  # what start-up made lives as long as the server; collections need not look at it
+
+
+def _announce() -> None:
+    text = announcement(
+        st.get_option("server.allowedHosts"),
+        address=st.get_option("server.address") or "",
+        port=st.get_option("server.port"),
+    )
+    print(text, flush=True)  # noqa: T201  # for the person at the terminal
+
+
+def held_uploads() -> Mapping[str, Mapping[str, HeldFile]]:
+    """The uploads in Streamlit's memory, by session and file."""
+    return _uploads().file_storage
+
+
+def _uploads() -> MemoryUploadedFileManager:
+    uploads = runtime.get_instance().uploaded_file_mgr
+    if not isinstance(uploads, MemoryUploadedFileManager):
+        raise TypeError("Streamlit keeps uploads in another way than expected")
+    return uploads
+
+
+def _allowed_hosts() -> list[str]:
+    hosts = [str(host) for host in st.get_option("server.allowedHosts")]
+    return [f"[{host}]" if ":" in host else host for host in hosts] or ["*"]
+
+
+def _script_hashes() -> tuple[str, ...]:
+    page = Path(st.__file__).parent / "static" / "index.html"
+    return inline_script_hashes(page.read_text(encoding="utf-8"))
+
+
+middleware = [
+    Middleware(SecurityHeaders, script_hashes=_script_hashes()),
+    Middleware(TrustedHostMiddleware, allowed_hosts=_allowed_hosts(), www_redirect=False),
+    Middleware(ClosedRoutes, open_to=read_networks(os.environ.get("AUGENBLICK_METRICS_FROM", ""))),
+    Middleware(BodyLimit),
+    Middleware(UploadBudget, held=held_uploads),
+    Middleware(BrowserCookie, key=cookie_key(os.environ, folder=data_dir(os.environ))),
+]
+routes: list[BaseRoute] = []
+
+app = st.App(
+    PROJECT_DIR / "augenblick" / "ui" / "main.py",
+    routes=routes,
+    middleware=middleware,
+    lifespan=lifespan,
+    on_script_error=show_script_error,
+)

@@ -1,0 +1,1 @@
+"""`python -m augenblick.launch`: starts the server, for this machine only or for the team."""

@@ -1,0 +1,129 @@
+"""Which browser is asking: a signed cookie with a random id.
+
+It is no login. It says whose list a conversation stands in; an id has 128 random bits and is worth
+nothing without our signature. A single conversation opens for whoever has its link.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+COOKIE_NAME = "augenblick_browser"
+KEY_FILE = "browser-cookie.key"
+_KEY_BYTES = 32
+_KEY_OF_THIS_PROCESS = secrets.token_bytes(_KEY_BYTES)
+_MAX_AGE_SECONDS = 400 * 24 * 3600  # browsers keep no cookie longer
+
+logger = logging.getLogger(__name__)
+
+
+def cookie_key(environ: Mapping[str, str], *, folder: Path) -> bytes:
+    """The signing key: from AUGENBLICK_COOKIE_SECRET, else kept in `folder`, made when missing.
+
+    Several servers behind one name need the same secret. Where the folder can't be written the key
+    lives as long as the process.
+    """
+    secret = environ.get("AUGENBLICK_COOKIE_SECRET", "").strip()
+    if secret:
+        return hashlib.sha256(secret.encode()).digest()
+    try:
+        return _kept_key(folder / KEY_FILE)
+    except OSError as error:
+        logger.warning("The cookie key can't be kept (%s); it ends with this process.", error.errno)
+        return _KEY_OF_THIS_PROCESS
+
+
+def signed_browser_id(browser_id: str, *, key: bytes) -> str:
+    """The cookie's value: the id, a dot and its signature."""
+    return f"{browser_id}.{_signature(browser_id, key)}"
+
+
+def browser_id(cookies: Mapping[str, str], *, key: bytes) -> str | None:
+    """The id of the browser that sent these cookies; None without one that we signed."""
+    name, _, signature = cookies.get(COOKIE_NAME, "").partition(".")
+    expected = _signature(name, key)
+    if not name or not hmac.compare_digest(signature.encode(), expected.encode()):
+        return None
+    return name
+
+
+class BrowserCookie:
+    """Give every browser its cookie with the page, and renew it at each visit."""
+
+    def __init__(self, app: ASGIApp, *, key: bytes) -> None:
+        self._app = app
+        self._key = key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; a page carries the cookie."""
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start" and _is_page(scope, message):
+                headers = MutableHeaders(scope=message)
+                headers.append("Set-Cookie", self._cookie(scope))
+                headers["Cache-Control"] = "private, no-cache"  # no proxy hands it to another
+            await send(message)
+
+        await self._app(scope, receive, send_with_cookie)
+
+    def _cookie(self, scope: Scope) -> str:
+        known = browser_id(_cookies(scope), key=self._key)
+        value = signed_browser_id(known or secrets.token_hex(16), key=self._key)
+        secure = "; Secure" if scope.get("scheme") == "https" else ""
+        return (
+            f"{COOKIE_NAME}={value}; Path=/; Max-Age={_MAX_AGE_SECONDS}; "
+            f"HttpOnly; SameSite=Lax{secure}"
+        )
+
+
+def _is_page(scope: Scope, start: Message) -> bool:
+    """Whether this response is the page, or says that the browser's copy of it is still good."""
+    if start["status"] == HTTPStatus.NOT_MODIFIED:
+        return "text/html" in Headers(scope=scope).get("accept", "")
+    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
+
+
+def _cookies(scope: Scope) -> dict[str, str]:
+    try:
+        jar = SimpleCookie(Headers(scope=scope).get("cookie", ""))
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}
+
+
+def _signature(name: str, key: bytes) -> str:
+    return hmac.new(key, f"{COOKIE_NAME}:{name}".encode(), hashlib.sha256).hexdigest()
+
+
+def _kept_key(path: Path) -> bytes:
+    """Read the key, making it first where there is none; two processes agree on one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+        try:
+            os.link(
+                fresh, path
+            )  # fails where another process was first, and never shows half a key
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    path.chmod(0o600)
+    return path.read_bytes()
