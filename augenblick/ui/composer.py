@@ -1,0 +1,260 @@
+"""Where a question is put together: text, uploads, camera, samples."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from urllib.parse import urlsplit
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from augenblick.conversations import Conversation
+from augenblick.errors import Failure, ReplyInProgress
+from augenblick.following import LiveReply, StoredReply
+from augenblick.images import PictureSource
+from augenblick.messages import PreparedPicture
+from augenblick.payload import RequestSettings
+from augenblick.samples import SAMPLES
+from augenblick.ui import notices, words
+from augenblick.ui.choice import ModelChoice
+from augenblick.ui.resources import Services, services
+from augenblick.ui.state import COMPOSER_KEY, Tab, new_submission_id, tab
+from augenblick.ui.submission import Draft, Question, Submission
+
+_ARRIVES_SECONDS = 0.5  # after which what was drawn has been sent
+_DRAFT_WIDTH_PX = 110
+_CARD_WIDTH_PX = 220  # three side by side on a desk; a phone scrolls sideways
+
+
+def draw_composer(*, is_busy: bool, is_start: bool) -> DeltaGenerator:
+    """Draw the input at the foot of the page; returns the place for a stop button."""
+    memory = tab()
+    restored = _words_to_restore(memory)
+    if restored:
+        st.session_state[COMPOSER_KEY] = restored
+    if not memory.asked:
+        with st.bottom:
+            _draw_drafts(memory)
+    with st.bottom if is_start else nullcontext():
+        # outside of st.bottom the page scrolls along with the answer; the start page shall not
+        st.chat_input(
+            words.say("chat.placeholder"),
+            key=COMPOSER_KEY,
+            accept_file="multiple",
+            submit_mode="disable",
+            disabled=is_busy,
+            on_submit=_take_question,
+        )
+    if restored and memory.restored_at is None:
+        memory.restored_at = time.monotonic()
+    with st.bottom, st.container(horizontal=True, horizontal_alignment="distribute"):
+        if st.button(
+            words.say("camera.button"),
+            key="camera_open",
+            type="tertiary",
+            icon=":material/photo_camera:",
+            help=words.say("camera.help"),
+        ):
+            _open_camera()
+        return st.empty()
+
+
+def _words_to_restore(memory: Tab) -> str:
+    """What is to be put into the input; again and again until it has surely arrived.
+
+    Streamlit throws away what an interrupted run has drawn but not yet sent.
+    """
+    if memory.restored_at is not None and time.monotonic() - memory.restored_at > _ARRIVES_SECONDS:
+        memory.restored_text, memory.restored_at = "", None
+    return memory.restored_text
+
+
+def _take_question() -> None:
+    """Take over what was submitted before the script runs, so that no later run can cut it off."""
+    memory = tab()
+    submitted = st.session_state[COMPOSER_KEY]  # from here on nothing may end this run
+    files = tuple(PictureSource(file.name, file.getvalue()) for file in submitted.files)
+    if not submitted.text.strip() and not files and not memory.drafts:
+        return
+    memory.asked.append(Question(new_submission_id(), submitted.text, files))
+    if submitted.text == memory.restored_text:
+        memory.restored_text, memory.restored_at = "", None
+
+
+def draw_stop(place: DeltaGenerator, live: LiveReply | StoredReply) -> None:
+    """Draw the button that ends the answer being written here; what came is kept."""
+    if isinstance(live, StoredReply):
+        place.caption(words.say("chat.elsewhere"))
+        return
+    place.button(
+        words.say("chat.stop"),
+        key=f"stop_{live.reply_id}",
+        icon=":material/stop_circle:",
+        on_click=live.stop,
+    )
+
+
+def draw_welcome() -> None:
+    """Draw the empty page: what to do here, and the samples with a question each."""
+    st.title(words.say("chat.welcome"))
+    st.markdown(words.say("chat.welcome_more"))
+    cards = st.container(horizontal=True, wrap=False, gap="small")
+    for sample in SAMPLES:
+        with cards.container(border=True, width=_CARD_WIDTH_PX, height="stretch"):
+            st.image(str(sample.card_path), alt=words.say(sample.title_key), width="stretch")
+            st.space("stretch")
+            st.button(
+                words.say(sample.question_key),
+                key=f"sample_{sample.name}",
+                width="stretch",
+                wrap=True,
+                on_click=_click_sample,
+                args=(sample.name,),
+            )
+
+
+def _click_sample(name: str) -> None:
+    memory = tab()
+    sample = next(sample for sample in SAMPLES if sample.name == name)
+    upload = PictureSource(sample.path.name, sample.path.read_bytes())
+    question = words.say(sample.question_key)
+    memory.asked.append(Question(new_submission_id(), question, (upload,), was_typed=False))
+
+
+def submit(*, conversation: Conversation | None, choice: ModelChoice, parts: Services) -> bool:
+    """Send off what this tab was asked; returns whether anything was given back instead.
+
+    While one question is on its way or being answered, another goes back to the person with the
+    reason; the same once more is a second click and nothing happens.
+    """
+    memory = tab()
+    is_answering = conversation is not None and conversation.live_node is not None
+    given_back: list[Question] = []
+    for question in list(memory.asked):
+        draft = _draft(question, memory, conversation, choice, parts)
+        with memory.lock:
+            if question not in memory.asked or draft.conversation_id != memory.conversation_id:
+                continue  # another run of this tab was here first
+            if memory.submission is None and not is_answering:
+                _send_off(question, draft, memory, parts)
+            elif question.likeness != memory.newest:
+                given_back.append(question)
+            memory.asked.remove(question)
+    for question in given_back:
+        _give_back(question, ReplyInProgress().failure, memory, parts)
+    return bool(given_back)
+
+
+def give_back_asked(failure: Failure, parts: Services) -> None:
+    """Give back whatever this tab was asked, because nothing can be sent off."""
+    memory = tab()
+    with memory.lock:
+        asked, memory.asked = memory.asked, []
+    for question in asked:
+        _give_back(question, failure, memory, parts)
+
+
+def _draft(
+    question: Question,
+    memory: Tab,
+    conversation: Conversation | None,
+    choice: ModelChoice,
+    parts: Services,
+) -> Draft:
+    return Draft(
+        submission_id=question.submission_id,
+        owner=parts.owner(),
+        conversation_id=conversation.id if conversation else None,
+        parent_id=conversation.leaf_id if conversation else None,
+        text=question.text,
+        text_if_empty=words.say(
+            "chat.question_if_empty", count=len(question.uploads) + len(memory.drafts)
+        ),
+        uploads=question.uploads,
+        pictures=tuple(memory.drafts),
+        provider=choice.provider,
+        settings=RequestSettings(model=choice.model),
+    )
+
+
+def _send_off(question: Question, draft: Draft, memory: Tab, parts: Services) -> None:
+    """Hand a question to a thread of its own, together with the pictures from the camera."""
+    memory.submission = Submission(draft, prepare=parts.prepare, ask=parts.ask).start()
+    memory.newest = question.likeness
+    memory.drafts = []
+    memory.refused = ()
+    memory.failure = None
+
+
+def _give_back(question: Question, failure: Failure, memory: Tab, parts: Services) -> None:
+    """Put words and pictures back to where they came from."""
+    results = parts.prepare(question.uploads) if question.uploads else ()
+    memory.drafts += [result for result in results if isinstance(result, PreparedPicture)]
+    memory.give_back(question.text)
+    memory.failure = failure
+
+
+def _draw_drafts(memory: Tab) -> None:
+    if not memory.drafts:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for number, picture in enumerate(memory.drafts):
+            with st.container(width=_DRAFT_WIDTH_PX, gap="xxsmall"):
+                st.image(picture.thumbnail, width="stretch", alt=words.say("camera.photo"))
+                st.button(
+                    words.say("camera.remove"),
+                    key=f"draft_{picture.attachment.sha256[:12]}_{number}",
+                    type="tertiary",
+                    icon=":material/close:",
+                    on_click=_remove_draft,
+                    args=(picture,),
+                )
+        st.button(words.say("camera.ask"), key="ask_about_drafts", on_click=_ask_about_drafts)
+
+
+def _ask_about_drafts() -> None:
+    tab().asked.append(Question(new_submission_id(), "", was_typed=False))
+
+
+def _remove_draft(picture: PreparedPicture) -> None:
+    memory = tab()
+    memory.drafts = [draft for draft in memory.drafts if draft is not picture]
+
+
+def _open_camera() -> None:
+    @st.dialog(words.say("camera.title"))
+    def camera() -> None:
+        _draw_camera()
+
+    camera()
+
+
+def _draw_camera() -> None:
+    if not _is_camera_allowed():
+        st.info(words.say("camera.forbidden"), icon=":material/no_photography:")
+        return
+    memory = tab()
+    photo = st.camera_input(
+        words.say("camera.label"),
+        key=f"camera_{memory.camera_round}",
+        label_visibility="collapsed",
+        resolution="1080p",
+    )
+    if photo is None:
+        return
+    (result,) = services().prepare([PictureSource(words.say("camera.file_name"), photo.getvalue())])
+    if isinstance(result, PreparedPicture):
+        memory.drafts.append(result)
+        memory.camera_round += 1
+        st.rerun()
+    notices.show_refused_pictures((result.failure,))
+
+
+def _is_camera_allowed() -> bool:
+    """Browsers give the camera only to https and to the own machine."""
+    forwarded = st.context.headers.get("X-Forwarded-Proto") if st.context.headers else None
+    address = urlsplit(st.context.url or "")
+    host = address.hostname or ""
+    is_own_machine = host in {"localhost", "::1"} or host.startswith("127.")
+    return address.scheme == "https" or forwarded == "https" or is_own_machine

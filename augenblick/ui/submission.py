@@ -1,0 +1,124 @@
+"""A question on its way from the page to the store, carried by a thread of its own.
+
+Streamlit ends a script run at any moment (a touched widget, a closed tab) and by then has
+already forgotten the uploads. So the page hands over bytes at once, and pictures are prepared, the
+question saved and the reply started here, whatever becomes of the run.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from augenblick.errors import AugenblickError, Failure, ImageError, StoreUnavailable
+from augenblick.images import PictureSource
+from augenblick.messages import ImagePart, Message, PreparedPicture, Role, TextPart
+from augenblick.payload import RequestSettings
+from augenblick.store import NewQuestion, OpenedReply
+
+_TRY_AGAIN_SECONDS = 0.5
+
+Likeness = tuple[str, tuple[tuple[str, int], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person submitted, as it came from the page. The id makes it be saved once."""
+
+    submission_id: str
+    text: str
+    uploads: tuple[PictureSource, ...] = ()
+    was_typed: bool = True  # then the input has locked itself until the run is over
+
+    @property
+    def likeness(self) -> Likeness:
+        """What a second click has in common with the first: text, and names and sizes of files."""
+        return self.text, tuple((upload.name, len(upload.content)) for upload in self.uploads)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question with everything that is needed to save and send it."""
+
+    submission_id: str
+    owner: str
+    conversation_id: str | None
+    parent_id: str | None
+    text: str
+    text_if_empty: str  # asked when there are pictures but no words
+    uploads: tuple[PictureSource, ...]
+    pictures: tuple[PreparedPicture, ...]  # already prepared, from camera or samples
+    provider: str
+    settings: RequestSettings
+
+
+Prepare = Callable[[Sequence[PictureSource]], Sequence[PreparedPicture | ImageError]]
+Ask = Callable[[NewQuestion, RequestSettings], OpenedReply]
+
+
+class Submission:
+    """Prepares and saves one draft; its fields are final once `done` is set.
+
+    `refused` names the pictures that could not be used. `opened` is None when nothing was saved,
+    and then `failure` or `refused` says why and the text is to go back to the person.
+    """
+
+    def __init__(self, draft: Draft, *, prepare: Prepare, ask: Ask) -> None:
+        self.draft = draft
+        self.refused: tuple[Failure, ...] = ()
+        self.kept: tuple[PreparedPicture, ...] = ()
+        self.message: Message | None = None
+        self.opened: OpenedReply | None = None
+        self.failure: Failure | None = None
+        self.done = threading.Event()
+        self._prepare = prepare
+        self._ask = ask
+        self._thread = threading.Thread(target=self._run, name="submission", daemon=True)
+
+    def start(self) -> Submission:
+        """Begin; returns itself."""
+        self._thread.start()
+        return self
+
+    def _run(self) -> None:
+        try:
+            self._save()
+        except AugenblickError as error:
+            self.failure = error.failure
+        except Exception as error:  # noqa: BLE001 - the page waits for us
+            self.failure = Failure("unexpected", {}, type(error).__name__)
+        finally:
+            self.done.set()
+
+    def _save(self) -> None:
+        draft = self.draft
+        results = self._prepare(draft.uploads) if draft.uploads else ()
+        self.refused = tuple(result.failure for result in results if isinstance(result, ImageError))
+        prepared = tuple(result for result in results if isinstance(result, PreparedPicture))
+        self.kept = (*draft.pictures, *prepared)
+        if self.refused and not self.kept:
+            return
+        text = draft.text.strip() or (draft.text_if_empty if self.kept else "")
+        pictures = (ImagePart(picture.attachment) for picture in self.kept)
+        self.message = Message(Role.USER, (*pictures, TextPart(text)))
+        question = NewQuestion(
+            submission_id=draft.submission_id,
+            owner=draft.owner,
+            conversation_id=draft.conversation_id,
+            parent_id=draft.parent_id,
+            message=self.message,
+            pictures=self.kept,
+            provider=draft.provider,
+            model=draft.settings.model,
+        )
+        self.opened = self._asked(question)
+
+    def _asked(self, question: NewQuestion) -> OpenedReply:
+        """Ask; and again after a fault of the store, which writes the same submission once."""
+        try:
+            return self._ask(question, self.draft.settings)
+        except StoreUnavailable:
+            time.sleep(_TRY_AGAIN_SECONDS)
+            return self._ask(question, self.draft.settings)
