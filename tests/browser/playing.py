@@ -1,0 +1,124 @@
+"""What the browser tests play with: an endpoint that says what a test wants, pictures, the page."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+from playwright.sync_api import Locator, Page, expect
+
+from tests.faults.server import Framing, Pause, Piece, Received, Step, framed
+
+
+@dataclass
+class Script:
+    """An endpoint that streams `words`, `pause_seconds` apart; `asked` holds what it was asked."""
+
+    words: Sequence[str] = ("Ein ", "Schild ", "mit ", "ÄÖÜ ß € 🙂.")
+    pause_seconds: float = 0.0
+    first_pause_seconds: float = 0.0
+    models: Sequence[str] = ("gpt-4o",)
+    finish_reason: str = "stop"
+    refusal: tuple[str, str] | None = None  # status and code
+    asked: list[Received] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The whole answer."""
+        return "".join(self.words)
+
+    def __call__(self, received: Received) -> Iterable[Step]:
+        """Answer one request."""
+        if received.path.endswith("/models"):
+            return _listed(self.models)
+        self.asked.append(received)
+        if self.refusal is not None:
+            return _refused(*self.refusal)
+        return framed(list(self._pieces()), Framing.CHUNKED)
+
+    def refuse(self, body: bytes) -> Iterable[Step]:
+        """Answer 400 with an error body."""
+        return framed(
+            [body], Framing.LENGTH, status="400 Bad Request", content_type="application/json"
+        )
+
+    def _pieces(self) -> Iterable[Piece]:
+        yield _event({"delta": {"role": "assistant", "content": ""}})
+        yield Pause(self.first_pause_seconds)
+        for word in self.words:
+            yield _event({"delta": {"content": word}})
+            yield Pause(self.pause_seconds)
+        yield _event({"delta": {}, "finish_reason": self.finish_reason})
+        yield b"data: [DONE]\n\n"
+
+
+def _event(choice: dict[str, object]) -> bytes:
+    chunk = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "model": "gpt-4o",
+        "choices": [{"index": 0, "finish_reason": None, **choice}],
+    }
+    return f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+def _listed(models: Sequence[str]) -> Iterable[Step]:
+    body = {"object": "list", "data": [{"id": name, "object": "model"} for name in models]}
+    return framed([json.dumps(body).encode()], Framing.LENGTH, content_type="application/json")
+
+
+def _refused(status: str, code: str) -> Iterable[Step]:
+    error = {"message": "refused", "type": "invalid_request_error", "param": None, "code": code}
+    body = json.dumps({"error": error}).encode()
+    return framed([body], Framing.LENGTH, status=status, content_type="application/json")
+
+
+def photo(folder: Path, name: str, *, text: str = "42") -> Path:
+    """A small JPEG with a word on it."""
+    image = Image.new("RGB", (640, 400), "#d8e4e2")
+    ImageDraw.Draw(image).text((60, 120), text, fill="black", font_size=120)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=90)
+    path = folder / name
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+def ask(page: Page, text: str = "", pictures: Sequence[Path] = ()) -> None:
+    """Submit a question as a person does."""
+    area = page.get_by_test_id("stChatInputTextArea")
+    expect(area).to_be_enabled()
+    if pictures:
+        chooser = page.locator('[data-testid="stChatInput"] input[type="file"]').first
+        chooser.set_input_files([str(path) for path in pictures])
+        for path in pictures:
+            expect(page.get_by_test_id("stChatInput")).to_contain_text(path.name)
+    area.fill(text)
+    page.get_by_test_id("stChatInputSubmitButton").click()
+
+
+def messages(page: Page) -> Locator:
+    """The questions and answers on the page, in order."""
+    return page.get_by_test_id("stChatMessage")
+
+
+def expect_whole(page: Page, text: str) -> None:
+    """Wait until the last message holds the text and the page is at rest."""
+    last = messages(page).last
+    expect(last).to_contain_text(_flat(text), timeout=30_000)
+    expect(page.get_by_test_id("stChatInputTextArea")).to_be_enabled(timeout=30_000)
+
+
+def shown_answer(page: Page) -> str:
+    """The last answer's text as drawn, without the buttons below it."""
+    blocks = messages(page).last.get_by_test_id("stMarkdownContainer").all_inner_texts()
+    return _flat(blocks[0]) if blocks else ""
+
+
+def _flat(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
