@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 
 from augenblick.sql_store import SqlStore
 from tests.browser.conftest import OpenPage
+from tests.browser.line import Line
 from tests.browser.playing import Script, ask, expect_whole, messages, photo, shown_answer
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
@@ -193,6 +194,28 @@ def test_a_second_device_reads_along_and_a_closed_tab_ends_nothing(
     expect_whole(second, script.text)
     assert shown_answer(second) == script.text.strip()
     assert _stored_answer(server, second) == script.text
+    assert len(script.asked) == 1
+
+
+def test_an_answer_goes_on_where_it_was_after_the_line_was_cut(
+    connected: Endpoint, open_page: OpenPage
+) -> None:
+    """A phone that slept or changed its network finds the whole text, asked for once."""
+    server, script = connected
+    script.words, script.pause_seconds = SLOW, 0.05
+    with Line(server.url) as line:
+        page, watch = open_page(line.url)
+        watch.expect("WebSocket|ERR_|Failed to load|fetch|Network")
+        ask(page, "Tell me")
+        expect(messages(page).last).to_contain_text("Wort5 ")
+
+        line.cut()
+        page.wait_for_timeout(1500)
+        line.mend()
+
+        expect_whole(page, script.text)
+        assert shown_answer(page) == script.text.strip()
+        assert _stored_answer(server, page) == script.text
     assert len(script.asked) == 1
 
 
