@@ -92,10 +92,7 @@ def test_a_photo_from_the_camera_can_be_asked_about_alone(
     """Without a word being typed."""
     server, script = connected
     page, _ = open_page(server.url, permissions=["camera"])
-    page.get_by_role("button", name="Take a photo").click()
-    shutter = page.get_by_test_id("stCameraInputButton")
-    expect(shutter).to_be_enabled(timeout=20_000)
-    shutter.click()
+    _take_photo(page)
 
     page.get_by_role("button", name="Ask about it").click()
     expect_whole(page, script.text)
@@ -107,6 +104,15 @@ def _content(script: Script) -> list[dict[str, dict[str, str]]]:
     return list(json.loads(script.asked[-1].body)["messages"][-1]["content"])
 
 
+def _take_photo(page: Page) -> None:
+    page.get_by_role("button", name="Take a photo").click()
+    shutter = page.get_by_test_id("stCameraInputButton")
+    expect(shutter).to_be_enabled(timeout=20_000)
+    # the button is there before the camera's first picture is
+    page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
+    shutter.click()
+
+
 def test_a_photo_from_the_camera_waits_beside_the_question(
     connected: tuple[AppServer, Script], open_page: OpenPage
 ) -> None:
@@ -114,10 +120,7 @@ def test_a_photo_from_the_camera_waits_beside_the_question(
     server, script = connected
     page, _ = open_page(server.url, permissions=["camera"])
 
-    page.get_by_role("button", name="Take a photo").click()
-    shutter = page.get_by_test_id("stCameraInputButton")
-    expect(shutter).to_be_enabled(timeout=20_000)
-    shutter.click()
+    _take_photo(page)
     draft = page.get_by_role("img", name="Photo from the camera")
     expect(draft).to_be_visible()
     ask(page, "What is this?")
