@@ -23,11 +23,12 @@ from tests.streamlit_client import open_page
 
 
 def test_a_killed_server_has_lost_nothing_it_had_shown(tmp_path: Path) -> None:
-    """Two kills with twenty live replies: all that was shown is kept, and can be written on."""
+    """Kills with twenty live replies: all that was shown is kept, and can be written on."""
     findings = sweep(tmp_path, 2, Findings())
+    while not findings.shown_characters and findings.rounds < 10:  # all came too early
+        sweep(tmp_path, 1, findings)
 
     assert findings.faults == 0, findings
-    assert findings.rounds == 2
     assert findings.shown_characters > 0
     assert max(findings.interrupted_seconds) < 5  # 0.02 s on an idle machine, 2 s on a crowded one
 
