@@ -11,4 +11,5 @@ def test_a_killed_server_loses_nothing(url: str) -> None:
     while not findings.reported_characters and findings.kills < 30:  # all came too early
         sweep(url, 3, findings)
     assert findings.faults == 0
+    assert findings.kills >= 3
     assert findings.reported_characters > 0
