@@ -46,6 +46,8 @@ if submission is not None:
         st.rerun()
     conversation = chat.load_open_conversation(parts)
     live = chat.find_live(parts, conversation)
+    if live is None:  # answered already, before this run could follow
+        st.rerun()
     actions = chat.actions(parts, conversation, beside.choice)
 
 draw_recent(beside.recent_place, parts)

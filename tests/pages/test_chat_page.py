@@ -9,7 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from augenblick.language import language
-from augenblick.ui.resources import close_services
+from augenblick.payload import RequestSettings
+from augenblick.store import NewQuestion, OpenedReply
+from augenblick.ui.resources import Services, close_services
 from tests.browser.playing import Script
 from tests.faults.server import FaultServer
 
@@ -69,6 +71,30 @@ def test_a_question_is_asked_and_answered(script: Script) -> None:
     assert page.chat_message[0].text[0].value == "Wer bist du?"
     assert page.chat_message[1].markdown[0].value == script.text
     assert page.query_params["c"]
+
+
+def test_an_answer_that_is_there_before_the_page_looks_is_drawn(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However quick the endpoint and however slow the page, the answer is shown."""
+    ask = Services.ask
+
+    def ask_and_be_late(
+        self: Services, question: NewQuestion, settings: RequestSettings
+    ) -> OpenedReply:
+        opened = ask(self, question, settings)
+        live = self.answering.find(opened.conversation_id, opened.reply_id)
+        while live.follow(timeout_seconds=0.1).record is None:
+            pass
+        return opened
+
+    monkeypatch.setattr(Services, "ask", ask_and_be_late)
+    page = _open()
+
+    page.chat_input[0].set_value("Wer bist du?").run()
+
+    assert [message.name for message in page.chat_message] == ["user", "assistant"]
+    assert page.chat_message[1].markdown[0].value == script.text
 
 
 def test_an_unknown_conversation_is_said_kindly(script: Script) -> None:
