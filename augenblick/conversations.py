@@ -7,6 +7,7 @@ question. Which path through the tree is shown is the conversation's `leaf_id`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from augenblick.errors import Failure
 from augenblick.messages import (
     Adjustment,
     ChoiceText,
+    ImagePart,
     Message,
     ReplyEnd,
     Role,
@@ -66,6 +68,22 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureSelection:
+    """Which pictures of earlier questions are sent again with the next one.
+
+    `left_out` names pictures by node id and position among the parts of the message (from 0).
+    `keep_last` keeps only the newest so many of the others (0 or more); None keeps all.
+    """
+
+    left_out: frozenset[tuple[str, int]] = frozenset()
+    keep_last: int | None = None
+
+
+_EVERYTHING = PictureSelection()
+_LEFT_OUT = "[image omitted]"
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """A saved dialogue. `nodes` come in order of creation."""
 
@@ -75,6 +93,9 @@ class Conversation:
     updated_at: datetime
     nodes: tuple[Node, ...] = ()
     leaf_id: str | None = None
+    is_pinned: bool = False
+    is_temporary: bool = False  # kept in memory only, never written anywhere
+    pictures: PictureSelection = _EVERYTHING
 
     def path(self, leaf_id: str | None = None) -> tuple[Node, ...]:
         """The nodes from the first question down to `leaf_id` (the shown leaf by default)."""
@@ -94,16 +115,67 @@ class Conversation:
             if other.parent_id == node.parent_id and other.message.role == node.message.role
         )
 
+    def newest_below(self, node_id: str) -> str:
+        """The end of the newest path that goes through a node."""
+        newest_child = {node.parent_id: node.id for node in self.nodes}
+        current = node_id
+        while current in newest_child:
+            current = newest_child[current]
+        return current
+
     @property
     def live_node(self) -> Node | None:
         """The answer that is being written, if there is one."""
         return next((node for node in self.nodes if node.reply and node.reply.is_live), None)
 
 
-def as_wire_messages(path: tuple[Node, ...]) -> Iterator[Message]:
-    """The messages of a path as they are sent: an answer with no text yet is left out."""
+def pictures_sent(
+    path: tuple[Node, ...], selection: PictureSelection = _EVERYTHING
+) -> tuple[tuple[str, int, ImagePart], ...]:
+    """The pictures that go along, oldest first: node id, position among its parts, the picture.
+
+    Where the path ends with a question, the pictures of that question are not earlier ones:
+    `keep_last` neither counts nor drops them.
+    """
+    wanted = [place for place in _pictures(path) if place[:2] not in selection.left_out]
+    if selection.keep_last is None:
+        return tuple(wanted)
+    newest_id = path[-1].id if path else ""
+    earlier = [place for place in wanted if place[0] != newest_id]
+    dropped = earlier[: max(0, len(earlier) - selection.keep_last)]
+    return tuple(wanted[len(dropped) :])
+
+
+def _pictures(path: tuple[Node, ...]) -> Iterator[tuple[str, int, ImagePart]]:
+    for node in path:
+        if node.reply is None:
+            for position, part in enumerate(node.message.parts):
+                if isinstance(part, ImagePart):
+                    yield node.id, position, part
+
+
+def as_wire_messages(
+    path: tuple[Node, ...], selection: PictureSelection = _EVERYTHING
+) -> Iterator[Message]:
+    """The messages of a path as they are sent, with the pictures of `pictures_sent`.
+
+    An answer with no text yet is left out. A question that keeps neither words nor pictures says
+    so in a word, for many endpoints refuse an empty message.
+    """
+    sent = {place[:2] for place in pictures_sent(path, selection)}
     for node in path:
         if node.message.role is not Role.ASSISTANT or node.reply is None:
-            yield node.message
+            yield _without_unsent(node, sent)
         elif node.reply.picked.text:
             yield Message(Role.ASSISTANT, (TextPart(node.reply.picked.text),))
+
+
+def _without_unsent(node: Node, sent: AbstractSet[tuple[str, int]]) -> Message:
+    parts = tuple(
+        part
+        for position, part in enumerate(node.message.parts)
+        if isinstance(part, TextPart) or (node.id, position) in sent
+    )
+    if node.message.attachments and not parts:
+        parts = (TextPart(_LEFT_OUT),)
+    return Message(node.message.role, parts)

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from augenblick.conversations import Conversation, ReplyRecord
+from augenblick.conversations import Conversation, PictureSelection, ReplyRecord
 from augenblick.messages import Message, PreparedPicture
 
 
@@ -35,8 +35,9 @@ class NewQuestion:
     """A question about to be saved, together with the answer that is opened for it.
 
     `submission_id` is made by the page, once per submit: saving the same one twice saves once.
-    `owner` is who a new conversation is listed for; an existing one goes on for whoever knows its
-    id. `conversation_id` None starts one; `parent_id` None puts the question at its root.
+    `owner` is who asks: a new conversation is listed for them, an existing one must be theirs.
+    `conversation_id` None starts one; `parent_id` None puts the question at its root.
+    `is_temporary` says that the new conversation shall never be written to a disk.
     """
 
     submission_id: str
@@ -47,6 +48,7 @@ class NewQuestion:
     pictures: tuple[PreparedPicture, ...]
     provider: str
     model: str
+    is_temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,63 @@ class ConversationSummary:
     id: str
     title: str
     updated_at: datetime
+    is_pinned: bool = False
+    message_count: int = 0
+    thumbnail_sha256: str | None = None  # of the first picture
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A conversation in which the searched words stand, with the best place.
+
+    `excerpt` alternates: even pieces are plain, odd ones matched the search.
+    """
+
+    conversation: ConversationSummary
+    node_id: str | None  # None where only the title matched
+    excerpt: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A link with which anybody may read one path of a conversation, as it was when shared."""
+
+    token: str  # the secret part of the link
+    conversation_id: str
+    leaf_id: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedNode:
+    """A message to be written as it came from elsewhere; `id` and `parent_id` within the import."""
+
+    id: str
+    parent_id: str | None
+    message: Message
+    created_at: datetime | None = None
+    record: ReplyRecord | None = None  # for answers
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What is stored about a person."""
+
+    conversations: int = 0
+    messages: int = 0
+    pictures: int = 0
+    picture_bytes: int = 0
+    shares: int = 0
+    oldest_at: datetime | None = None
 
 
 class ConversationStore(Protocol):
-    """Conversations, attachments and replies, kept for good."""
+    """Conversations, attachments and replies, kept for good.
+
+    `owner` is who asks: a call about a conversation of somebody else raises ConversationNotFound,
+    exactly as for one that does not exist.
+    """
 
     def save_question(self, question: NewQuestion) -> OpenedReply:
         """Write question, pictures and an open reply in one transaction.
@@ -100,6 +155,7 @@ class ConversationStore(Protocol):
     def open_reply(
         self,
         *,
+        owner: str,
         submission_id: str,
         conversation_id: str,
         question_id: str,
@@ -121,20 +177,139 @@ class ConversationStore(Protocol):
         """Write the whole record, `end` set. Finishing twice keeps the first end."""
         ...
 
-    def load_conversation(self, conversation_id: str) -> Conversation:
-        """The whole tree; an open reply comes with the text appended so far.
+    def request_stop(self, reply_id: str, *, owner: str) -> None:
+        """Ask whichever process writes this open reply to stop it; repeating is harmless.
 
-        The message of an answer holds the text of the picked choice, so that it reads like any
-        other message. Raises ConversationNotFound.
+        Raises ConversationNotFound for a reply that is not there.
         """
         ...
 
-    def list_conversations(self, owner: str, *, limit: int = 50) -> Sequence[ConversationSummary]:
-        """The newest conversations of an owner, newest first."""
+    def stop_requests(self, reply_ids: Sequence[str]) -> set[str]:
+        """Those of these open replies that somebody asked to stop, or deleted for good."""
         ...
 
-    def show_leaf(self, conversation_id: str, leaf_id: str) -> None:
+    def load_conversation(self, conversation_id: str, *, owner: str | None = None) -> Conversation:
+        """The whole tree; an open reply comes with the text appended so far.
+
+        The message of an answer holds the text of the picked choice, so that it reads like any
+        other message. `owner` None is the server itself, which may read everything; a page always
+        says who asks. Raises ConversationNotFound.
+        """
+        ...
+
+    def list_conversations(
+        self, owner: str, *, limit: int = 50, offset: int = 0
+    ) -> Sequence[ConversationSummary]:
+        """The conversations of an owner: pinned ones first, then the newest first."""
+        ...
+
+    def search(self, owner: str, words: str, *, limit: int = 50) -> Sequence[SearchHit]:
+        """Conversations in whose title, questions or answers all these words stand, best first.
+
+        Words match from their beginning, whatever their case and accents; text in quotes
+        matches as a whole. Anything a person types is accepted; nothing searchable finds nothing.
+        """
+        ...
+
+    def show_leaf(self, conversation_id: str, leaf_id: str, *, owner: str) -> None:
         """Remember which path of the tree is shown. Raises ConversationNotFound."""
+        ...
+
+    def rename(self, conversation_id: str, title: str, *, owner: str) -> None:
+        """Give another title (1 to 200 characters; longer ones are cut, empty ones ignored)."""
+        ...
+
+    def set_pinned(self, conversation_id: str, *, owner: str, is_pinned: bool) -> None:
+        """Keep a conversation at the top of the list, or not."""
+        ...
+
+    def select_pictures(
+        self, conversation_id: str, selection: PictureSelection, *, owner: str
+    ) -> None:
+        """Remember which earlier pictures are sent again."""
+        ...
+
+    def delete_message(self, conversation_id: str, node_id: str, *, owner: str) -> None:
+        """Delete a message and all that hangs below it, for good, pictures included.
+
+        The shown path goes on with the newest sibling, or ends above. Raises ReplyInProgress while
+        an answer below is being written.
+        """
+        ...
+
+    def delete_conversation(self, conversation_id: str, *, owner: str) -> None:
+        """Take a conversation out of every list, search and share at once.
+
+        Until `purge` comes by, at the earliest a minute later, `restore_conversation` brings it
+        back. A reply that is being written in it is asked to stop.
+        """
+        ...
+
+    def restore_conversation(self, conversation_id: str, *, owner: str) -> None:
+        """Undo a deletion. Raises ConversationNotFound when it is too late."""
+        ...
+
+    def delete_everything(self, owner: str) -> None:
+        """Delete all that is stored about an owner, for good and at once.
+
+        When it raises, some of it may be gone already; repeating it, or `purge`, does the rest.
+        """
+        ...
+
+    def purge(self, *, deleted_before: datetime, unused_since: datetime | None = None) -> int:
+        """Remove for good what was deleted before, and what nobody went on with since.
+
+        Pictures go with the last conversation that uses them. Pinned conversations grow old
+        too. Returns the number of conversations removed.
+        """
+        ...
+
+    def list_pictures(self, owner: str, *, conversation_id: str | None = None) -> frozenset[str]:
+        """The SHA-256 of every picture of an owner, or of those in one conversation.
+
+        What is deleted has none, and neither has a conversation of somebody else.
+        """
+        ...
+
+    def holdings(self, owner: str) -> Holdings:
+        """What is stored about an owner; what was deleted and waits for `purge` does not count."""
+        ...
+
+    def import_conversation(
+        self,
+        *,
+        owner: str,
+        title: str,
+        nodes: Sequence[ImportedNode],
+        pictures: Sequence[PreparedPicture],
+        leaf_id: str | None = None,
+    ) -> str:
+        """Write a whole conversation from elsewhere and return its new id.
+
+        Raises ValueError for a tree with unknown parents, circles or double ids.
+        """
+        ...
+
+    def create_share(
+        self, conversation_id: str, *, owner: str, leaf_id: str, expires_at: datetime | None
+    ) -> Share:
+        """Make a link to the path that ends at a leaf. Raises ConversationNotFound."""
+        ...
+
+    def find_share(self, token: str) -> Share:
+        """Return what a link leads to.
+
+        Raises ShareExpired for one that has expired or was revoked, ConversationNotFound for one
+        that never was or whose conversation or leaf is deleted.
+        """
+        ...
+
+    def list_shares(self, owner: str, *, conversation_id: str | None = None) -> Sequence[Share]:
+        """The links of an owner that still lead somewhere, newest first."""
+        ...
+
+    def revoke_share(self, token: str, *, owner: str) -> None:
+        """Let a link lead nowhere from now on."""
         ...
 
     def load_content(self, sha256: str) -> bytes:

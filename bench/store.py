@@ -3,26 +3,32 @@
 Every live reply brings 20 deltas a second, as a fast endpoint does. Measured from handing a delta
 over until it is told durable, on the disk of the temporary folder, `synchronous=FULL`. Then:
 reading a long conversation, saving a question with a picture, and one delta handed to an idle log.
-`--postgres` measures a server of its own.
+`--find` measures instead what a person with 100,000 messages waits for: the list, searches, and
+deletions with pictures. `--postgres` measures a server of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from sqlalchemy import event
 
+from augenblick.messages import Message, Role, TextPart
 from augenblick.reply_log import ReplyLog
 from augenblick.sql_store import SqlStore
+from augenblick.store import ImportedNode
 from tests.store.sweep import database_url
 from tests.store.values import a_picture, a_question, a_record, words
 
@@ -139,14 +145,85 @@ def first_token(store: SqlStore) -> str:
         return milliseconds(one, 100)
 
 
+WORDS = tuple(f"{start}{middle}{end}" for start in ("ber", "gar", "stra", "mül", "ho", "wan", "kor",
+    "tel", "za", "ri") for middle in ("ge", "ni", "ßen", "ler", "ta", "do", "un", "ha", "mi", "ko")
+    for end in ("", "n", "s", "lich", "ung", "keit", "bar", "haus", "weg", "er"))  # fmt: skip
+"""A thousand words; the first ones come up often, the last ones hardly ever, as in a language."""
+
+
+def a_text(rng: random.Random, count: int) -> str:
+    """Words as a person or model might say them, and a number."""
+    picked = (WORDS[int(len(WORDS) * rng.random() ** 3)] for _ in range(count))
+    return f"{' '.join(picked)} {rng.randint(1, 9999)},{rng.randint(10, 99)} €."
+
+
+def fill(store: SqlStore, messages: int) -> None:
+    """Conversations of 20 messages: 4,999 of them, and one of another 20 that holds rare words."""
+    rng = random.Random(1)
+    for number in range(messages // 20):
+        nodes = [
+            ImportedNode(
+                str(position),
+                str(position - 1) if position else None,
+                Message(
+                    Role.ASSISTANT if position % 2 else Role.USER,
+                    (TextPart(a_text(rng, 120 if position % 2 else 12)),),
+                ),
+            )
+            for position in range(20)
+        ]
+        if number == 77:
+            rare = Message(Role.USER, (TextPart("Ein Nashorn am Tümpel, 22,24 €"),))
+            nodes[0] = ImportedNode("0", None, rare)
+        store.import_conversation(owner="me", title="", nodes=nodes, pictures=())
+
+
+def measure_finding(store: SqlStore, messages: int) -> None:
+    """The list and searches of one person with all these messages; then deletions."""
+    fill(store, messages)
+    print(f"{messages} messages in {messages // 20} conversations")
+    print(f"list, first 50                   {milliseconds(lambda: listed(store, 0), 30)}")
+    print(f"list, 50 after 4,000             {milliseconds(lambda: listed(store, 4000), 30)}")
+    for search in ("nashorn tumpel", "22,24", WORDS[990], WORDS[500], WORDS[100], WORDS[0],
+                   f"{WORDS[0]} {WORDS[1]}", f'"{WORDS[0]} {WORDS[1]}"', "b", "be 2"):  # fmt: skip
+        hits = len(store.search("me", search, limit=10_000))
+        timing = milliseconds(partial(store.search, "me", search), 10)
+        print(f"search {search:25} {timing}, {hits} found")
+    print(f"holdings                         {milliseconds(lambda: store.holdings('me'), 5)}")
+    listing = iter(store.list_conversations("me", limit=100))
+    deleting = milliseconds(lambda: remove(store, next(listing).id), 20)
+    print(f"delete 20 messages for good      {deleting}")
+    pictures = [a_picture(os.urandom(500_000)) for _ in range(20)]
+    opened = iter([store.save_question(a_question(pictures=(picture,))) for picture in pictures])
+    deleting = milliseconds(lambda: remove(store, next(opened).conversation_id), 20)
+    print(f"delete a 0.5 MB picture for good {deleting}")
+
+
+def listed(store: SqlStore, offset: int) -> None:
+    """A page of the list."""
+    assert len(store.list_conversations("me", limit=50, offset=offset)) == 50
+
+
+def remove(store: SqlStore, conversation_id: str) -> None:
+    """Delete a conversation and purge at once."""
+    store.delete_conversation(conversation_id, owner="me")
+    assert store.purge(deleted_before=datetime.now(UTC)) == 1
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--postgres", action="store_true")
     parser.add_argument("--seconds", type=float, default=6.0, help="per row of the table")
+    parser.add_argument("--find", action="store_true", help="finding and deleting instead")
+    parser.add_argument("--messages", type=int, default=100_000, help="to find something among")
     options = parser.parse_args()
     with database_url(postgres=options.postgres) as url:
         store = SqlStore(url)
+        if options.find:
+            measure_finding(store, options.messages)
+            store.close()
+            return
         print(f"{'PostgreSQL' if options.postgres else 'SQLite'}, {options.seconds:.0f} s per row")
         print(" live  deltas/s commits/s   p50 ms   p95 ms   p99 ms   max ms  CPU %   lost")
         for live in LIVE:

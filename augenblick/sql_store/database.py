@@ -1,7 +1,9 @@
 """Connections and transactions on both databases, and what goes wrong with them.
 
-SQLite: write-ahead log, `synchronous=FULL` (a commit has reached the disk), foreign keys checked.
-Its writers take turns in this process, so they wait for each other in order instead of polling.
+SQLite: write-ahead log, `synchronous=FULL` (a commit has reached the disk), foreign keys checked,
+what is deleted overwritten with zeros. Its writers take turns in this process, so they wait for
+each other in order instead of polling. In memory there is one connection, so readers take turns
+as well, nothing of it reaches a disk, and it may grow to half a gigabyte.
 PostgreSQL: psycopg 3, `synchronous_commit` on, waiting for locks bounded. PgBouncer must pool
 sessions, not transactions.
 
@@ -15,7 +17,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Insert,
+    StaticPool,
     create_engine,
     event,
     make_url,
@@ -44,6 +47,9 @@ like everybody else, and while it waits no page gets new text; whoever can, trie
 
 TURN_SECONDS = 10.0
 """How long a writer waits for the other writers of this process, or for a free connection."""
+
+MEMORY_BYTES = 512 * 1024 * 1024
+"""What a database in memory may grow to; then it is full, as a disk would be."""
 
 _SQLITE_REASONS = {
     sqlite3.SQLITE_FULL: Trouble.FULL,
@@ -85,12 +91,16 @@ class Conflict(Exception):
 
 
 class Database:
-    """The connections to one database. Any thread may read and write."""
+    """The connections to one database. Any thread may read and write.
 
-    def __init__(self, url: str | URL) -> None:
-        self._url = _read_url(url)
+    `url` None is an SQLite database in memory, gone with this object.
+    """
+
+    def __init__(self, url: str | URL | None) -> None:
+        self.is_in_memory = url is None
+        self._url = make_url("sqlite://") if url is None else _read_url(url)
         self._turn = threading.Lock()
-        self.engine = _sqlite_engine(self._url) if self.is_sqlite else _postgres_engine(self._url)
+        self.engine = _engine(self._url, is_in_memory=self.is_in_memory)
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._readers = self.engine.execution_options(**snapshot)
         self._writers = self.engine.execution_options(augenblick_writes=True)
@@ -107,7 +117,7 @@ class Database:
 
     def make_folder(self) -> None:
         """Make the folder of an SQLite database where it is missing, for this user only."""
-        if not self.is_sqlite:
+        if not self.is_sqlite or self.is_in_memory:
             return
         try:
             self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -117,23 +127,46 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One transaction that sees one state of the database, however many statements it takes."""
-        with _translated(), self._readers.begin() as connection:
+        turn = self._taking_turns(wanted=self.is_in_memory)
+        with turn, _translated(), self._readers.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that is on the disk when the block is left without an exception."""
-        if not self.is_sqlite:
-            with _translated(), self._writers.begin() as connection:
-                yield connection
+        turn = self._taking_turns(wanted=self.is_sqlite)
+        with turn, _translated(), self._writers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _taking_turns(self, *, wanted: bool) -> Iterator[None]:
+        if not wanted:
+            yield
             return
         if not self._turn.acquire(timeout=TURN_SECONDS):
             raise StoreUnavailable("waited too long for other writers", reason=Trouble.LOCKED)
         try:
-            with _translated(), self._writers.begin() as connection:
-                yield connection
+            yield
         finally:
             self._turn.release()
+
+    def empty_log(self) -> None:
+        """Have SQLite's write-ahead log forget what it held, deleted things above all.
+
+        What somebody else is reading stays until the next time; never raises for it. PostgreSQL
+        does this by itself, in its own time.
+        """
+        if not self.is_sqlite or self.is_in_memory:
+            return
+        turn = self._taking_turns(wanted=True)
+        with (
+            suppress(StoreError, sqlite3.Error),
+            turn,
+            _translated(),
+            closing(self.engine.raw_connection()) as raw,
+            closing(raw.cursor()) as cursor,
+        ):
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def insert(self, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, in the dialect of this database."""
@@ -162,15 +195,32 @@ def _read_url(url: str | URL) -> URL:
     raise ConfigurationError("the database URL must begin with sqlite:// or postgresql://")
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _engine(url: URL, *, is_in_memory: bool) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return _postgres_engine(url)
+    return _sqlite_engine(url, is_in_memory=is_in_memory)
+
+
+# The usual 5 connections and 10 more made people of a crowd wait, and then fail, for each other.
+_FILE_POOL: dict[str, Any] = {"pool_size": 16, "max_overflow": 84, "pool_timeout": TURN_SECONDS}
+
+
+def _sqlite_engine(url: URL, *, is_in_memory: bool) -> Engine:
+    pool: dict[str, Any] = {"poolclass": StaticPool} if is_in_memory else {}
     engine = create_engine(
         url,
-        connect_args={"timeout": LOCK_SECONDS, "isolation_level": None},
+        connect_args={
+            "timeout": LOCK_SECONDS,
+            "isolation_level": None,
+            "check_same_thread": False,
+        },
         hide_parameters=True,
         json_serializer=_dumps,
-        pool_timeout=TURN_SECONDS,
+        **(pool or _FILE_POOL),
     )
     event.listen(engine, "connect", _set_up_sqlite)
+    if is_in_memory:
+        event.listen(engine, "connect", _limit_memory)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -197,6 +247,16 @@ def _set_up_sqlite(connection: DBAPIConnection, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")  # kept by the file; does nothing the second time
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")
+    cursor.execute("PRAGMA temp_store=MEMORY")  # nothing is sorted in files of its own
+    cursor.close()
+
+
+def _limit_memory(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA page_size")
+    (page_bytes,) = cursor.fetchone() or (4096,)
+    cursor.execute(f"PRAGMA max_page_count={MEMORY_BYTES // page_bytes}")
     cursor.close()
 
 

@@ -7,16 +7,48 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from augenblick.conversations import Node
+from augenblick.conversations import Conversation, Node
+from augenblick.errors import ConversationNotFound
 from augenblick.messages import ContentPart, Message, Role
 from augenblick.sql_store import rows
+from augenblick.sql_store.statements import is_there
 from augenblick.sql_store.tables import (
+    ConversationRow,
     DeltaRow,
     NodeRow,
     PartRow,
     PictureRow,
     ReplyRow,
 )
+
+
+def load_conversation(
+    connection: Connection, conversation_id: str, owner: str | None
+) -> Conversation:
+    """A conversation with every node. Raises ConversationNotFound."""
+    found = connection.execute(
+        select(
+            ConversationRow.id,
+            ConversationRow.title,
+            ConversationRow.created_at,
+            ConversationRow.updated_at,
+            ConversationRow.leaf_id,
+            ConversationRow.is_pinned,
+            ConversationRow.selection,
+        ).where(is_there(conversation_id, owner))
+    ).one_or_none()
+    if found is None:
+        raise ConversationNotFound
+    return Conversation(
+        id=found.id,
+        title=found.title,
+        created_at=found.created_at,
+        updated_at=found.updated_at,
+        nodes=load_nodes(connection, conversation_id),
+        leaf_id=found.leaf_id,
+        is_pinned=found.is_pinned,
+        pictures=rows.read_selection(found.selection),
+    )
 
 
 def load_nodes(connection: Connection, conversation_id: str) -> tuple[Node, ...]:

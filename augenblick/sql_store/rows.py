@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from augenblick.conversations import ReplyRecord
+from augenblick.conversations import PictureSelection, ReplyRecord
 from augenblick.errors import Failure
 from augenblick.messages import (
     Adjustment,
@@ -30,6 +30,7 @@ from augenblick.messages import (
 from augenblick.store import ReplyDelta
 
 TITLE_LENGTH = 60
+MAX_TITLE_LENGTH = 200
 MAX_CHOICES = 128  # the largest `n` of the API; an endpoint that counts higher is not believed
 Values = dict[str, Any]
 LaneTexts = Mapping[tuple[int, str], str]
@@ -44,6 +45,26 @@ def title_of(message: Message) -> str:
         return line
     head, space, _ = line[:TITLE_LENGTH].rpartition(" ")
     return (head if space else line[: TITLE_LENGTH - 1]) + "…"
+
+
+def fit_title(title: str) -> str:
+    """A title on one line, cut to 200 characters."""
+    return " ".join(title.split())[:MAX_TITLE_LENGTH].rstrip()
+
+
+def selection_values(selection: PictureSelection) -> Values | None:
+    """The column `selection`; null when everything is sent."""
+    if selection == PictureSelection():
+        return None
+    return {"left_out": sorted(selection.left_out), "keep_last": selection.keep_last}
+
+
+def read_selection(column: Values | None) -> PictureSelection:
+    """A selection from its column."""
+    if column is None:
+        return PictureSelection()
+    left_out = frozenset((node_id, position) for node_id, position in column["left_out"])
+    return PictureSelection(left_out, column["keep_last"])
 
 
 def part_values(node_id: str, message: Message) -> list[Values]:
@@ -96,7 +117,7 @@ def read_part(row: Row[*tuple[Any, ...]]) -> ContentPart:
         width_px=row.width_px,
         height_px=row.height_px,
         byte_count=row.byte_count,
-        receipt=PictureReceipt(**{**row.receipt, "removed": tuple(row.receipt["removed"])}),
+        receipt=PictureReceipt.from_fields(row.receipt),
     )
     return ImagePart(attachment, Detail(row.detail))
 
@@ -142,6 +163,12 @@ def read_reply(row: Row[*tuple[Any, ...]], texts: LaneTexts) -> ReplyRecord:
     )
 
 
+def picked_text(choices: Sequence[Values] | None, picked_choice: int) -> str:
+    """The text that goes on into later turns, from the columns of an ended reply."""
+    for_index = dict(enumerate(choices or ()))
+    return str(for_index.get(picked_choice, {}).get("text", ""))
+
+
 def _read_choices(column: Iterable[Values]) -> tuple[ChoiceText, ...]:
     return tuple(
         ChoiceText(**{**item, "tool_calls": tuple(ToolCall(**call) for call in item["tool_calls"])})
@@ -168,14 +195,15 @@ def answer_message(record: ReplyRecord) -> Message:
     return Message(Role.ASSISTANT, (TextPart(text),) if text else ())
 
 
-def join_deltas(deltas: Sequence[ReplyDelta]) -> dict[str, dict[tuple[int, str], str]]:
-    """Text by reply, then by choice and lane: what one commit has to write."""
-    pieces: dict[str, dict[tuple[int, str], list[str]]] = {}
+def delta_values(deltas: Sequence[ReplyDelta], *, batch: int) -> list[Values]:
+    """What one commit has to write: one row for each reply, choice and lane, in one order."""
+    texts: dict[tuple[str, int, str], list[str]] = {}
     for delta in deltas:
         if delta.text and 0 <= delta.choice_index < MAX_CHOICES:
-            lanes = pieces.setdefault(delta.reply_id, {})
-            lanes.setdefault((delta.choice_index, delta.lane), []).append(delta.text)
-    return {
-        reply_id: {lane: "".join(texts) for lane, texts in lanes.items()}
-        for reply_id, lanes in pieces.items()
-    }
+            key = (delta.reply_id, delta.choice_index, delta.lane)
+            texts.setdefault(key, []).append(delta.text)
+    return [
+        {"reply_id": reply_id, "batch": batch, "choice_index": index, "lane": lane,
+         "text": "".join(texts[reply_id, index, lane])}
+        for reply_id, index, lane in sorted(texts)
+    ]  # fmt: skip

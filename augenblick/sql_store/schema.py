@@ -13,9 +13,12 @@ from sqlalchemy import Connection, func, select
 
 from augenblick.errors import ConfigurationError
 from augenblick.sql_store.database import Database
+from augenblick.sql_store.indexing import index_everything
 
 _UPGRADE_LOCK = 0x6175676E
 """The advisory lock under which one process at a time migrates a PostgreSQL database."""
+
+_WITHOUT_SEARCH = {"0001"}
 
 _one_at_a_time = threading.Lock()  # Alembic keeps what it works on in its modules
 
@@ -44,6 +47,8 @@ def upgrade(database: Database) -> None:
             raise ConfigurationError("the database was written by a newer version")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if current in _WITHOUT_SEARCH:
+            index_everything(connection)
     _log.info("database upgraded from %s to %s", current or "nothing", head)
 
 

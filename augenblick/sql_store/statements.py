@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from augenblick.errors import ConversationNotFound
 from augenblick.messages import Role
-from augenblick.sql_store import rows
+from augenblick.sql_store import indexing, rows
+from augenblick.sql_store.database import Database
 from augenblick.sql_store.tables import (
     ConversationRow,
     DeltaRow,
@@ -24,13 +36,25 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def touch(connection: Connection, conversation_id: str) -> None:
-    """Make a conversation the newest; its row stays locked, so others add to it after us.
+def is_there(conversation_id: str, owner: str | None) -> ColumnElement[bool]:
+    """Whether a row is this conversation and may be known to this owner; None is the server."""
+    known = (ConversationRow.id == conversation_id) & ConversationRow.deleted_at.is_(None)
+    return known if owner is None else known & (ConversationRow.owner == owner)
+
+
+def change(connection: Connection, conversation_id: str, owner: str, **values: object) -> None:
+    """Set columns of a conversation; its row stays locked, so others come to it after us.
 
     Raises ConversationNotFound.
     """
-    statement = update(ConversationRow).where(ConversationRow.id == conversation_id)
-    if connection.execute(statement.values(updated_at=now())).rowcount == 0:
+    statement = update(ConversationRow).where(is_there(conversation_id, owner))
+    if connection.execute(statement.values(**values)).rowcount == 0:
+        raise ConversationNotFound
+
+
+def check_own(connection: Connection, conversation_id: str, owner: str) -> None:
+    """Raise ConversationNotFound unless the conversation is there and this owner's."""
+    if not connection.scalar(select(exists().where(is_there(conversation_id, owner)))):
         raise ConversationNotFound
 
 
@@ -50,12 +74,14 @@ def add_question(connection: Connection, question: NewQuestion, opened: OpenedRe
     parts = rows.part_values(opened.question_id, question.message)
     if parts:
         connection.execute(insert(PartRow), parts)
+    text = question.message.text
+    indexing.index_text(connection, opened.conversation_id, opened.question_id, text)
 
 
 def add_node(
     connection: Connection, conversation_id: str, node_id: str, parent_id: str | None, role: Role
 ) -> None:
-    """Add a node after all others of the conversation, whose row is ours since `touch`."""
+    """Add a node after all others of the conversation, whose row is ours since `change`."""
     last = select(func.coalesce(func.max(NodeRow.position), -1) + 1).where(
         NodeRow.conversation_id == conversation_id
     )
@@ -71,9 +97,7 @@ def add_node(
     )
 
 
-def find_submission(
-    connection: Connection, submission_id: str, owner: str | None
-) -> OpenedReply | None:
+def find_submission(connection: Connection, submission_id: str, owner: str) -> OpenedReply | None:
     """The reply that was opened by a submit. Raises ConversationNotFound for another owner's."""
     found = connection.execute(
         select(ReplyRow.conversation_id, NodeRow.parent_id, NodeRow.id, ConversationRow.owner)
@@ -84,7 +108,7 @@ def find_submission(
     if found is None:
         return None
     conversation_id, question_id, reply_id, found_owner = found
-    if owner not in {None, found_owner}:
+    if owner != found_owner:
         raise ConversationNotFound
     return OpenedReply(conversation_id, question_id or "", reply_id, is_new=False)
 
@@ -98,14 +122,54 @@ def lock_open_reply(connection: Connection, reply_id: str) -> bool:
     conversation_id = connection.scalar(select(ReplyRow.conversation_id).where(is_it))
     if conversation_id is None:
         return False
-    touch(connection, conversation_id)
+    mine = update(ConversationRow).where(ConversationRow.id == conversation_id)
+    connection.execute(mine.values(updated_at=now()))
     lock = select(ReplyRow.node_id).where(is_it).with_for_update()
     return connection.scalar(lock) is not None
 
 
+def request_stop(connection: Connection, reply_id: str, owner: str) -> None:
+    """Mark a reply as to be stopped. Raises ConversationNotFound."""
+    conversation_id = connection.scalar(
+        select(ReplyRow.conversation_id).where(ReplyRow.node_id == reply_id)
+    )
+    check_own(connection, conversation_id or "", owner)
+    stop_open_reply(connection, conversation_id or "", reply_id)
+
+
+def stop_open_reply(
+    connection: Connection, conversation_id: str, reply_id: str | None = None
+) -> None:
+    """Mark the open reply of a conversation as to be stopped, if it has one (and is this one)."""
+    statement = update(ReplyRow).where(
+        ReplyRow.conversation_id == conversation_id, ReplyRow.ended_as.is_(None)
+    )
+    if reply_id is not None:
+        statement = statement.where(ReplyRow.node_id == reply_id)
+    connection.execute(statement.values(is_stop_requested=True))
+
+
+def add_deltas(database: Database) -> Insert:
+    """Add rows of `rows.delta_values`, each only if its reply is still open.
+
+    Made once, for making it costs more than running it. The shared locks, in the order of the rows,
+    see to it that nobody ends a reply between look and write.
+    """
+    columns = DeltaRow.__table__.columns
+    values = (bindparam(column.name, type_=column.type).label(column.name) for column in columns)
+    is_open = (ReplyRow.node_id == bindparam("reply_id")) & ReplyRow.ended_as.is_(None)
+    given = select(*values).select_from(ReplyRow).where(is_open).with_for_update(read=True)
+    return database.insert_new(DeltaRow).from_select([column.name for column in columns], given)
+
+
 def end_reply(connection: Connection, reply_id: str, values: rows.Values) -> None:
     """Write how a reply ended and drop its deltas: from now on the choices hold the text."""
-    connection.execute(
-        update(ReplyRow).where(ReplyRow.node_id == reply_id).values(ended_at=now(), **values)
-    )
+    conversation_id, picked_choice = connection.execute(
+        update(ReplyRow)
+        .where(ReplyRow.node_id == reply_id)
+        .values(ended_at=now(), **values)
+        .returning(ReplyRow.conversation_id, ReplyRow.picked_choice)
+    ).one()
     connection.execute(delete(DeltaRow).where(DeltaRow.reply_id == reply_id))
+    text = rows.picked_text(values["choices"], picked_choice)
+    indexing.index_text(connection, conversation_id, reply_id, text)

@@ -6,29 +6,41 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import URL, Connection, insert, select, update
+from sqlalchemy import URL, ColumnElement, Connection, insert, select, update
 
-from augenblick.conversations import Conversation, ReplyRecord
+from augenblick.conversations import Conversation, PictureSelection, ReplyRecord
 from augenblick.errors import (
     AugenblickError,
-    ConversationNotFound,
     ReplyInProgress,
     StoreError,
     StoreUnavailable,
 )
 from augenblick.messages import PreparedPicture, ReplyEnd, Role
-from augenblick.sql_store import reading, rows, statements
+from augenblick.sql_store import (
+    deleting,
+    importing,
+    indexing,
+    listing,
+    reading,
+    rows,
+    searching,
+    sharing,
+    statements,
+)
 from augenblick.sql_store.database import Conflict, Database
 from augenblick.sql_store.presence import show_presence
 from augenblick.sql_store.schema import upgrade
 from augenblick.sql_store.tables import (
     ConversationRow,
-    DeltaRow,
     LessonRow,
     PictureBytesRow,
     PictureRow,
@@ -37,9 +49,13 @@ from augenblick.sql_store.tables import (
 )
 from augenblick.store import (
     ConversationSummary,
+    Holdings,
+    ImportedNode,
     NewQuestion,
     OpenedReply,
     ReplyDelta,
+    SearchHit,
+    Share,
     Trouble,
 )
 
@@ -47,15 +63,24 @@ _TRIES = 3
 """How often a submit is tried that meets another one or somebody else's lock: a person waits six
 seconds rather than hear that nothing could be saved."""
 
+TEMPORARY = "temporary-"
+"""How the ids in a store in memory begin; no other id does, for it would have to be guessed."""
+
+_REMOVED_AT_ONCE = 10  # conversations; measured 30 ms for 200 messages
+_PAGES_AT_ONCE = 300  # of the index: measured 45 ms
+
+T = TypeVar("T")
+
 
 class SqlStore:
     """A `ConversationStore` on SQLite or PostgreSQL. Any thread may call."""
 
-    def __init__(self, url: str | URL) -> None:
+    def __init__(self, url: str | URL | None) -> None:
         """Open the database at an SQLAlchemy URL and bring its tables up to date.
 
         `sqlite:///PATH` (a missing folder is made, for this user only), or `postgresql://`,
-        also written `postgres://`.
+        also written `postgres://`. None keeps everything in memory until the store is closed: the
+        conversations are temporary ones, and their ids begin with `TEMPORARY`.
 
         Raises ConfigurationError for a URL that can't be used or a database of a newer version,
         StoreUnavailable when the database does not answer.
@@ -68,16 +93,18 @@ class SqlStore:
         except AugenblickError:
             self._database.close()
             raise
+        self._add_deltas = statements.add_deltas(self._database)
         self._batches = count(time.time_ns())
         self._unsure: set[str] = set()
         self._unsure_lock = threading.Lock()
+        self._has_deleted_words = True  # perhaps, by a process that ended before its purge
 
     def save_question(self, question: NewQuestion) -> OpenedReply:
         """Write question, pictures and an open reply in one transaction."""
         opened = OpenedReply(
-            conversation_id=question.conversation_id or _new_id(),
-            question_id=_new_id(),
-            reply_id=_new_id(),
+            conversation_id=question.conversation_id or self._new_id(),
+            question_id=self._new_id(),
+            reply_id=self._new_id(),
             is_new=True,
         )
 
@@ -85,10 +112,14 @@ class SqlStore:
             if question.conversation_id is None:
                 self._add_conversation(connection, question, opened)
             else:
-                statements.touch(connection, opened.conversation_id)
+                now = statements.now()
+                statements.change(
+                    connection, opened.conversation_id, question.owner, updated_at=now
+                )
             if question.parent_id is not None:
                 statements.check_node(connection, opened.conversation_id, question.parent_id)
-            self._add_pictures(connection, question.pictures)
+            shown = {attachment.sha256 for attachment in question.message.attachments}
+            self._add_pictures(connection, question.pictures, shown)
             statements.add_question(connection, question, opened)
             self._add_reply(
                 connection, opened, question.submission_id, question.provider, question.model
@@ -99,6 +130,7 @@ class SqlStore:
     def open_reply(
         self,
         *,
+        owner: str,
         submission_id: str,
         conversation_id: str,
         question_id: str,
@@ -106,37 +138,21 @@ class SqlStore:
         model: str,
     ) -> OpenedReply:
         """Open another answer to a question that is already there."""
-        opened = OpenedReply(conversation_id, question_id, _new_id(), is_new=True)
+        opened = OpenedReply(conversation_id, question_id, self._new_id(), is_new=True)
 
         def write(connection: Connection) -> None:
-            statements.touch(connection, conversation_id)
+            statements.change(connection, conversation_id, owner, updated_at=statements.now())
             statements.check_node(connection, conversation_id, question_id)
             self._add_reply(connection, opened, submission_id, provider, model)
 
-        return self._open_once(submission_id, opened, write)
+        return self._open_once(submission_id, opened, write, owner=owner)
 
     def append(self, deltas: Sequence[ReplyDelta], *, batch: int | None = None) -> None:
         """Add text to open replies in one commit; text for a reply that has ended is ignored."""
-        texts = rows.join_deltas(deltas)
-        if not texts:
-            return
         number = next(self._batches) if batch is None else batch
-        with self._writing() as connection:
-            # Shared locks, in one order everywhere: nobody can end a reply between look and write.
-            still_open = connection.scalars(
-                select(ReplyRow.node_id)
-                .where(ReplyRow.node_id.in_(texts), ReplyRow.ended_as.is_(None))
-                .order_by(ReplyRow.node_id)
-                .with_for_update(read=True)
-            )
-            values = [
-                {"reply_id": reply_id, "batch": number, "choice_index": index, "lane": lane,
-                 "text": text}
-                for reply_id in still_open
-                for (index, lane), text in texts[reply_id].items()
-            ]  # fmt: skip
-            if values:
-                connection.execute(self._database.insert_new(DeltaRow), values)
+        if values := rows.delta_values(deltas, batch=number):
+            with self._writing() as connection:
+                connection.execute(self._add_deltas, values)
 
     def finish_reply(self, reply_id: str, record: ReplyRecord) -> None:
         """Write the whole record, `end` set. Finishing twice keeps the first end.
@@ -148,44 +164,194 @@ class SqlStore:
             if statements.lock_open_reply(connection, reply_id):
                 statements.end_reply(connection, reply_id, values)
 
-    def load_conversation(self, conversation_id: str) -> Conversation:
-        """The whole tree; an open reply comes with the text appended so far."""
-        with self._database.reading() as connection:
-            found = connection.execute(
-                select(
-                    ConversationRow.id,
-                    ConversationRow.title,
-                    ConversationRow.created_at,
-                    ConversationRow.updated_at,
-                    ConversationRow.leaf_id,
-                ).where(ConversationRow.id == conversation_id)
-            ).one_or_none()
-            if found is None:
-                raise ConversationNotFound
-            nodes = reading.load_nodes(connection, conversation_id)
-        identity, title, created_at, updated_at, leaf_id = found
-        return Conversation(identity, title, created_at, updated_at, nodes, leaf_id)
+    def request_stop(self, reply_id: str, *, owner: str) -> None:
+        """Ask whichever process writes this open reply to stop it; repeating is harmless.
 
-    def list_conversations(self, owner: str, *, limit: int = 50) -> Sequence[ConversationSummary]:
-        """The newest conversations of an owner, newest first."""
-        query = (
-            select(ConversationRow.id, ConversationRow.title, ConversationRow.updated_at)
-            .where(ConversationRow.owner == owner)
-            .order_by(ConversationRow.updated_at.desc())
-            .limit(limit)
+        Raises ConversationNotFound for a reply that is not there or somebody else's.
+        """
+        with self._writing() as connection:
+            statements.request_stop(connection, reply_id, owner)
+
+    def stop_requests(self, reply_ids: Sequence[str]) -> set[str]:
+        """Those of these open replies that somebody asked to stop, or deleted for good."""
+        if not reply_ids:
+            return set()
+        query = select(ReplyRow.node_id, ReplyRow.is_stop_requested, ReplyRow.ended_as).where(
+            ReplyRow.node_id.in_(reply_ids)
         )
         with self._database.reading() as connection:
-            return [ConversationSummary(*row) for row in connection.execute(query)]
+            found = connection.execute(query).all()
+        going_on = {row.node_id for row in found if row.ended_as or not row.is_stop_requested}
+        return set(reply_ids) - going_on
 
-    def show_leaf(self, conversation_id: str, leaf_id: str) -> None:
+    def load_conversation(self, conversation_id: str, *, owner: str | None = None) -> Conversation:
+        """The whole tree; an open reply comes with the text appended so far."""
+        with self._database.reading() as connection:
+            found = reading.load_conversation(connection, conversation_id, owner)
+        return replace(found, is_temporary=self._database.is_in_memory)
+
+    def list_conversations(
+        self, owner: str, *, limit: int = 50, offset: int = 0
+    ) -> Sequence[ConversationSummary]:
+        """The conversations of an owner: pinned ones first, then the newest first."""
+        with self._database.reading() as connection:
+            return listing.list_conversations(connection, owner, limit=limit, offset=offset)
+
+    def search(self, owner: str, words: str, *, limit: int = 50) -> Sequence[SearchHit]:
+        """Conversations in whose title, questions or answers all these words stand, best first."""
+        with self._database.reading() as connection:
+            return searching.search(connection, owner, words, limit=limit)
+
+    def show_leaf(self, conversation_id: str, leaf_id: str, *, owner: str) -> None:
         """Remember which path of the tree is shown."""
         with self._writing() as connection:
+            statements.change(connection, conversation_id, owner, leaf_id=leaf_id)
             statements.check_node(connection, conversation_id, leaf_id)
-            connection.execute(
-                update(ConversationRow)
-                .where(ConversationRow.id == conversation_id)
-                .values(leaf_id=leaf_id)
-            )
+
+    def rename(self, conversation_id: str, title: str, *, owner: str) -> None:
+        """Give another title (1 to 200 characters; longer ones are cut, empty ones ignored)."""
+        wanted = rows.fit_title(title)
+        with self._writing() as connection:
+            if wanted:
+                statements.change(connection, conversation_id, owner, title=wanted)
+                indexing.index_title(connection, conversation_id, wanted)
+            else:
+                statements.check_own(connection, conversation_id, owner)
+
+    def set_pinned(self, conversation_id: str, *, owner: str, is_pinned: bool) -> None:
+        """Keep a conversation at the top of the list, or not."""
+        with self._writing() as connection:
+            statements.change(connection, conversation_id, owner, is_pinned=is_pinned)
+
+    def select_pictures(
+        self, conversation_id: str, selection: PictureSelection, *, owner: str
+    ) -> None:
+        """Remember which earlier pictures are sent again."""
+        values = rows.selection_values(selection)
+        with self._writing() as connection:
+            statements.change(connection, conversation_id, owner, selection=values)
+
+    def delete_message(self, conversation_id: str, node_id: str, *, owner: str) -> None:
+        """Delete a message and all that hangs below it, for good, pictures included."""
+        self._delete(partial(deleting.delete_message, conversation_id, node_id, owner=owner))
+        self._database.empty_log()
+
+    def delete_conversation(self, conversation_id: str, *, owner: str) -> None:
+        """Take a conversation out of every list, search and share at once."""
+        with self._writing() as connection:
+            now = statements.now()
+            statements.change(connection, conversation_id, owner, deleted_at=now)
+            statements.stop_open_reply(connection, conversation_id)
+
+    def restore_conversation(self, conversation_id: str, *, owner: str) -> None:
+        """Undo a deletion. Raises ConversationNotFound when it is too late."""
+        with self._writing() as connection:
+            deleting.restore(connection, conversation_id, owner)
+
+    def delete_everything(self, owner: str) -> None:
+        """Delete all that is stored about an owner, for good and at once.
+
+        Out of every list in one transaction, then a few at a time as in `purge`, which goes on with
+        what is left where this is interrupted.
+        """
+        self._patiently(partial(deleting.doom_all, owner=owner))
+        self._remove_each(ConversationRow.owner == owner)
+        self._database.empty_log()
+
+    def purge(self, *, deleted_before: datetime, unused_since: datetime | None = None) -> int:
+        """Remove for good what was deleted before, and what nobody went on with since.
+
+        A few conversations go in a transaction of their own, so that nobody waits for many. On
+        SQLite the words and pictures of whatever was deleted until now leave the files, too.
+        """
+        removed = self._remove_each(deleting.is_old(deleted_before, unused_since))
+        self._rewrite_index()
+        self._database.empty_log()
+        return removed
+
+    def _remove_each(self, which: ColumnElement[bool]) -> int:
+        """Remove these conversations, a few at a time, and return how many there were."""
+        with self._database.reading() as connection:
+            found = connection.scalars(select(ConversationRow.id).where(which)).all()
+        removed = 0
+        for first in range(0, len(found), _REMOVED_AT_ONCE):
+            few = ConversationRow.id.in_(found[first : first + _REMOVED_AT_ONCE])
+            removed += self._delete(partial(deleting.delete_all, few & which))
+        return removed
+
+    def _delete(self, work: Callable[[Connection], int]) -> int:
+        """Do it in one transaction, again where it meets somebody else's locks."""
+        count = self._patiently(work)
+        self._has_deleted_words = self._has_deleted_words or count > 0
+        return count
+
+    def _rewrite_index(self) -> None:
+        """Have the index of an SQLite database lose deleted words, a piece at a time."""
+        if not self._has_deleted_words or not self._database.is_sqlite:
+            return
+        self._has_deleted_words = False
+        pages = -_PAGES_AT_ONCE
+        is_more_left = True
+        try:
+            while is_more_left:
+                with self._writing() as connection:
+                    is_more_left = indexing.merge_index(connection, pages)
+                pages = _PAGES_AT_ONCE
+        except StoreError:
+            self._has_deleted_words = True  # the next purge begins again
+            raise
+
+    def list_pictures(self, owner: str, *, conversation_id: str | None = None) -> frozenset[str]:
+        """The SHA-256 of every picture of an owner, or of those in one conversation."""
+        with self._database.reading() as connection:
+            return listing.list_pictures(connection, owner, conversation_id)
+
+    def holdings(self, owner: str) -> Holdings:
+        """What is stored about an owner."""
+        with self._database.reading() as connection:
+            return listing.count_holdings(connection, owner)
+
+    def import_conversation(
+        self,
+        *,
+        owner: str,
+        title: str,
+        nodes: Sequence[ImportedNode],
+        pictures: Sequence[PreparedPicture],
+        leaf_id: str | None = None,
+    ) -> str:
+        """Write a whole conversation from elsewhere and return its new id."""
+        planned = importing.plan(nodes, leaf_id=leaf_id, process=self._presence.number)
+
+        def write(connection: Connection) -> str:
+            self._add_pictures(connection, pictures, planned.picture_hashes)
+            return importing.write(connection, planned, owner=owner, title=title)
+
+        return self._patiently(write)
+
+    def create_share(
+        self, conversation_id: str, *, owner: str, leaf_id: str, expires_at: datetime | None
+    ) -> Share:
+        """Make a link to the path that ends at a leaf. Raises ConversationNotFound."""
+        with self._writing() as connection:
+            statements.check_own(connection, conversation_id, owner)
+            statements.check_node(connection, conversation_id, leaf_id)
+            return sharing.create(connection, conversation_id, leaf_id, expires_at)
+
+    def find_share(self, token: str) -> Share:
+        """Return what a link leads to. Raises ShareExpired or ConversationNotFound."""
+        with self._database.reading() as connection:
+            return sharing.find(connection, token)
+
+    def list_shares(self, owner: str, *, conversation_id: str | None = None) -> Sequence[Share]:
+        """The links of an owner that still lead somewhere, newest first."""
+        with self._database.reading() as connection:
+            return sharing.list_shares(connection, owner, conversation_id)
+
+    def revoke_share(self, token: str, *, owner: str) -> None:
+        """Let a link lead nowhere from now on."""
+        with self._writing() as connection:
+            sharing.revoke(connection, token, owner)
 
     def load_content(self, sha256: str) -> bytes:
         """The prepared bytes of an attachment. Raises KeyError for an unknown one."""
@@ -274,6 +440,25 @@ class SqlStore:
         self._presence.close()
         self._database.close()
 
+    def _patiently(self, write: Callable[[Connection], T]) -> T:
+        """One transaction, tried again where it met another one: nothing of it was written then."""
+        failure = StoreError()
+        for _ in range(_TRIES):
+            try:
+                with self._database.writing() as connection:
+                    return write(connection)
+            except Conflict as error:
+                failure = StoreError(str(error))
+            except StoreUnavailable as error:
+                failure = error
+                if error.params.get("reason") != Trouble.LOCKED:
+                    raise
+        raise failure
+
+    def _new_id(self) -> str:
+        prefix = TEMPORARY if self._database.is_in_memory else ""
+        return prefix + secrets.token_urlsafe(16)
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         try:
@@ -288,7 +473,7 @@ class SqlStore:
         opened: OpenedReply,
         write: Callable[[Connection], None],
         *,
-        owner: str | None = None,
+        owner: str,
     ) -> OpenedReply:
         """Write a submit unless it is there already; the database decides between two at once."""
         failure = StoreError()
@@ -343,25 +528,33 @@ class SqlStore:
         self, connection: Connection, question: NewQuestion, opened: OpenedReply
     ) -> None:
         now = statements.now()
+        title = rows.title_of(question.message)
         connection.execute(
             insert(ConversationRow).values(
                 id=opened.conversation_id,
                 owner=question.owner,
-                title=rows.title_of(question.message),
+                title=title,
                 created_at=now,
                 updated_at=now,
             )
         )
+        indexing.index_title(connection, opened.conversation_id, title)
 
-    def _add_pictures(self, connection: Connection, pictures: Sequence[PreparedPicture]) -> None:
-        """Add the pictures that aren't there; in one order, so that two writers can't block."""
+    def _add_pictures(
+        self,
+        connection: Connection,
+        pictures: Sequence[PreparedPicture],
+        shown: AbstractSet[str],
+    ) -> None:
+        """Add the pictures that are shown and aren't there, and keep the others from going.
+
+        Always in one order, so that two writers can't block each other. `deleting` locks likewise.
+        """
         by_hash = {picture.attachment.sha256: picture for picture in pictures}
-        known = set(
-            connection.scalars(
-                select(PictureBytesRow.sha256).where(PictureBytesRow.sha256.in_(by_hash))
-            )
-        )
-        missing = [by_hash[sha256] for sha256 in sorted(by_hash.keys() - known)]
+        keep = select(PictureRow.sha256).where(PictureRow.sha256.in_(shown))
+        keep = keep.order_by(PictureRow.sha256).with_for_update(read=True, key_share=True)
+        known = set(connection.scalars(keep))
+        missing = [by_hash[sha256] for sha256 in sorted(shown & by_hash.keys() - known)]
         if missing:
             connection.execute(
                 self._database.insert_new(PictureRow),
@@ -412,7 +605,3 @@ def open_store(environ: Mapping[str, str]) -> SqlStore:
         return SqlStore(url)
     folder = Path(environ.get("AUGENBLICK_DATA_DIR", "").strip() or "data")
     return SqlStore(URL.create("sqlite", database=str(folder / "augenblick.db")))
-
-
-def _new_id() -> str:
-    return secrets.token_urlsafe(16)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -13,13 +14,18 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
+    text,
 )
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
 
 Json = dict[str, Any]
 JsonList = list[Any]
@@ -44,6 +50,31 @@ class PlainText(TypeDecorator[str]):
     ) -> str | None:
         """Replace what can't be held."""
         return None if value is None else _UNSTORABLE.sub("\ufffd", value)
+
+
+class Words(TypeDecorator[Sequence[str]]):
+    """The words of a text in their order, to be searched: `tsvector`, or plain text for FTS5.
+
+    Words hold letters and digits only. PostgreSQL gets them as it writes them itself, so neither
+    its parser nor a dictionary sees them; of a word it keeps 255 places.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The type of the column."""
+        return dialect.type_descriptor(TSVECTOR() if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str:
+        """To text that the database takes."""
+        words = value or ()
+        if dialect.name != "postgresql":
+            return " ".join(words)
+        places: dict[str, list[str]] = {}
+        for place, word in enumerate(words, start=1):
+            places.setdefault(word, []).append(str(place))
+        return " ".join(f"'{word}':{','.join(found[:255])}" for word, found in places.items())
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -90,10 +121,23 @@ class Base(DeclarativeBase):
 
 
 class ConversationRow(Base):
-    """A conversation. `leaf_id` is the end of the path that is shown."""
+    """A conversation. `leaf_id` is the end of the path that is shown.
+
+    `deleted_at` is set while a deletion can be undone; nothing but the undoing sees it then.
+    """
 
     __tablename__ = "conversation"
-    __table_args__ = (Index(None, "owner", "updated_at"),)
+    __table_args__ = (
+        Index(
+            "ix_conversation_listed",
+            "owner",
+            "is_pinned",
+            "updated_at",
+            "id",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str]
@@ -101,6 +145,9 @@ class ConversationRow(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     leaf_id: Mapped[str | None]
+    is_pinned: Mapped[bool] = mapped_column(server_default=false())
+    deleted_at: Mapped[datetime | None]
+    selection: Mapped[Json | None]
 
 
 class NodeRow(Base):
@@ -112,7 +159,7 @@ class NodeRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id"))
     position: Mapped[int]
-    parent_id: Mapped[str | None] = mapped_column(ForeignKey("node.id"))
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("node.id"), index=True)
     role: Mapped[str]
     created_at: Mapped[datetime]
 
@@ -164,7 +211,7 @@ class ReplyRow(Base):
     __tablename__ = "reply"
 
     node_id: Mapped[str] = mapped_column(ForeignKey("node.id"), primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id"))
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id"), index=True)
     submission_id: Mapped[str] = mapped_column(unique=True)
     owner_process: Mapped[int] = mapped_column(BigInteger)
     provider: Mapped[str]
@@ -179,6 +226,7 @@ class ReplyRow(Base):
     answered_model: Mapped[str]
     system_fingerprint: Mapped[str]
     picked_choice: Mapped[int]
+    is_stop_requested: Mapped[bool] = mapped_column(server_default=false())
 
 
 Index(
@@ -205,6 +253,39 @@ class DeltaRow(Base):
     choice_index: Mapped[int] = mapped_column(primary_key=True)
     lane: Mapped[str] = mapped_column(primary_key=True)
     text: Mapped[Any] = mapped_column(JSON)
+
+
+class ShareRow(Base):
+    """A link to one path of a conversation. A revoked one stays, to say so."""
+
+    __tablename__ = "share"
+
+    token: Mapped[str] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id"), index=True)
+    leaf_id: Mapped[str] = mapped_column(ForeignKey("node.id"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class SearchRow(Base):
+    """The words of a title (`node_id` null), a question or an answer that has ended.
+
+    On SQLite the words are indexed in `search_index`, an FTS5 table that two triggers keep in step.
+    """
+
+    __tablename__ = "search_text"
+    __table_args__ = (
+        Index(None, "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True
+    )
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id"), index=True)
+    node_id: Mapped[str | None] = mapped_column(ForeignKey("node.id"), unique=True)
+    words: Mapped[Sequence[str]] = mapped_column(Words())
 
 
 class LessonRow(Base):

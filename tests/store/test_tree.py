@@ -92,6 +92,7 @@ class Histories(RuleBasedStateMachine):
     def open_reply(self, question_id: str) -> OpenedReply:
         """Another answer to a question."""
         return self.store.open_reply(
+            owner="me",
             submission_id=f"{self.conversation_id} {next(self.submissions)}",
             conversation_id=self.conversation_id,
             question_id=question_id,
@@ -119,7 +120,7 @@ class Histories(RuleBasedStateMachine):
     def show(self, pick: int) -> None:
         """Any node can become the end of the shown path."""
         self.leaf_id = list(self.parents)[pick % len(self.parents)]
-        self.store.show_leaf(self.conversation_id, self.leaf_id)
+        self.store.show_leaf(self.conversation_id, self.leaf_id, owner="me")
 
     @invariant()
     def both_are_the_same(self) -> None:

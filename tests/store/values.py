@@ -39,6 +39,7 @@ def a_question(
     parent_id: str | None = None,
     submission_id: str | None = None,
     owner: str = "me",
+    is_temporary: bool = False,
 ) -> NewQuestion:
     """A question with its pictures before its words."""
     parts = (
@@ -54,6 +55,7 @@ def a_question(
         pictures=pictures,
         provider="reader",
         model="look",
+        is_temporary=is_temporary,
     )
 
 

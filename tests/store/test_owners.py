@@ -1,0 +1,202 @@
+"""Nobody reaches what belongs to somebody else, by any call that says who asks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from augenblick.conversations import PictureSelection
+from augenblick.errors import AugenblickError, ConversationNotFound
+from augenblick.sql_store import SqlStore
+from augenblick.store import ConversationStore, Holdings, OpenedReply
+from tests.store.values import a_picture, a_question, a_record
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What somebody might know of a conversation."""
+
+    conversation_id: str
+    question_id: str
+    reply_id: str
+    live_id: str
+    token: str
+
+
+Attempt = Callable[[SqlStore, str, Place], object]
+
+
+def _open_reply(store: SqlStore, owner: str, place: Place) -> OpenedReply:
+    return store.open_reply(
+        owner=owner,
+        submission_id=f"again {owner} {place}",
+        conversation_id=place.conversation_id,
+        question_id=place.question_id,
+        provider="p",
+        model="m",
+    )
+
+
+BY_ID: dict[str, Attempt] = {
+    "open_reply": _open_reply,
+    "request_stop": lambda store, owner, at: store.request_stop(at.live_id, owner=owner),
+    "load_conversation": lambda store, owner, at: store.load_conversation(
+        at.conversation_id, owner=owner
+    ),
+    "show_leaf": lambda store, owner, at: store.show_leaf(
+        at.conversation_id, at.question_id, owner=owner
+    ),
+    "rename": lambda store, owner, at: store.rename(at.conversation_id, "New", owner=owner),
+    "set_pinned": lambda store, owner, at: store.set_pinned(
+        at.conversation_id, owner=owner, is_pinned=True
+    ),
+    "select_pictures": lambda store, owner, at: store.select_pictures(
+        at.conversation_id, PictureSelection(keep_last=1), owner=owner
+    ),
+    "delete_message": lambda store, owner, at: store.delete_message(
+        at.conversation_id, at.reply_id, owner=owner
+    ),
+    "delete_conversation": lambda store, owner, at: store.delete_conversation(
+        at.conversation_id, owner=owner
+    ),
+    "restore_conversation": lambda store, owner, at: store.restore_conversation(
+        at.conversation_id, owner=owner
+    ),
+    "create_share": lambda store, owner, at: store.create_share(
+        at.conversation_id, owner=owner, leaf_id=at.reply_id, expires_at=None
+    ),
+    "revoke_share": lambda store, owner, at: store.revoke_share(at.token, owner=owner),
+}
+"""Calls about one conversation."""
+
+ABOUT_ONESELF: dict[str, Callable[[SqlStore, str], object]] = {
+    "list_conversations": lambda store, owner: list(store.list_conversations(owner)),
+    "search": lambda store, owner: list(store.search(owner, "secret")),
+    "holdings": lambda store, owner: store.holdings(owner),
+    "list_pictures": lambda store, owner: store.list_pictures(owner),
+    "list_shares": lambda store, owner: list(store.list_shares(owner)),
+    "delete_everything": lambda store, owner: store.delete_everything(owner),
+    "import_conversation": lambda store, owner: store.import_conversation(
+        owner=owner, title="Mine", nodes=(), pictures=()
+    ),
+}
+"""Calls about all that an owner has."""
+
+
+def a_place(store: SqlStore) -> Place:
+    """A conversation of "you", shared, with an answer that is being written."""
+    first = store.save_question(a_question("A secret", pictures=(a_picture(),), owner="you"))
+    store.finish_reply(first.reply_id, a_record("Another secret"))
+    live = store.save_question(
+        a_question(
+            "And?",
+            conversation_id=first.conversation_id,
+            parent_id=first.reply_id,
+            owner="you",
+        )
+    )
+    share = store.create_share(
+        first.conversation_id, owner="you", leaf_id=first.reply_id, expires_at=None
+    )
+    return Place(
+        first.conversation_id, first.question_id, first.reply_id, live.reply_id, share.token
+    )
+
+
+def everything_of_you(store: SqlStore, place: Place) -> tuple[object, ...]:
+    """All that the store says about the conversation, to see whether it was changed."""
+    return (
+        store.load_conversation(place.conversation_id),
+        store.list_conversations("you"),
+        store.list_shares("you"),
+        store.find_share(place.token),
+        store.holdings("you"),
+        store.stop_requests([place.live_id]),
+        store.search("you", "secret"),
+    )
+
+
+def outcome(attempt: Callable[[], object]) -> AugenblickError:
+    """How an attempt fails."""
+    with pytest.raises(AugenblickError) as raised:
+        attempt()
+    return raised.value
+
+
+def test_every_call_with_an_owner_is_tried_here() -> None:
+    """A new call of the contract that says who asks can't be forgotten in these tests."""
+    calls = {
+        name
+        for name, call in inspect.getmembers(ConversationStore, inspect.isfunction)
+        if "owner" in inspect.signature(call).parameters
+    }
+    assert calls == set(BY_ID) | set(ABOUT_ONESELF)
+
+
+def test_somebody_elses_is_as_if_it_were_not(store: SqlStore) -> None:
+    """Each call fails for a stranger as it does for what never was, and changes nothing."""
+    place = a_place(store)
+    nothing = Place("nothing", "nothing", "nothing", "nothing", "nothing")
+    before = everything_of_you(store, place)
+    for name, attempt in BY_ID.items():
+        strange = outcome(lambda: attempt(store, "me", place))  # noqa: B023 - called at once
+        unknown = outcome(lambda: attempt(store, "me", nothing))  # noqa: B023 - as above
+        assert type(strange) is type(unknown) is ConversationNotFound, name
+        assert strange.failure == unknown.failure, name
+        assert everything_of_you(store, place) == before, name
+
+
+def test_a_stranger_can_ask_nothing_there(store: SqlStore) -> None:
+    """Neither the id, a node nor a submission of somebody else opens a way in."""
+    place = a_place(store)
+    before = everything_of_you(store, place)
+    question = a_question(owner="you", submission_id="once")
+    store.save_question(question)
+    mine = store.save_question(a_question(owner="me"))
+    attempts = [
+        a_question(owner="me", conversation_id=place.conversation_id),
+        a_question(owner="me", conversation_id=place.conversation_id, parent_id=place.reply_id),
+        a_question(owner="me", conversation_id=mine.conversation_id, parent_id=place.reply_id),
+        a_question(owner="me", parent_id=place.reply_id),
+        replace(question, owner="me"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(ConversationNotFound):
+            store.save_question(attempt)
+    assert store.load_conversation(place.conversation_id) == before[0]
+    assert len(store.list_conversations("me")) == 1
+
+
+def test_lists_searches_and_counts_show_the_own_only(store: SqlStore) -> None:
+    """What is said about one owner holds nothing of another, and deleting touches nothing."""
+    place = a_place(store)
+    before = everything_of_you(store, place)
+    empty: dict[str, object] = {"holdings": Holdings(), "list_pictures": frozenset()}
+    assert not store.list_pictures("me", conversation_id=place.conversation_id)
+    assert store.list_pictures("you", conversation_id=place.conversation_id)
+    for name, attempt in ABOUT_ONESELF.items():
+        if name != "import_conversation":
+            assert attempt(store, "me") == empty.get(name, None if "delete" in name else []), name
+    ABOUT_ONESELF["import_conversation"](store, "me")
+    store.delete_everything("me")
+    assert everything_of_you(store, place) == before
+
+
+def test_the_owner_may_do_it_all(store: SqlStore) -> None:
+    """Every one of these calls works for whom it belongs to, and the server reads it as well."""
+    for name, attempt in BY_ID.items():
+        place = a_place(store)
+        if name in {"open_reply", "delete_message"}:
+            store.finish_reply(place.live_id, a_record())
+        attempt(store, "you", place)
+        if name not in {"delete_conversation", "delete_message", "restore_conversation"}:
+            assert store.load_conversation(place.conversation_id).id == place.conversation_id
+    held = store.holdings("you")
+    assert held.conversations == len(BY_ID) - 1
+    assert (held.pictures, held.picture_bytes) == (1, len(b"picture"))
+    assert held.oldest_at is not None
+    assert held.oldest_at <= datetime.now(UTC)
