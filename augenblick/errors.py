@@ -5,7 +5,14 @@ AugenblickError
     EmptyImage              the file has no bytes
     UnsupportedImage        the bytes are no picture of an allowed format
     UnreadableImage         a picture that is damaged or cut off
-    ImageTooLarge           more bytes or pixels than allowed
+    LockedImage             a PDF that asks for a password
+    ImageTooLarge           more than allowed
+      ImageTooHeavy         of bytes
+      ImageTooManyPixels    of pixels
+      ImageTooLong          of one side
+      ImageTooManyPages     of pages
+      ImageTooSlow          of seconds
+      ImageTooDemanding     of memory
     TooManyImages           more pictures in one question than allowed
   ConfigurationError        what the person running the server has to mend
   ProviderError             the endpoint could not be reached, refused or broke off
@@ -60,8 +67,15 @@ AugenblickError
       StreamInterrupted     the connection broke in the middle of the answer
       ErrorInStream         the endpoint reported an error inside a 200 answer
   Cancelled                 the person stopped it: a signal, not a fault
+  ImportRefused             a file with conversations can't be taken in
+    ImportUnknown           it is none of the formats
+    ImportDamaged           it can't be read to its end
+    ImportTooLarge          more of something than allowed
+    ImportMalformed         one conversation in it; the others go on
   StoreError                conversations can't be read or written
     ConversationNotFound
+    ShareExpired              a link that leads nowhere any more
+    QuestionNotSent           saved, but the database was away when it was to be sent
     ReplyInProgress         the conversation is already being answered
     StoreUnavailable        the database does not answer; worth another try
 
@@ -129,13 +143,55 @@ class UnreadableImage(ImageError):
     code = "image_unreadable"
 
 
-class ImageTooLarge(ImageError):
-    """More than allowed; `params["limit"]` says what is, `params["unit"]` of what.
+class LockedImage(ImageError):
+    """A PDF that can't be opened without a password."""
 
-    The unit is "bytes", "pixels", "side_px", "seconds" or "memory" (for which the limit is 0).
+    code = "image_locked"
+
+
+class ImageTooLarge(ImageError):
+    """More than allowed. `params` has the `limit` and, where it is known, what the picture `has`.
+
+    Both are in the unit that the class names; the class itself is raised for none.
     """
 
     code = "image_too_large"
+
+
+class ImageTooHeavy(ImageTooLarge):
+    """More bytes; `limit` and `has` are megabytes (of 1024 x 1024)."""
+
+    code = "image_too_heavy"
+
+
+class ImageTooManyPixels(ImageTooLarge):
+    """More pixels; `limit` and `has` are megapixels."""
+
+    code = "image_too_many_pixels"
+
+
+class ImageTooLong(ImageTooLarge):
+    """A longer side; `limit` and `has` are pixels."""
+
+    code = "image_too_long"
+
+
+class ImageTooManyPages(ImageTooLarge):
+    """A PDF with more pages; `limit` and `has` are their number."""
+
+    code = "image_too_many_pages"
+
+
+class ImageTooSlow(ImageTooLarge):
+    """Preparing took longer than `limit` seconds."""
+
+    code = "image_too_slow"
+
+
+class ImageTooDemanding(ImageTooLarge):
+    """Preparing takes more memory than a worker may have; no number describes that limit."""
+
+    code = "image_too_demanding"
 
 
 class TooManyImages(ImageError):
@@ -478,6 +534,39 @@ class Cancelled(AugenblickError):
     code = "cancelled"
 
 
+class ImportRefused(AugenblickError):
+    """A file with conversations, or one of them, can't be taken in; nothing was written of it."""
+
+    code = "import_refused"
+
+
+class ImportUnknown(ImportRefused):
+    """The file is no export we know."""
+
+    code = "import_unknown"
+
+
+class ImportDamaged(ImportRefused):
+    """The file is cut off or broken."""
+
+    code = "import_damaged"
+
+
+class ImportTooLarge(ImportRefused):
+    """More than allowed; `params["limit"]` of `params["unit"]`.
+
+    The unit is "bytes", "conversations" or "messages".
+    """
+
+    code = "import_too_large"
+
+
+class ImportMalformed(ImportRefused):
+    """One conversation of a file makes no sense; `params["title"]` is its title or number."""
+
+    code = "import_malformed"
+
+
 class StoreError(AugenblickError):
     """Conversations can't be read or written."""
 
@@ -488,6 +577,18 @@ class ConversationNotFound(StoreError):
     """No conversation has this id, or it belongs to somebody else."""
 
     code = "conversation_not_found"
+
+
+class ShareExpired(StoreError):
+    """The link has expired, or whoever made it took it back."""
+
+    code = "share_expired"
+
+
+class QuestionNotSent(StoreError):
+    """A saved question could not be sent, for the database did not come back in time."""
+
+    code = "question_not_sent"
 
 
 class ReplyInProgress(StoreError):

@@ -6,8 +6,10 @@ apart from its description (`Attachment`), so that drawing a long conversation r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Self
 
 
 class Role(StrEnum):
@@ -42,11 +44,36 @@ class ReplyEnd(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TileOf:
+    """Which part of a large picture is shown, in pixels of the whole upright one.
+
+    Tile 0 of `count` is the overview, which shows all of it; the parts follow in reading order,
+    from 1 to `count`, and overlap.
+    """
+
+    index: int
+    count: int  # of the parts, without the overview
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index <= self.count:
+            raise ValueError("index must be from 0 to count")
+        if min(self.left_px, self.top_px) < 0 or min(self.width_px, self.height_px) < 1:
+            raise ValueError("a tile must have an area")
+
+
+@dataclass(frozen=True, slots=True)
 class PictureReceipt:
-    """What was done between the file a person gave and the picture the model gets."""
+    """What was done between the file a person gave and the picture the model gets.
+
+    The size of a PDF page is what it has at 300 dots per inch.
+    """
 
     source_name: str
-    source_format: str  # as decided by content: "JPEG", "HEIF", "PNG", ...
+    source_format: str  # as decided by content: "JPEG", "HEIF", "PNG", "PDF", ...
     source_bytes: int
     source_width_px: int  # as stored in the file, before orientation
     source_height_px: int
@@ -55,6 +82,21 @@ class PictureReceipt:
     removed: tuple[
         str, ...
     ] = ()  # of "location", "camera", "text", "profile", "frames", "transparency"
+    source_page: int | None = None  # of a PDF, the first is 1
+    source_page_count: int | None = None
+    tile: TileOf | None = None  # None: the whole picture, and nothing else of it was sent
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """Read what `dataclasses.asdict` wrote, also through JSON and by an earlier version."""
+        tile = fields.get("tile")
+        return cls(
+            **{
+                **fields,
+                "removed": tuple(fields["removed"]),
+                "tile": None if tile is None else TileOf(**tile),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,32 @@
 """Pictures: from any file a phone or a program writes to an upright JPEG or PNG without metadata.
 
 `PicturePool` prepares pictures in worker processes and is what a server uses; `prepare_image` does
-the same in the calling process, for scripts. Pillow appears nowhere else in the core.
+the same in the calling process, for scripts. Pillow and PDFium appear nowhere else in the core.
 """
 
+from augenblick.images.facts import PageThumbnail, PdfPages, PictureFacts
 from augenblick.images.formats import SUPPORTED_FORMATS, picture_format
 from augenblick.images.limits import PictureLimits, PictureOptions
-from augenblick.images.pool import PicturePool, PictureSource
+from augenblick.images.originals import PictureSource
+from augenblick.images.pool import MAX_PAGE_THUMBNAILS, PicturePool
 from augenblick.images.prepare import prepare_image
+from augenblick.images.sizes import MAX_PARTS, plan_tiles, sharper, target_size, would_lose_detail
 
 __all__ = [
+    "MAX_PAGE_THUMBNAILS",
+    "MAX_PARTS",
     "SUPPORTED_FORMATS",
+    "PageThumbnail",
+    "PdfPages",
+    "PictureFacts",
     "PictureLimits",
     "PictureOptions",
     "PicturePool",
     "PictureSource",
     "picture_format",
+    "plan_tiles",
     "prepare_image",
+    "sharper",
+    "target_size",
+    "would_lose_detail",
 ]

@@ -11,17 +11,19 @@ from PIL import Image, ImageCms
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _TRANSPARENT = ("RGBA", "RGBa", "LA", "La", "PA")
 
+ValueRange = tuple[float, float]
+
 
 def is_transparent(image: Image.Image) -> bool:
     """Whether the file declares transparency (it may still be opaque everywhere)."""
     return image.mode in _TRANSPARENT or "transparency" in image.info
 
 
-def value_range(image: Image.Image) -> tuple[float, float]:
+def value_range(image: Image.Image) -> ValueRange:
     """The smallest and largest value of a picture with 32-bit pixels, (0, 255) for all others."""
     if image.mode not in ("I", "F"):
         return 0.0, 255.0
-    return cast("tuple[float, float]", image.getextrema())  # of a picture with one channel
+    return cast("ValueRange", image.getextrema())  # of a picture with one channel
 
 
 def flat_mode(image: Image.Image) -> str:
@@ -31,7 +33,12 @@ def flat_mode(image: Image.Image) -> str:
     return image.mode if image.mode in ("CMYK", "LAB") else "RGB"
 
 
-def flatten(image: Image.Image, *, values: tuple[float, float]) -> tuple[Image.Image, bool]:
+def is_flat(image: Image.Image) -> bool:
+    """Whether `flatten` would change nothing."""
+    return image.mode == flat_mode(image) and not is_transparent(image)
+
+
+def flatten(image: Image.Image, *, values: ValueRange) -> tuple[Image.Image, bool]:
     """8 bits per channel on a white ground, as L, RGB, CMYK or LAB; and whether it saw through.
 
     `values` is the `value_range` of the whole picture, of which this may be a strip.
@@ -46,7 +53,7 @@ def flatten(image: Image.Image, *, values: tuple[float, float]) -> tuple[Image.I
     return (image if image.mode == flat_mode(image) else image.convert(flat_mode(image))), False
 
 
-def _eight_bit(image: Image.Image, values: tuple[float, float]) -> Image.Image:
+def _eight_bit(image: Image.Image, values: ValueRange) -> Image.Image:
     low, high = values
     if low >= 0 and 255 < high <= 65535:  # noqa: PLR2004 - 16 bits in a 32-bit container
         low, high = 0, 65535

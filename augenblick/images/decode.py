@@ -1,27 +1,41 @@
-"""From the bytes of a file to a small upright picture in sRGB, within the limits.
+"""From the bytes of a file to small upright pictures in sRGB, within the limits.
 
-Only the first frame is ever decoded. Peak memory is kept low on purpose: a JPEG is decoded at a
-half, a quarter or an eighth of its size, everything else is shrunk strip by strip.
+Only the first frame is ever decoded, and once for all the parts that are wanted of it. Peak memory
+is kept low on purpose: a JPEG is decoded at a half, a quarter or an eighth of its size, a PDF page
+drawn as large as it is wanted, everything else is shrunk strip by strip.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PIL import Image, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
-from augenblick.errors import EmptyImage, ImageError, ImageTooLarge, UnreadableImage
-from augenblick.images import colours, metadata
-from augenblick.images.formats import DECODER_FAILURES, open_picture
+from augenblick.errors import (
+    EmptyImage,
+    ImageError,
+    ImageTooDemanding,
+    ImageTooHeavy,
+    ImageTooLong,
+    ImageTooManyPixels,
+    UnreadableImage,
+)
+from augenblick.images import colours, metadata, sizes
+from augenblick.images.colours import ValueRange
+from augenblick.images.facts import PictureFacts
+from augenblick.images.formats import DECODER_FAILURES, open_picture, picture_format
 from augenblick.images.limits import PictureLimits, PictureOptions
+from augenblick.images.pdf import PdfFile, opened_pdf
+from augenblick.images.sizes import Size
 from augenblick.messages import PictureReceipt
 
-SNAP = 0.94  # a decoder's own size is taken as it is from 94 % of the wanted side
-_DCT_FACTORS = (8, 4, 2)  # libjpeg's own reduced sizes, in eighths: 1/8, 2/8, 4/8
-_LOSSLESS = ("PNG", "GIF", "BMP", "TIFF", "WEBP")  # WebP may be either
-_SAMPLES_PER_DECODED_PIXEL = 4.5  # 9 bytes; with the default limits 576 of the worker's 768 MB
+_LOSSLESS = ("PNG", "GIF", "BMP", "TIFF", "WEBP", "PDF")  # WebP may be either
+_SAMPLES_PER_DECODED_PIXEL = 6  # 12 bytes; with the default limits 768 of the worker's 1152 MB
+_MEGABYTE = 1024 * 1024  # as upload fields count
 _STRIP_PIXELS = 4_000_000  # about 16 MB of RGB
 
 
@@ -35,73 +49,186 @@ class DecodedPicture:
 
 
 def decode(
-    content: bytes, *, name: str, options: PictureOptions, limits: PictureLimits
-) -> DecodedPicture:
-    """Decode, shrink, turn and convert. Raises any ImageError but TooManyImages."""
+    content: bytes, *, name: str, options: Sequence[PictureOptions], limits: PictureLimits
+) -> Iterator[DecodedPicture]:
+    """Decode, shrink, turn and convert, once for each of the options, in their order.
+
+    Raises any ImageError but TooManyImages, with `params["name"]`.
+    """
+    with refusing(name):
+        kind = _checked_format(content, limits)
+        make = _pages if kind == "PDF" else _views
+        yield from make(content, name, options, limits)
+
+
+def look(content: bytes, *, name: str, page: int = 0, limits: PictureLimits) -> PictureFacts:
+    """Read no more than the header. Raises what `decode` raises, as far as the header tells."""
+    with refusing(name):
+        if _checked_format(content, limits) == "PDF":
+            with opened_pdf(content, limits) as document:
+                return PictureFacts("PDF", *document.page_size(page), document.page_count)
+        kind, opened = open_picture(content)
+        _check_size(opened, limits)
+        _, missing = metadata.turns_at_sight(opened, content)
+        width_px, height_px = opened.size
+        if missing.degrees % 180:
+            width_px, height_px = height_px, width_px
+        return PictureFacts(kind, width_px, height_px)
+
+
+@contextmanager
+def refusing(name: str) -> Iterator[None]:
+    """Whatever goes wrong with a file is an ImageError with its name."""
     try:
-        return _decode(content, name, options, limits)
+        yield
     except ImageError as error:
         error.params.setdefault("name", name)
         raise
-    except MemoryError:
-        raise too_large("memory", 0, name=name) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise too_large("pixels", limits.max_pixels, name=name) from None
+    except (MemoryError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageTooDemanding(name=name) from None
     except DECODER_FAILURES as error:
         raise UnreadableImage(type(error).__name__, name=name) from error
 
 
-def too_large(unit: str, limit: float, **params: str) -> ImageTooLarge:
-    """The error; `params["unit"]` is "bytes", "pixels", "side_px", "seconds" or "memory".
-
-    "memory" means more than the process may have, which no number describes: its limit is 0.
-    """
-    return ImageTooLarge(f"limit: {limit} {unit}", unit=unit, limit=limit, **params)
-
-
-def _decode(
-    content: bytes, name: str, options: PictureOptions, limits: PictureLimits
-) -> DecodedPicture:
+def check_weight(content: bytes, limits: PictureLimits) -> None:
+    """Raises EmptyImage or ImageTooHeavy."""
     if not content:
         raise EmptyImage
     if len(content) > limits.max_bytes:
-        raise too_large("bytes", limits.max_bytes)
+        raise ImageTooHeavy(limit=limits.max_bytes / _MEGABYTE, has=len(content) / _MEGABYTE)
+
+
+def _checked_format(content: bytes, limits: PictureLimits) -> str | None:
+    check_weight(content, limits)
+    return picture_format(content)
+
+
+def _too_many_pixels(limit: int, *, has: int) -> ImageTooManyPixels:
+    return ImageTooManyPixels(limit=limit / 1_000_000, has=has / 1_000_000)
+
+
+def _pages(
+    content: bytes, name: str, options: Sequence[PictureOptions], limits: PictureLimits
+) -> Iterator[DecodedPicture]:
+    with opened_pdf(content, limits) as document:
+        for wish in options:
+            yield _drawn(document, len(content), name, wish, limits)
+
+
+def _drawn(
+    document: PdfFile, byte_count: int, name: str, options: PictureOptions, limits: PictureLimits
+) -> DecodedPicture:
+    page = options.page or 0
+    size = document.page_size(page)
+    turn = metadata.Turn().and_rotated(options.rotate_degrees)
+    shown = size if options.tile is None else (options.tile.width_px, options.tile.height_px)
+    share = min(1.0, options.longest_side_px / max(shown))
+    drawn = max(1, round(size[0] * share)), max(1, round(size[1] * share))
+    if drawn[0] * drawn[1] > limits.max_decoded_pixels:
+        raise _too_many_pixels(limits.max_decoded_pixels, has=drawn[0] * drawn[1])
+    image = metadata.transposed(_part(document.draw(page, drawn), size, turn, options), turn)
+    receipt = PictureReceipt(
+        source_name=name,
+        source_format="PDF",
+        source_bytes=byte_count,
+        source_width_px=size[0],
+        source_height_px=size[1],
+        rotation_degrees=options.rotate_degrees,
+        source_page=page + 1,
+        source_page_count=document.page_count,
+        tile=options.tile,
+    )
+    return DecodedPicture(image, receipt, was_lossless=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A decoded file, possibly at a fraction of its size, and what is still to be done."""
+
+    image: ImageFile.ImageFile
+    kind: str
+    byte_count: int
+    full_size: Size  # of this picture, were it not at a fraction
+    done: metadata.Turn
+    missing: metadata.Turn
+    removed: tuple[str, ...]
+
+    @property
+    def stored_size(self) -> Size:
+        """Before the decoder turned it."""
+        width_px, height_px = self.full_size
+        return (height_px, width_px) if self.done.degrees % 180 else self.full_size
+
+
+def _views(
+    content: bytes, name: str, options: Sequence[PictureOptions], limits: PictureLimits
+) -> Iterator[DecodedPicture]:
     kind, opened = open_picture(content)
-    width_px, height_px = opened.size
+    full_size = opened.size
     _check_size(opened, limits)
     if isinstance(opened, JpegImageFile):
         _check_progressive(opened, limits)
-        _use_reduced_size(opened, options.longest_side_px)
+        _use_reduced_size(opened, options, limits)
     if opened.width * opened.height > limits.max_decoded_pixels:
-        raise too_large("pixels", limits.max_decoded_pixels)
+        raise _too_many_pixels(limits.max_decoded_pixels, has=opened.width * opened.height)
     done, missing = metadata.turns(opened, content)
-    if done.degrees % 180:  # such a decoder names the size of the upright picture
-        width_px, height_px = height_px, width_px
-    missing = missing.and_rotated(options.rotate_degrees)
-    removed = _removed(kind, opened)
-    image, saw_through = _small_upright(opened, options.longest_side_px, missing)
+    removed = tuple(_removed(kind, opened))
+    loaded = _Loaded(opened, kind, len(content), full_size, done, missing, removed)
+    del opened
+    for wish in options[:-1]:
+        yield _view(loaded, name, wish)
+    last = _view(loaded, name, options[-1])
+    del loaded  # whoever takes the last one needs the memory to encode it
+    yield last
+
+
+def _view(loaded: _Loaded, name: str, options: PictureOptions) -> DecodedPicture:
+    missing = loaded.missing.and_rotated(options.rotate_degrees)
+    values = colours.value_range(loaded.image)  # of all of it, so that parts look alike
+    part = _part(loaded.image, loaded.full_size, missing, options)
+    image, saw_through = _small_upright(part, options.longest_side_px, missing, values)
+    done = loaded.done
     applied = missing if done == metadata.Turn() else done.and_rotated(missing.degrees)
     return DecodedPicture(
         image,
         PictureReceipt(
             source_name=name,
-            source_format=kind,
-            source_bytes=len(content),
-            source_width_px=width_px,
-            source_height_px=height_px,
+            source_format=loaded.kind,
+            source_bytes=loaded.byte_count,
+            source_width_px=loaded.stored_size[0],
+            source_height_px=loaded.stored_size[1],
             rotation_degrees=applied.degrees,
             was_mirrored=applied.mirrored,
-            removed=(*removed, *(("transparency",) if saw_through else ())),
+            removed=(*loaded.removed, *(("transparency",) if saw_through else ())),
+            tile=options.tile,
         ),
-        was_lossless=kind in _LOSSLESS,
+        was_lossless=loaded.kind in _LOSSLESS,
     )
+
+
+def _part(
+    image: Image.Image, size: Size, turn: metadata.Turn, options: PictureOptions
+) -> Image.Image:
+    """The wanted part of a picture that is to be turned yet; `size` is what tiles count in."""
+    tile = options.tile
+    if tile is None:
+        return image
+    box = (
+        tile.left_px, tile.top_px, tile.left_px + tile.width_px, tile.top_px + tile.height_px
+    )  # fmt: skip
+    left, top, right, bottom = metadata.before(turn, box, size)
+    across, down = image.width / size[0], image.height / size[1]
+    left, top = min(round(left * across), image.width - 1), min(round(top * down), image.height - 1)
+    right = min(max(left + 1, round(right * across)), image.width)
+    bottom = min(max(top + 1, round(bottom * down)), image.height)
+    return image.crop((left, top, right, bottom))
 
 
 def _check_size(opened: Image.Image, limits: PictureLimits) -> None:
     if max(opened.size) > limits.max_side_px:
-        raise too_large("side_px", limits.max_side_px)
+        raise ImageTooLong(limit=limits.max_side_px, has=max(opened.size))
     if opened.width * opened.height > limits.max_pixels:
-        raise too_large("pixels", limits.max_pixels)
+        raise _too_many_pixels(limits.max_pixels, has=opened.width * opened.height)
     if min(opened.size) < 1:
         raise UnreadableImage("a side of no length")
 
@@ -115,17 +242,30 @@ def _check_progressive(opened: JpegImageFile, limits: PictureLimits) -> None:
         return
     shares = [across * down for _, across, down, _ in opened.layer]
     samples = opened.width * opened.height * sum(shares) / max(1, *shares)
-    if samples > _SAMPLES_PER_DECODED_PIXEL * limits.max_decoded_pixels:
-        raise too_large("pixels", limits.max_decoded_pixels)
+    most = _SAMPLES_PER_DECODED_PIXEL * limits.max_decoded_pixels
+    if samples > most:
+        pixels = opened.width * opened.height
+        raise _too_many_pixels(int(pixels * most / samples), has=pixels)
 
 
-def _use_reduced_size(opened: ImageFile.ImageFile, longest_px: int) -> None:
-    """Have libjpeg decode at the smallest of its own sizes that will do."""
-    for factor in _DCT_FACTORS:
-        if math.ceil(max(opened.size) / factor) >= longest_px * SNAP:
-            size = (max(1, opened.width // factor), max(1, opened.height // factor))
-            opened.draft(opened.mode, size)
-            return
+def _use_reduced_size(
+    opened: ImageFile.ImageFile, options: Sequence[PictureOptions], limits: PictureLimits
+) -> None:
+    """Have libjpeg decode at the smallest of its own sizes that will do for all options."""
+    factor = min(
+        sizes.decoder_factor(_shown_side(opened.size, wish), wish.longest_side_px)
+        for wish in options
+    )
+    while opened.width * opened.height > limits.max_decoded_pixels * factor**2 and factor < 8:  # noqa: PLR2004 - libjpeg's smallest
+        factor *= 2
+    if factor > 1:
+        size = (max(1, opened.width // factor), max(1, opened.height // factor))
+        opened.draft(opened.mode, size)
+
+
+def _shown_side(size: Size, options: PictureOptions) -> int:
+    tile = options.tile
+    return max(size) if tile is None else max(tile.width_px, tile.height_px)
 
 
 def _removed(kind: str, opened: ImageFile.ImageFile) -> list[str]:
@@ -138,14 +278,14 @@ def _removed(kind: str, opened: ImageFile.ImageFile) -> list[str]:
 
 
 def _small_upright(
-    image: Image.Image, longest_px: int, turn: metadata.Turn
+    image: Image.Image, longest_px: int, turn: metadata.Turn, values: ValueRange
 ) -> tuple[Image.Image, bool]:
     """A plain RGB image and whether the file was transparent somewhere.
 
     Each step lets go of the one before: at most two full pictures are in memory.
     """
     profile = image.info.get("icc_profile")
-    image, saw_through = _shrunk(image, longest_px)
+    image, saw_through = _shrunk(image, longest_px, values)
     image = colours.to_srgb(image, profile if isinstance(profile, bytes) else None)
     image = metadata.transposed(image, turn)
     if isinstance(image, ImageFile.ImageFile):
@@ -154,25 +294,19 @@ def _small_upright(
     return image, saw_through
 
 
-def _shrunk(image: Image.Image, longest_px: int) -> tuple[Image.Image, bool]:
-    image, saw_through = _reduced(image, _whole_factor(max(image.size), longest_px))
-    if max(image.size) <= longest_px:
+def _shrunk(image: Image.Image, longest_px: int, values: ValueRange) -> tuple[Image.Image, bool]:
+    factor = sizes.whole_factor(max(image.size), longest_px)
+    image, saw_through = _reduced(image, factor, values)
+    size = sizes.fitted(image.size, longest_px)
+    if size == image.size:
         return image, saw_through
-    scale = longest_px / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS), saw_through
 
 
-def _whole_factor(side_px: int, longest_px: int) -> int:
-    """By how many pixels to average first; the next whole number where it snaps."""
-    factor = max(1, side_px // longest_px)
-    snaps = longest_px * SNAP <= math.ceil(side_px / (factor + 1)) <= longest_px
-    return factor + 1 if snaps and side_px > longest_px else factor
-
-
-def _reduced(image: Image.Image, factor: int) -> tuple[Image.Image, bool]:
+def _reduced(image: Image.Image, factor: int, values: ValueRange) -> tuple[Image.Image, bool]:
     """The flattened picture, `factor` times smaller, made in strips so that memory stays low."""
-    values = colours.value_range(image)
+    if colours.is_flat(image):
+        return (image.reduce(factor) if factor > 1 else image), False
     rows = max(1, _STRIP_PIXELS // image.width // factor) * factor
     if rows >= image.height:
         flat, saw_through = colours.flatten(image, values=values)

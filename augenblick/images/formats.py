@@ -1,7 +1,8 @@
 """Which format bytes really are, and opening them with that format's decoder and no other.
 
-The name of a file never decides anything. Whatever is not listed here (EPS, PDF, SVG, and
-everything else Pillow could open) is refused before a decoder sees it.
+The name of a file never decides anything. Whatever is not listed here (EPS, SVG, and everything
+else Pillow could open) is refused before a decoder sees it. A PDF is recognised here and drawn by
+`pdf`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import zlib
 from typing import Protocol, cast
 
 from PIL import Image, ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from augenblick.errors import UnreadableImage, UnsupportedImage
 
@@ -26,7 +28,7 @@ _PLUGINS = {
     "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
     "HEIF": ("pillow_heif", "HeifImageFile"),  # the only one that is not part of Pillow
 }
-SUPPORTED_FORMATS = tuple(_PLUGINS)
+SUPPORTED_FORMATS = (*_PLUGINS, "PDF")
 
 _SIGNATURES = {
     "JPEG": (b"\xff\xd8\xff",),
@@ -36,6 +38,9 @@ _SIGNATURES = {
 }
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1"}
+_PDF_SIGNATURE = b"%PDF-"
+_PDF_SIGNATURE_WITHIN = 1024  # bytes; ISO 32000-1, Annex H.3.4.1: what readers accept
+_BITS_PER_SAMPLE, _PLANAR_CONFIGURATION, _APART = 258, 284, 2  # TIFF 6.0, section 8
 _BMP_HEADER_BYTES = {12, 16, 40, 52, 56, 64, 108, 124}
 
 _IMPORTED_LATE = (
@@ -83,6 +88,8 @@ def picture_format(content: bytes) -> str | None:
         return "WEBP"
     if content[:2] == b"BM" and int.from_bytes(content[14:18], "little") in _BMP_HEADER_BYTES:
         return "BMP"
+    if _PDF_SIGNATURE in content[:_PDF_SIGNATURE_WITHIN]:
+        return "PDF"
     return _media_container(content)
 
 
@@ -98,17 +105,34 @@ def _media_container(content: bytes) -> str | None:
 
 
 def open_picture(content: bytes) -> tuple[str, ImageFile.ImageFile]:
-    """The format and the opened picture, nothing decoded yet.
+    """The format and the opened picture, nothing decoded yet. A PDF is none to be opened here.
 
     Going to the plugin class instead of `Image.open` makes the list above the only list, and
     leaves Pillow's process-wide pixel limit to those who use `Image.open`.
     """
     kind = picture_format(content)
-    if kind is None:
+    if kind not in _PLUGINS:
         raise UnsupportedImage
     module, name = _PLUGINS[kind]
     opener = cast("_Opener", getattr(importlib.import_module(module), name))
     try:
-        return kind, opener(fp=io.BytesIO(content))
+        opened = opener(fp=io.BytesIO(content))
+        if isinstance(opened, TiffImageFile):
+            _mend_planes(opened)
     except DECODER_FAILURES as error:
         raise UnreadableImage(type(error).__name__) from error
+    return kind, opened
+
+
+def _mend_planes(opened: TiffImageFile) -> None:
+    """Pillow takes each byte of a 16-bit sample for a sample where the channels lie apart."""
+    depths = opened.tag_v2.get(_BITS_PER_SAMPLE, ())
+    if opened.tag_v2.get(_PLANAR_CONFIGURATION) != _APART or 16 not in depths:  # noqa: PLR2004 - bits
+        return
+    order = "B" if opened.tag_v2.prefix == b"MM" else "L"
+    opened.tile = [
+        tile._replace(args=(f"{tile.args[0]};16{order}", *tile.args[1:]))
+        if tile.codec_name == "raw" and isinstance(tile.args, tuple)
+        else tile
+        for tile in opened.tile
+    ]

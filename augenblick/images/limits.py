@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from augenblick.messages import TileOf
+
 QUARTER_TURNS = (0, 90, 180, 270)
 
 
@@ -20,6 +22,8 @@ class PictureOptions:
     rotate_degrees: int = 0  # clockwise, on top of what the camera says: 0, 90, 180 or 270
     thumbnail_side_px: int = 640
     always_jpeg: bool = False  # for an endpoint that refuses PNG
+    page: int | None = None  # of a PDF, the first is 0, as is None; without meaning for others
+    tile: TileOf | None = None  # only this part, of the picture as turned by `rotate_degrees`
 
     def __post_init__(self) -> None:
         if self.rotate_degrees not in QUARTER_TURNS:
@@ -28,6 +32,8 @@ class PictureOptions:
             raise ValueError("a side must be at least 1 px long")
         if not 1 <= self.quality <= 95:  # noqa: PLR2004 - the range Pillow recommends
             raise ValueError("quality must be from 1 to 95")
+        if self.page is not None and self.page < 0:
+            raise ValueError("page must be 0 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,9 @@ class PictureLimits:
     200-megapixel photographs of some phones pass, a PNG of that size does not.
     """
 
-    max_bytes: int = 20 * 1024 * 1024
+    max_bytes: int = 25 * 1024 * 1024  # as the pages let anybody choose (`web.limits`)
     max_pixels: int = 210_000_000
     max_decoded_pixels: int = 64_000_000
     max_side_px: int = 32_000
+    max_pages: int = 5_000
     max_count: int = 10

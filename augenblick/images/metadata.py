@@ -85,13 +85,41 @@ def turns(image: ImageFile.ImageFile, content: bytes) -> tuple[Turn, Turn]:
     HEIF: the container's own turn (`irot`, `imir`) counts and its decoder applies it; the EXIF tag
     repeats it and only counts when the container says nothing, as in files made by converters.
     """
+    done, missing = turns_at_sight(image, content)
+    image.load()
     if image.format == "HEIF":
-        image.load()
+        return done, missing
+    return done, declared_turn(image)
+
+
+def turns_at_sight(image: ImageFile.ImageFile, content: bytes) -> tuple[Turn, Turn]:
+    """What `turns` will say, without loading; but for a PNG whose EXIF follows its pixels.
+
+    What a decoder does by itself is in the size that an opened picture names already.
+    """
+    if image.format == "HEIF":
         named = _TURNS.get(image.info.get("original_orientation") or 1, Turn())
         return (named, Turn()) if _container_turns(content) else (Turn(), named)
-    own = declared_turn(image) if image.format == "TIFF" else Turn()
-    image.load()
-    return own, declared_turn(image)
+    turn = declared_turn(image)
+    return (turn, Turn()) if image.format == "TIFF" else (Turn(), turn)
+
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+
+
+def before(turn: Turn, box: Box, size: tuple[int, int]) -> Box:
+    """Where a region of the turned picture lies in the one that is still to be turned.
+
+    `size` is that of the picture before.
+    """
+    left, top, right, bottom = box
+    width, height = size if turn.degrees % 180 == 0 else (size[1], size[0])
+    for _ in range(turn.degrees // 90):  # back by a quarter each
+        left, top, right, bottom = top, width - right, bottom, width - left
+        width, height = height, width
+    if turn.mirrored:
+        left, right = width - right, width - left
+    return left, top, right, bottom
 
 
 def _container_turns(content: bytes) -> bool:

@@ -13,26 +13,32 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Self, cast
 
 from augenblick.errors import (
-    EmptyImage,
     ImageError,
+    ImageTooDemanding,
+    ImageTooSlow,
     TooManyImages,
     UnreadableImage,
     UnsupportedImage,
 )
 from augenblick.images import wire
 from augenblick.images.cache import PreparedPictures, Recipe
-from augenblick.images.decode import too_large
+from augenblick.images.decode import check_weight
+from augenblick.images.facts import PageThumbnail, PdfPages, PictureFacts
 from augenblick.images.formats import picture_format
 from augenblick.images.limits import PictureLimits, PictureOptions
+from augenblick.images.originals import Originals, PictureSource
 from augenblick.images.prepare import DEFAULT_LIMITS, DEFAULT_OPTIONS
-from augenblick.messages import PreparedPicture
+from augenblick.images.sizes import MAX_PARTS, plan_tiles
+from augenblick.messages import Attachment, PreparedPicture
 
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONPATH", "SYSTEMROOT", "TEMP")
@@ -41,15 +47,10 @@ _ALLOCATION = {  # of glibc; others ignore it
     "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),  # with the next: 5 % faster photographs,
     "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),  # whose pages serve the next one too
 }
+MAX_PAGE_THUMBNAILS = 50
+_MOST_FACTS = 1_000
+_OUT_OF_MEMORY = -6  # SIGABRT, which is what PDFium ends itself with; Pillow raises MemoryError
 _START_SECONDS = 60.0  # importing Pillow takes 0.2 s; a machine that is swapping takes longer
-
-
-@dataclass(frozen=True, slots=True)
-class PictureSource:
-    """A file as a person handed it in."""
-
-    name: str
-    content: bytes = field(repr=False)
 
 
 class PicturePool:
@@ -57,7 +58,9 @@ class PicturePool:
 
     Workers start when they are first needed and are replaced when they die. One is killed when a
     picture takes longer than `time_limit_seconds`; where the system can limit it, none gets more
-    than `memory_limit_bytes` of address space, Python and libraries (about 150 MB) included.
+    than `memory_limit_bytes` of address space, Python and libraries (80 MB) included. What the
+    limits let through needs at most (measured, in MB): 64 megapixels as WebP 1060, a progressive
+    JPEG of 108 megapixels 420 to 730, 48 megapixels as HEIC or AVIF 510, as PNG 370.
     """
 
     def __init__(
@@ -66,8 +69,9 @@ class PicturePool:
         workers: int = 2,
         limits: PictureLimits = DEFAULT_LIMITS,
         time_limit_seconds: float = 20.0,
-        memory_limit_bytes: int = 768 * 1024 * 1024,
+        memory_limit_bytes: int = 1152 * 1024 * 1024,
         cache_bytes: int = 64_000_000,
+        originals_bytes: int = 256_000_000,
     ) -> None:
         self.limits = limits
         self._workers = [_Worker(time_limit_seconds, memory_limit_bytes) for _ in range(workers)]
@@ -75,6 +79,8 @@ class PicturePool:
         for worker in self._workers:
             self._idle.put(worker)
         self._cache = PreparedPictures(max_bytes=cache_bytes)
+        self._originals = Originals(max_bytes=originals_bytes)
+        self._facts: OrderedDict[tuple[bytes, int], PictureFacts] = OrderedDict()
         self._pending: dict[Recipe, Future[PreparedPicture]] = {}
         self._lock = threading.Lock()
 
@@ -90,29 +96,93 @@ class PicturePool:
         """What `prepare_image` does, with the same errors, at no risk.
 
         A picture that kills its worker twice is UnreadableImage, one that takes too long
-        ImageTooLarge with unit "seconds". A plain ImageError says that no worker could be started.
+        ImageTooSlow, one that takes too much memory ImageTooDemanding. A plain ImageError says that
+        no worker could be started.
         """
-        try:
-            self._refuse_at_sight(content)
-            recipe = Recipe(hashlib.sha256(content).digest(), options)
-            picture = self._prepared(recipe, content)
-        except ImageError as error:  # possibly shared with others who wait for the same picture
-            raise type(error)(error.detail, **{**error.params, "name": name}) from None
-        receipt = replace(picture.attachment.receipt, source_name=name)
-        return replace(picture, attachment=replace(picture.attachment, receipt=receipt))
+        (picture,) = self._prepare_each(PictureSource(name, content), (options,))
+        return picture
 
     def prepare_many(
-        self, sources: Sequence[PictureSource], *, options: PictureOptions = DEFAULT_OPTIONS
+        self,
+        sources: Sequence[PictureSource],
+        *,
+        options: PictureOptions = DEFAULT_OPTIONS,
+        already: int = 0,
+        on_done: Callable[[], None] | None = None,
     ) -> list[PreparedPicture | ImageError]:
         """Each picture or the reason why there is none, in the order of the sources.
 
-        Those beyond `limits.max_count` become TooManyImages; the others go on.
+        A source's own options win. Together with `already` others they may be `limits.max_count`:
+        those beyond become TooManyImages; the others go on. `on_done` is called after each, in any
+        thread.
         """
+
+        def prepared(source: PictureSource) -> PreparedPicture | ImageError:
+            outcome = self._outcome(source, options)
+            if on_done is not None:
+                on_done()
+            return outcome
+
+        room = max(0, self.limits.max_count - already)
         with ThreadPoolExecutor(max_workers=len(self._workers)) as threads:
-            outcomes: Iterable[PreparedPicture | ImageError] = threads.map(
-                lambda source: self._outcome(source, options), sources[: self.limits.max_count]
-            )
-            return [*outcomes, *map(self._one_too_many, sources[self.limits.max_count :])]
+            outcomes = threads.map(prepared, sources[:room])
+            return [*outcomes, *map(self._one_too_many, sources[room:])]
+
+    def prepare_tiles(
+        self,
+        source: PictureSource,
+        *,
+        options: PictureOptions = DEFAULT_OPTIONS,
+        max_parts: int = MAX_PARTS,
+    ) -> tuple[PreparedPicture, ...]:
+        """The overview and the parts of a large picture (`plan_tiles`), from decoding once.
+
+        A picture that needs no parts is prepared as a whole, alone. Raises what `prepare` raises.
+        """
+        options = source.options or options
+        facts = self.look(source, page=options.page or 0)
+        width_px, height_px = facts.width_px, facts.height_px
+        if options.rotate_degrees % 180:
+            width_px, height_px = height_px, width_px
+        side_px = options.longest_side_px
+        tiles = plan_tiles(width_px, height_px, longest_side_px=side_px, max_parts=max_parts)
+        wishes = [replace(options, tile=tile) for tile in tiles or (None,)]
+        return tuple(self._prepare_each(source, wishes))
+
+    def look(self, source: PictureSource, *, page: int = 0) -> PictureFacts:
+        """Format, upright size and number of pages, without preparing anything.
+
+        `page` is that of a PDF. Raises what `prepare` raises, as far as the header tells.
+        """
+        with _named(source.name):
+            self._refuse_at_sight(source.content)
+            return self._facts_of(source.content, page)
+
+    def pdf_pages(
+        self, source: PictureSource, *, first: int = 0, count: int = MAX_PAGE_THUMBNAILS
+    ) -> PdfPages:
+        """Small pictures of up to `count` pages of a PDF, from page `first` on (0-based).
+
+        Never more than MAX_PAGE_THUMBNAILS at once. Raises UnsupportedImage for another file, else
+        what `prepare` raises.
+        """
+        with _named(source.name):
+            self._refuse_at_sight(source.content)
+            if picture_format(source.content) != "PDF":
+                raise UnsupportedImage
+            return self._thumbnails(source.content, first, min(count, MAX_PAGE_THUMBNAILS))
+
+    def original(self, picture: Attachment) -> tuple[PictureSource, PictureOptions] | None:
+        """The file a picture was made from, and how; None when it is no longer kept."""
+        found = self._originals.get(picture.sha256)
+        if found is None:
+            return None
+        content, options = found
+        return PictureSource(picture.receipt.source_name, content), options
+
+    def forget_original(self, sha256: str) -> None:
+        """Drop the file that a prepared picture was made from, now and not after some hours."""
+        self._originals.forget(sha256)
 
     def start(self) -> None:
         """Start the workers now rather than with the first picture. Raises ImageError."""
@@ -124,12 +194,13 @@ class PicturePool:
         for worker in self._workers:
             worker.close()
         self._cache.clear()
+        self._originals.clear()
 
     def _outcome(
         self, source: PictureSource, options: PictureOptions
     ) -> PreparedPicture | ImageError:
         try:
-            return self.prepare(source.content, name=source.name, options=options)
+            return self._prepare_each(source, (source.options or options,))[0]
         except ImageError as error:
             return error
 
@@ -139,46 +210,108 @@ class PicturePool:
 
     def _refuse_at_sight(self, content: bytes) -> None:
         """What needs no decoder to be refused does not cost a trip to a worker."""
-        if not content:
-            raise EmptyImage
-        if len(content) > self.limits.max_bytes:
-            raise too_large("bytes", self.limits.max_bytes)
+        check_weight(content, self.limits)
         if picture_format(content) is None:
             raise UnsupportedImage
 
-    def _prepared(self, recipe: Recipe, content: bytes) -> PreparedPicture:
-        """From the cache, from whoever prepares the same picture just now, or from a worker."""
-        with self._lock:
-            cached = self._cache.get(recipe)
-            if cached is not None:
-                return cached
-            pending = self._pending.get(recipe)
-            is_ours = pending is None
-            if pending is None:
-                pending = self._pending[recipe] = Future()
-        if is_ours:
-            self._fulfil(pending, recipe, content)
-        return pending.result()
+    def _prepare_each(
+        self, source: PictureSource, wishes: Sequence[PictureOptions]
+    ) -> list[PreparedPicture]:
+        """One picture for each wish, under the name of the source."""
+        with _named(source.name):
+            self._refuse_at_sight(source.content)
+            digest = hashlib.sha256(source.content).digest()
+            recipes = [Recipe(digest, wish) for wish in wishes]
+            pictures = self._prepared(recipes, source.content)
+        for recipe, picture in zip(recipes, pictures, strict=True):
+            made = picture.attachment.sha256
+            self._originals.put(made, source.content, recipe.options, source_sha256=digest)
+        return [_renamed(picture, source.name) for picture in pictures]
 
-    def _fulfil(self, pending: Future[PreparedPicture], recipe: Recipe, content: bytes) -> None:
+    def _prepared(self, recipes: Sequence[Recipe], content: bytes) -> list[PreparedPicture]:
+        """From the cache, from whoever prepares the same picture just now, or from a worker."""
+        ours: dict[Recipe, Future[PreparedPicture]] = {}
+        with self._lock:
+            found = [self._found(recipe, ours) for recipe in recipes]
+        if ours:
+            self._fulfil(ours, content)
+        return [future.result() for future in found]
+
+    def _found(
+        self, recipe: Recipe, ours: dict[Recipe, Future[PreparedPicture]]
+    ) -> Future[PreparedPicture]:
+        """What is there or on its way; else a promise, which goes to `ours`. Call with the lock."""
+        cached = self._cache.get(recipe)
+        if cached is not None:
+            done: Future[PreparedPicture] = Future()
+            done.set_result(cached)
+            return done
+        if recipe not in self._pending:
+            self._pending[recipe] = ours[recipe] = Future()
+        return self._pending[recipe]
+
+    def _fulfil(self, ours: dict[Recipe, Future[PreparedPicture]], content: bytes) -> None:
         try:
-            picture = self._work(recipe.options, content)
+            order = wire.prepare_order([recipe.options for recipe in ours], self.limits)
+            pictures = wire.pictures_from(*self._ask(order, content))
         except BaseException as error:  # noqa: BLE001 - whoever waits must wake; result() raises it
-            pending.set_exception(error)
+            for future in ours.values():
+                future.set_exception(error)
         else:
-            self._cache.put(recipe, picture)
-            pending.set_result(picture)
+            for (recipe, future), picture in zip(ours.items(), pictures, strict=True):
+                self._cache.put(recipe, picture)
+                future.set_result(picture)
         finally:
             with self._lock:
-                del self._pending[recipe]
+                for recipe in ours:
+                    del self._pending[recipe]
 
-    def _work(self, options: PictureOptions, content: bytes) -> PreparedPicture:
+    def _facts_of(self, content: bytes, page: int) -> PictureFacts:
+        key = hashlib.sha256(content).digest(), page
+        with self._lock:
+            known = self._facts.get(key)
+        if known is not None:
+            return known
+        header, _ = self._ask(wire.look_order(page, self.limits), content)
+        facts = wire.facts_from(header)
+        with self._lock:
+            self._facts[key] = facts
+            while len(self._facts) > _MOST_FACTS:
+                self._facts.popitem(last=False)
+        return facts
+
+    def _thumbnails(self, content: bytes, first: int, count: int) -> PdfPages:
+        """In several trips, so that a document that is slow to draw is not one slow picture."""
+        thumbnails: list[PageThumbnail] = []
+        at = first
+        while True:
+            order = wire.thumbnails_order(range(at, first + count), self.limits)
+            pages, tried = wire.thumbnails_from(*self._ask(order, content))
+            thumbnails += pages.thumbnails
+            at += tried
+            if not tried or at >= min(first + count, pages.page_count):
+                return PdfPages(pages.page_count, tuple(thumbnails))
+
+    def _ask(self, order: wire.Header, content: bytes) -> tuple[wire.Header, list[bytes]]:
         worker = self._idle.get()
         try:
-            header, parts = worker.ask(wire.order(options, self.limits), content)
+            return worker.ask(order, content)
         finally:
             self._idle.put(worker)
-        return wire.picture_from(header, parts, name="")
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Raise an error anew under this name; it may be shared with others who wait for it too."""
+    try:
+        yield
+    except ImageError as error:
+        raise type(error)(error.detail, **{**error.params, "name": name}) from None
+
+
+def _renamed(picture: PreparedPicture, name: str) -> PreparedPicture:
+    receipt = replace(picture.attachment.receipt, source_name=name)
+    return replace(picture, attachment=replace(picture.attachment, receipt=receipt))
 
 
 class _WorkerDied(Exception):
@@ -231,7 +364,9 @@ class _Worker:
             except (OSError, EOFError, ValueError):  # ValueError: closed meanwhile, or no JSON
                 self._replace(process)
                 if deadline.has_passed:
-                    raise too_large("seconds", self._time_limit_seconds) from None
+                    raise ImageTooSlow(limit=self._time_limit_seconds) from None
+                if process.returncode == _OUT_OF_MEMORY:
+                    raise ImageTooDemanding from None
                 raise _WorkerDied from None
 
     def _spawn(self) -> subprocess.Popen[bytes]:

@@ -6,22 +6,34 @@ Everything happens in the calling process and thread. A server hands pictures of
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import io
+import time
+from collections.abc import Sequence
 
 from PIL import Image, ImageChops
 
-from augenblick.images.decode import DecodedPicture, decode
+from augenblick.errors import UnreadableImage
+from augenblick.images.decode import DecodedPicture, decode, refusing
+from augenblick.images.facts import PageThumbnail, PdfPages
 from augenblick.images.limits import PictureLimits, PictureOptions
+from augenblick.images.pdf import PdfFile, opened_pdf
+from augenblick.images.sizes import fitted
 from augenblick.messages import Attachment, PreparedPicture
 
 DEFAULT_OPTIONS = PictureOptions()
 DEFAULT_LIMITS = PictureLimits()
 
 _THUMBNAIL_QUALITY = 80
+_PAGE_THUMBNAIL_SIDE_PX = 320
 _FLAT_SHARE = 0.5  # of neighbouring pixels that are equal; photographs have below 0.2
 _SAMPLED_ROWS = 64
-_PNG_WORTH = 1.5  # a drawing without JPEG's ringing may weigh half as much again
+_PNG_WORTH = 2.0  # a drawing without JPEG's ringing may weigh twice as much
+_PNG_LEVEL = 3  # a third faster than 6 and at most a tenth larger
+_FINE_COLOUR_STEP = 24  # of 255, from one pixel to the next: an edge between two colours
+_FINE_COLOUR_SHARE = 0.005  # of neighbouring pixels; grain and daylight colours have below 0.001
 
 
 def prepare_image(
@@ -37,7 +49,57 @@ def prepare_image(
     multi-picture file the first picture is taken; transparency is laid on white. Raises EmptyImage,
     UnsupportedImage, UnreadableImage or ImageTooLarge, each with `params["name"]`.
     """
+    (picture,) = prepare_each(content, name=name, options=(options,), limits=limits)
+    return picture
+
+
+def prepare_each(
+    content: bytes,
+    *,
+    name: str,
+    options: Sequence[PictureOptions],
+    limits: PictureLimits = DEFAULT_LIMITS,
+) -> list[PreparedPicture]:
+    """What `prepare_image` gives for each of the options, from decoding once.
+
+    Made for the parts of one picture and the pages of one PDF.
+    """
     decoded = decode(content, name=name, options=options, limits=limits)
+    return [_prepared(part, wish) for part, wish in zip(decoded, options, strict=True)]
+
+
+def draw_thumbnails(
+    content: bytes,
+    *,
+    name: str,
+    pages: range,
+    seconds: float,
+    limits: PictureLimits = DEFAULT_LIMITS,
+) -> tuple[PdfPages, int]:
+    """Small pictures of these pages of a PDF, and how many of them were tried.
+
+    Stops after so many seconds, but not before the first.
+    """
+    until = time.monotonic() + seconds
+    thumbnails: list[PageThumbnail] = []
+    tried = 0
+    with refusing(name), opened_pdf(content, limits) as document:
+        for page in pages[: max(0, document.page_count - pages.start)]:
+            if tried and time.monotonic() > until:
+                break
+            tried += 1
+            with contextlib.suppress(UnreadableImage):
+                thumbnails.append(_page_thumbnail(document, page))
+        return PdfPages(document.page_count, tuple(thumbnails)), tried
+
+
+def _page_thumbnail(document: PdfFile, page: int) -> PageThumbnail:
+    size = fitted(document.page_size(page), _PAGE_THUMBNAIL_SIDE_PX)
+    image = document.draw(page, size)
+    return PageThumbnail(page, _jpeg(image, _THUMBNAIL_QUALITY, chroma="4:2:0"), *size)
+
+
+def _prepared(decoded: DecodedPicture, options: PictureOptions) -> PreparedPicture:
     media_type, prepared = _encode(decoded, options)
     width_px, height_px = decoded.image.size
     thumbnail, thumbnail_size = _thumbnail(decoded.image, prepared, options.thumbnail_side_px)
@@ -58,28 +120,52 @@ def prepare_image(
 
 
 def _encode(decoded: DecodedPicture, options: PictureOptions) -> tuple[str, bytes]:
-    """Media type and bytes. Flat pictures keep full colour resolution even as JPEG."""
-    flat = decoded.was_lossless and _is_flat(decoded.image)
-    jpeg = _jpeg(decoded.image, options.quality, chroma="4:4:4" if flat else "4:2:0")
+    """Media type and bytes. Where colours change from pixel to pixel they keep full resolution.
+
+    Red print on blue is 19 delta E off on average with halved colours, 3 without; a photograph
+    gains nothing from a quarter more bytes.
+    """
+    rows = _sampled_rows(decoded.image)
+    flat = decoded.was_lossless and _is_flat(rows)
+    fine = flat or _has_fine_colour(rows)
+    jpeg = _jpeg(decoded.image, options.quality, chroma="4:4:4" if fine else "4:2:0")
     if not flat or options.always_jpeg:
         return "image/jpeg", jpeg
     buffer = io.BytesIO()
-    decoded.image.save(buffer, "PNG")
+    decoded.image.save(buffer, "PNG", compress_level=_PNG_LEVEL)
     if buffer.tell() <= _PNG_WORTH * len(jpeg):
         return "image/png", buffer.getvalue()
     return "image/jpeg", jpeg
 
 
-def _is_flat(image: Image.Image) -> bool:
-    """Whether areas of one colour make up most of it, judged by some of its rows."""
-    if image.width == 1:
-        return True
-    rows = image.resize((image.width, min(image.height, _SAMPLED_ROWS)), Image.Resampling.NEAREST)
-    left = rows.crop((0, 0, rows.width - 1, rows.height))
-    right = rows.crop((1, 0, rows.width, rows.height))
-    red, green, blue = ImageChops.difference(left, right).split()
-    largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    return largest.histogram()[0] >= _FLAT_SHARE * left.width * left.height
+def _sampled_rows(image: Image.Image) -> Image.Image:
+    size = (image.width, min(image.height, _SAMPLED_ROWS))
+    return image.resize(size, Image.Resampling.NEAREST)
+
+
+def _is_flat(rows: Image.Image) -> bool:
+    """Whether areas of one colour make up most of it."""
+    steps = _steps(*rows.split())
+    return steps[0] >= _FLAT_SHARE * sum(steps)
+
+
+def _has_fine_colour(rows: Image.Image) -> bool:
+    """Whether colours, lightness aside, change from one pixel to the next in some places."""
+    _, blue, red = rows.convert("YCbCr").split()
+    steps = _steps(blue, red)
+    return sum(steps[_FINE_COLOUR_STEP:]) > _FINE_COLOUR_SHARE * sum(steps)
+
+
+def _steps(*channels: Image.Image) -> list[int]:
+    """How often neighbours differ by so much, in the channel in which they differ most."""
+    largest = functools.reduce(ImageChops.lighter, map(_differences, channels))
+    return largest.histogram()
+
+
+def _differences(channel: Image.Image) -> Image.Image:
+    left = channel.crop((0, 0, channel.width - 1, channel.height))
+    right = channel.crop((1, 0, channel.width, channel.height))
+    return ImageChops.difference(left, right)
 
 
 def _jpeg(image: Image.Image, quality: int, *, chroma: str) -> bytes:
@@ -93,7 +179,6 @@ def _thumbnail(
 ) -> tuple[bytes, tuple[int, int]]:
     if max(image.size) <= longest_px:
         return prepared, image.size
-    scale = longest_px / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    size = fitted(image.size, longest_px)
     small = image.resize(size, Image.Resampling.HAMMING, reducing_gap=1.0)
     return _jpeg(small, _THUMBNAIL_QUALITY, chroma="4:2:0"), size

@@ -9,23 +9,34 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
+from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 from augenblick.errors import (
     EmptyImage,
     ImageError,
-    ImageTooLarge,
+    ImageTooDemanding,
+    ImageTooHeavy,
+    ImageTooLong,
+    ImageTooManyPages,
+    ImageTooManyPixels,
+    LockedImage,
     UnreadableImage,
     UnsupportedImage,
 )
+from augenblick.images.facts import PageThumbnail, PdfPages, PictureFacts
 from augenblick.images.limits import PictureLimits, PictureOptions
-from augenblick.messages import Attachment, PictureReceipt, PreparedPicture
+from augenblick.messages import Attachment, PictureReceipt, PreparedPicture, TileOf
 
 _LENGTH = struct.Struct("!Q")
 _LARGEST_PART = 256 * 1024 * 1024
 _ERRORS = {
-    error.code: error for error in (EmptyImage, UnsupportedImage, UnreadableImage, ImageTooLarge)
-}
+    error.code: error
+    for error in (
+        EmptyImage, UnsupportedImage, UnreadableImage, LockedImage, ImageTooHeavy, ImageTooLong,
+        ImageTooManyPixels, ImageTooManyPages, ImageTooDemanding,
+    )
+}  # fmt: skip
 
 Header = dict[str, Any]
 
@@ -58,42 +69,104 @@ def _read_exactly(stream: IO[bytes], length: int) -> bytes:
     return data
 
 
-def order(options: PictureOptions, limits: PictureLimits) -> Header:
-    """The header of a request; the file is its only part."""
-    return {"options": dataclasses.asdict(options), "limits": dataclasses.asdict(limits)}
+def prepare_order(options: Sequence[PictureOptions], limits: PictureLimits) -> Header:
+    """A request for pictures; as with every request, the file is its only part."""
+    wishes = [dataclasses.asdict(wish) for wish in options]
+    return {"task": "prepare", "options": wishes, "limits": dataclasses.asdict(limits)}
 
 
-def order_from(header: Header) -> tuple[PictureOptions, PictureLimits]:
-    """What `order` wrote."""
-    return PictureOptions(**header["options"]), PictureLimits(**header["limits"])
+def look_order(page: int, limits: PictureLimits) -> Header:
+    """A request for the facts of a file; `page` is that of a PDF."""
+    return {"task": "look", "page": page, "limits": dataclasses.asdict(limits)}
 
 
-def answer(picture: PreparedPicture) -> tuple[Header, bytes, bytes]:
-    """Header, prepared picture and thumbnail."""
-    header = {
-        "attachment": dataclasses.asdict(picture.attachment),
-        "thumbnail_size": (picture.thumbnail_width_px, picture.thumbnail_height_px),
-    }
-    return header, picture.content, picture.thumbnail
+def thumbnails_order(pages: range, limits: PictureLimits) -> Header:
+    """A request for small pictures of PDF pages."""
+    span = [pages.start, pages.stop]
+    return {"task": "thumbnails", "pages": span, "limits": dataclasses.asdict(limits)}
 
 
-def refusal(error: ImageError) -> Header:
-    """A header that says why there is no picture."""
-    return {"error": error.code, "detail": error.detail, "params": error.params}
+def limits_from(header: Header) -> PictureLimits:
+    """The limits of any request."""
+    return PictureLimits(**header["limits"])
 
 
-def picture_from(header: Header, parts: list[bytes], *, name: str) -> PreparedPicture:
-    """What `answer` wrote, under the name the person knows. Raises what `refusal` wrote."""
+def options_from(header: Header) -> list[PictureOptions]:
+    """The options of a request for pictures."""
+    return [_options(wish) for wish in header["options"]]
+
+
+def _options(fields: Header) -> PictureOptions:
+    tile = fields["tile"]
+    return PictureOptions(**{**fields, "tile": None if tile is None else TileOf(**tile)})
+
+
+def pictures_answer(pictures: Iterable[PreparedPicture]) -> tuple[Header, list[bytes]]:
+    """Header and, for each picture, its bytes and its thumbnail."""
+    descriptions, parts = [], []
+    for picture in pictures:
+        size = (picture.thumbnail_width_px, picture.thumbnail_height_px)
+        attachment = dataclasses.asdict(picture.attachment)
+        descriptions.append({"attachment": attachment, "thumbnail_size": size})
+        parts += [picture.content, picture.thumbnail]
+    return {"pictures": descriptions}, parts
+
+
+def facts_answer(facts: PictureFacts) -> tuple[Header, list[bytes]]:
+    """A header that says it all."""
+    return {"facts": dataclasses.asdict(facts)}, []
+
+
+def thumbnails_answer(pages: PdfPages, tried: int) -> tuple[Header, list[bytes]]:
+    """Header and the small pictures."""
+    thumbnails = pages.thumbnails
+    places = [(small.page, small.width_px, small.height_px) for small in thumbnails]
+    header = {"page_count": pages.page_count, "tried": tried, "thumbnails": places}
+    return header, [small.content for small in thumbnails]
+
+
+def refusal(error: ImageError) -> tuple[Header, list[bytes]]:
+    """A header that says why there is nothing."""
+    return {"error": error.code, "detail": error.detail, "params": error.params}, []
+
+
+def pictures_from(header: Header, parts: list[bytes]) -> list[PreparedPicture]:
+    """What `pictures_answer` wrote. This and the next two raise what `refusal` wrote."""
+    _raise_refusal(header)
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return [
+        _picture(description, content, thumbnail)
+        for description, (content, thumbnail) in zip(header["pictures"], pairs, strict=True)
+    ]
+
+
+def facts_from(header: Header) -> PictureFacts:
+    """What `facts_answer` wrote."""
+    _raise_refusal(header)
+    return PictureFacts(**header["facts"])
+
+
+def thumbnails_from(header: Header, parts: list[bytes]) -> tuple[PdfPages, int]:
+    """What `thumbnails_answer` wrote."""
+    _raise_refusal(header)
+    thumbnails = tuple(
+        PageThumbnail(page, content, width_px, height_px)
+        for (page, width_px, height_px), content in zip(header["thumbnails"], parts, strict=True)
+    )
+    return PdfPages(header["page_count"], thumbnails), header["tried"]
+
+
+def _raise_refusal(header: Header) -> None:
     if "error" in header:
-        params = {**header["params"], "name": name}
-        raise _ERRORS.get(header["error"], ImageError)(header["detail"], **params)
-    fields = header["attachment"]
-    receipt = fields["receipt"]
-    receipt |= {"source_name": name, "removed": tuple(receipt["removed"])}
-    content, thumbnail = parts
-    width_px, height_px = header["thumbnail_size"]
+        raise _ERRORS.get(header["error"], ImageError)(header["detail"], **header["params"])
+
+
+def _picture(description: Header, content: bytes, thumbnail: bytes) -> PreparedPicture:
+    fields = description["attachment"]
+    width_px, height_px = description["thumbnail_size"]
+    receipt = PictureReceipt.from_fields(fields["receipt"])
     return PreparedPicture(
-        attachment=Attachment(**{**fields, "receipt": PictureReceipt(**receipt)}),
+        attachment=Attachment(**{**fields, "receipt": receipt}),
         content=content,
         thumbnail=thumbnail,
         thumbnail_width_px=width_px,

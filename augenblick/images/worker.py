@@ -17,8 +17,9 @@ from collections.abc import Callable
 
 from augenblick.errors import ImageError
 from augenblick.images import wire
+from augenblick.images.decode import look
 from augenblick.images.formats import load_decoders
-from augenblick.images.prepare import prepare_image
+from augenblick.images.prepare import draw_thumbnails, prepare_each
 
 try:
     import resource
@@ -28,6 +29,7 @@ else:
     HAS_LIMITS = True
 
 _SLOW_SECONDS = 0.3
+_THUMBNAIL_SECONDS = 4.0  # then the others get the worker in between
 
 
 def main(memory_limit_bytes: int, alarm_seconds: int) -> None:
@@ -44,7 +46,7 @@ def main(memory_limit_bytes: int, alarm_seconds: int) -> None:
             header, (content,) = wire.read_message(requests)
             _arm(alarm_seconds)
             started = time.monotonic()
-            reply, *parts = _prepare(header, content)
+            reply, parts = _answer(header, content)
             _arm(0)
             wire.write_message(answers, reply, *parts)
             del content, parts
@@ -52,12 +54,24 @@ def main(memory_limit_bytes: int, alarm_seconds: int) -> None:
                 give_back()
 
 
-def _prepare(header: wire.Header, content: bytes) -> tuple[wire.Header, *tuple[bytes, ...]]:
-    options, limits = wire.order_from(header)
+def _answer(header: wire.Header, content: bytes) -> tuple[wire.Header, list[bytes]]:
+    limits = wire.limits_from(header)
     try:
-        return wire.answer(prepare_image(content, name="", options=options, limits=limits))
+        match header["task"]:
+            case "look":
+                return wire.facts_answer(look(content, name="", page=header["page"], limits=limits))
+            case "thumbnails":
+                span = range(*header["pages"])
+                drawn = draw_thumbnails(
+                    content, name="", pages=span, seconds=_THUMBNAIL_SECONDS, limits=limits
+                )
+                return wire.thumbnails_answer(*drawn)
+            case _:
+                options = wire.options_from(header)
+                pictures = prepare_each(content, name="", options=options, limits=limits)
+                return wire.pictures_answer(pictures)
     except ImageError as error:
-        return (wire.refusal(error),)
+        return wire.refusal(error)
 
 
 def _memory_returner() -> Callable[[], object]:

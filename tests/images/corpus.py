@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pillow_heif
+import pypdfium2 as pdfium
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 pillow_heif.register_heif_opener()
@@ -130,6 +131,41 @@ def sixteen_bit_png(mode: str) -> bytes:
     return png(width, height, 16, {"L": 0, "RGB": 2, "LA": 4, "RGBA": 6}[mode], rows)
 
 
+def interlaced_png() -> bytes:
+    """The scene in seven passes, which Pillow reads but does not write (PNG, 8.2)."""
+    pixels = np.asarray(scene())
+    rows = b""
+    passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2))
+    for top, left, down, across in (*passes, (1, 0, 2, 1)):
+        rows += b"".join(b"\0" + row.tobytes() for row in pixels[top::down, left::across])
+    header = struct.pack(">IIBBBBB", *SIZE, 8, 2, 0, 0, 1)
+    chunks = (png_chunk(b"IHDR", header), png_chunk(b"IDAT", zlib.compress(rows)))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + png_chunk(b"IEND", b"")
+
+
+def deep_tiff(*, is_planar: bool) -> bytes:
+    """The scene with 16 bits per channel, channel after channel or pixel after pixel."""
+    pixels = np.asarray(scene(), dtype=np.uint16) * 257
+    planes = [pixels[..., channel] for channel in range(3)] if is_planar else [pixels]
+    strips = [plane.astype("<u2").tobytes() for plane in planes]
+    width, height = SIZE
+    depths, counts, starts = 8, 8 + 6, 8 + 6 + 4 * len(strips)
+    at = starts + 4 * len(strips)
+    offsets = [at + number * len(strip) for number, strip in enumerate(strips)]
+    body = struct.pack("<3H", 16, 16, 16)
+    body += struct.pack(f"<{len(strips)}I", *map(len, strips))
+    body += struct.pack(f"<{len(strips)}I", *offsets) + b"".join(strips)
+    few = len(strips) == 1
+    entries = [
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, depths), (259, 3, 1, 1),
+        (262, 3, 1, 2), (273, 4, len(strips), offsets[0] if few else starts), (277, 3, 1, 3),
+        (278, 4, 1, height), (279, 4, len(strips), len(strips[0]) if few else counts),
+        (284, 3, 1, 2 if is_planar else 1),
+    ]  # fmt: skip
+    table = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *e) for e in entries)
+    return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + table + bytes(4)
+
+
 def profile(kind: str) -> bytes:
     """An ICC v2 display profile: "display-p3", "adobe-rgb", "srgb", "linear" or "grey"."""
     if kind == "srgb":
@@ -186,6 +222,8 @@ def samples() -> Iterator[Sample]:
     yield from _webs()
     yield from _containers()
     yield from _prints()
+    yield from _bitmaps()
+    yield from _papers()
     yield from _turned()
 
 
@@ -203,6 +241,9 @@ def _jpegs() -> Iterator[Sample]:
     yield Sample("portrait-mode.jpg", pair, "JPEG", removed=frozenset({"frames"}))
     tail = encoded(base, "JPEG", quality=92) + b"PK\x03\x04CANARY-zip"
     yield Sample("zip-behind.jpg", tail, "JPEG")
+    yield Sample("stored-as-rgb.jpg", encoded(base, "JPEG", quality=92, keep_rgb=True), "JPEG")
+    grey = encoded(base.convert("L"), "JPEG", quality=92, progressive=True)
+    yield Sample("grey-progressive.jpg", grey, "JPEG", GREY_CORNERS)
     big = encoded(scene((3000, 700)), "JPEG", quality=90)
     yield Sample("panorama.jpg", big, "JPEG")
     yield Sample("twelve-megapixels.jpg", encoded(scene((4032, 3024)), "JPEG"), "JPEG")
@@ -233,6 +274,7 @@ def _pngs() -> Iterator[Sample]:
     frames = [Image.new("RGB", SIZE, "black")] * 3
     moving = encoded(base, "PNG", save_all=True, append_images=frames, default_image=False)
     yield Sample("animated.png", moving, "PNG", removed=frozenset({"frames"}))
+    yield Sample("interlaced.png", interlaced_png(), "PNG")
     yield Sample("panorama.png", encoded(scene((9000, 1200)), "PNG"), "PNG")
     text = PngImagePlugin.PngInfo()
     text.add_text("Whatever", "CANARY-text")
@@ -256,11 +298,14 @@ def _webs() -> Iterator[Sample]:
     clear = frozenset({"transparency"})
     yield Sample("lossy.webp", encoded(base, "WEBP", quality=92), "WEBP", tolerance=24)
     yield Sample("lossless.webp", encoded(base, "WEBP", lossless=True), "WEBP")
+    lossy = encoded(see_through, "WEBP", quality=92)
+    yield Sample("lossy-clear.webp", lossy, "WEBP", removed=clear, tolerance=24)
     yield Sample("clear.webp", encoded(see_through, "WEBP", lossless=True), "WEBP", removed=clear)
     moving = encoded(base, "WEBP", save_all=True, append_images=black, lossless=True)
     yield Sample("animated.webp", moving, "WEBP", removed=frames)
     yield Sample("plain.gif", encoded(base, "GIF"), "GIF")
     moving = encoded(base, "GIF", save_all=True, append_images=black)
+    yield Sample("interlaced.gif", encoded(base, "GIF", interlace=1), "GIF")
     yield Sample("animated.gif", moving, "GIF", removed=frames)
     yield Sample("clear.gif", encoded(see_through, "GIF"), "GIF", removed=clear)
 
@@ -279,6 +324,8 @@ def _containers() -> Iterator[Sample]:
             removed=clear,
             tolerance=24,
         )
+        grey = encoded(base.convert("L"), kind, quality=92)
+        yield Sample(f"grey.{ending}", grey, kind, GREY_CORNERS)
         yield Sample(f"named-jpg-{ending}.jpg", encoded(base, kind, quality=92), kind)
     tiles = scene((1600, 1200))
     yield Sample("tiles.heic", encoded(tiles, "HEIF", quality=80, tile_size=512), "HEIF")
@@ -288,6 +335,14 @@ def _containers() -> Iterator[Sample]:
     buffer = io.BytesIO()
     deep.save(buffer, quality=92)
     yield Sample("ten-bit.heic", buffer.getvalue(), "HEIF")
+    burst = pillow_heif.from_pillow(Image.new("RGB", SIZE))
+    burst.add_from_pillow(base)
+    buffer = io.BytesIO()
+    burst.save(buffer, quality=92, primary_index=1)  # the one to be shown need not be the first
+    yield Sample("burst.heic", buffer.getvalue(), "HEIF", removed=frozenset({"frames"}))
+    black = [Image.new("RGB", SIZE)] * 2
+    moving = encoded(base, "AVIF", save_all=True, append_images=black, quality=92)
+    yield Sample("animated.avif", moving, "AVIF", removed=frozenset({"frames"}))
 
 
 def _prints() -> Iterator[Sample]:
@@ -308,9 +363,99 @@ def _prints() -> Iterator[Sample]:
     yield Sample("float.tiff", encoded(unit, "TIFF"), "TIFF", _stretched(GREY_CORNERS))
     pages = encoded(base, "TIFF", save_all=True, append_images=[Image.new("RGB", SIZE)])
     yield Sample("pages.tiff", pages, "TIFF", removed=frozenset({"frames"}))
+    see_through = base.convert("RGBA")
+    see_through.paste((9, 9, 9, 0), (64, 43, 96, 64))
+    content = encoded(see_through, "TIFF")
+    yield Sample("clear.tiff", content, "TIFF", removed=frozenset({"transparency"}))
+    fax = base.convert("L").point(lambda value: 255 * (value > 250), "1")
+    black_and_white = ((0, 0, 0), (0, 0, 0), (0, 0, 0), WHITE)
+    content = encoded(fax, "TIFF", compression="group4")
+    yield Sample("fax.tiff", content, "TIFF", black_and_white)
+    for big in (False, True):
+        content = encoded(base.convert("P"), "TIFF", big_tiff=big)
+        yield Sample(f"palette-{big}.tiff", content, "TIFF", tolerance=40)
+    for is_planar in (False, True):
+        content = deep_tiff(is_planar=is_planar)
+        yield Sample(f"deep-{is_planar}.tiff", content, "TIFF")
+
+
+def _bitmaps() -> Iterator[Sample]:
+    base = scene()
     for mode in ("RGB", "P", "RGBA"):
         yield Sample(f"{mode}.bmp", encoded(base.convert(mode), "BMP"), "BMP", tolerance=40)
     yield Sample("L.bmp", encoded(base.convert("L"), "BMP"), "BMP", GREY_CORNERS)
+    pixels = np.asarray(base, dtype=np.uint16) >> np.array([3, 2, 3], dtype=np.uint16)
+    short = (pixels[..., 0] << 11 | pixels[..., 1] << 5 | pixels[..., 2]).astype("<u2").tobytes()
+    masks = struct.pack("<III", 0xF800, 0x07E0, 0x001F)
+    width, height = SIZE
+    header = struct.pack(
+        "<2sIHHIIiiHHIIiiII", b"BM", 66 + len(short), 0, 0, 66, 40, width, -height, 1, 16, 3,
+        len(short), *[0] * 4,
+    )  # fmt: skip
+    yield Sample("downwards-565.bmp", header + masks + short, "BMP")
+
+
+def _papers() -> Iterator[Sample]:
+    """PDFs; each page shows the scene."""
+    base = scene((480, 320))
+    yield Sample("scan.pdf", encoded(base, "PDF", resolution=100), "PDF")
+    for pages in (2, 30):
+        more = [Image.new("RGB", base.size, "black")] * (pages - 1)
+        content = encoded(base, "PDF", save_all=True, append_images=more, resolution=100)
+        yield Sample(f"pages-{pages}.pdf", content, "PDF")
+    yield Sample("drawn.pdf", drawn_pdf(), "PDF")
+    yield Sample("behind-a-header.pdf", b"\r\n\r\n" + drawn_pdf(), "PDF")
+    yield Sample("turned.pdf", drawn_pdf(rotate_degrees=90), "PDF")
+
+
+def drawn_pdf(*, rotate_degrees: int = 0, word: str = "") -> bytes:
+    """The scene as vectors and a word in a font that the file does not bring along.
+
+    `rotate_degrees` is the page's own turn, which makes it upright.
+    """
+    red, green, blue, _ = (" ".join(f"{part / 255:.4f}" for part in c) for c in CORNERS)
+    grey = " ".join([f"{MIDDLE[0] / 255:.4f}"] * 3)
+    drawing = (
+        f"{grey} rg 0 0 288 192 re f {red} rg 0 128 96 64 re f {green} rg 192 128 96 64 re f "
+        f"{blue} rg 0 0 96 64 re f 1 g 192 0 96 64 re f 0 g BT /F 12 Tf 110 90 Td ({word}) Tj ET"
+    )
+    box = "0 0 288 192"
+    if rotate_degrees == 90:  # drawn lying on its side
+        drawing, box = f"0 1 -1 0 192 0 cm {drawing}", "0 0 192 288"
+    font = "/Resources<</Font<</F<</Type/Font/Subtype/TrueType/BaseFont/Unheard>>>>>>"
+    page = f"/Type/Page/Parent 2 0 R/MediaBox[{box}]/Rotate {rotate_degrees}/Contents 4 0 R{font}"
+    return pdf(
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        f"<<{page}>>",
+        f"<</Length {len(drawing)}>>stream\n{drawing}\nendstream",
+    )
+
+
+def bottomless_pdf() -> bytes:
+    """A page whose form draws itself ten times, and so on."""
+    again = "/Again Do " * 10
+    form = "<</XObject<</Again 4 0 R>>>>"
+    return pdf(
+        "<</Type/Catalog/Pages 2 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 5 0 R/Resources{form}>>",
+        f"<</Type/XObject/Subtype/Form/BBox[0 0 99 99]/Resources{form}/Length {len(again)}>>"
+        f"stream\n{again}\nendstream",
+        f"<</Length {len(again)}>>stream\n{again}\nendstream",
+    )
+
+
+def pdf(*objects: str) -> bytes:
+    """A file of these objects, of which the first is the catalogue."""
+    content, starts = "%PDF-1.7\n", []
+    for number, thing in enumerate(objects, start=1):
+        starts.append(len(content))
+        content += f"{number} 0 obj\n{thing}\nendobj\n"
+    table = "".join(f"{start:010} 00000 n \n" for start in starts)
+    content += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
+    content += f"trailer\n<</Root 1 0 R/Size {len(objects) + 1}>>\nstartxref\n"
+    return f"{content}{content.index('xref')}\n%%EOF\n".encode()
 
 
 def _stretched(corners: tuple[Colour, ...]) -> tuple[Colour, ...]:
@@ -338,7 +483,6 @@ class Refused:
     name: str
     content: bytes
     code: str
-    unit: str = ""
 
 
 def refused() -> Iterator[Refused]:
@@ -352,15 +496,44 @@ def refused() -> Iterator[Refused]:
         yield Refused(f"cut.{kind}", content[: len(content) // 2], "image_unreadable")
     yield Refused("only-magic.jpg", whole[:4], "image_unreadable")
     yield Refused("only-magic.png", b"\x89PNG\r\n\x1a\n", "image_unreadable")
-    yield Refused("heavy.jpg", whole + bytes(20 * 1024 * 1024), "image_too_large", "bytes")
+    yield Refused("heavy.jpg", whole + bytes(25 * 1024 * 1024), "image_too_heavy")
+    yield from _bad_papers()
     yield from bombs()
+
+
+def _bad_papers() -> Iterator[Refused]:
+    yield Refused("torn.pdf", b"%PDF-1.7\n1 0 obj\n", "image_unreadable")
+    yield Refused("only-magic.pdf", b"%PDF-", "image_unreadable")
+    yield Refused("no-page.pdf", paper(0), "image_empty")
+    yield Refused("a-thousand-too-many.pdf", paper(6_000), "image_too_many_pages")
+    locked = encrypted(drawn_pdf())
+    yield Refused("locked.pdf", locked, "image_locked")
+
+
+@functools.cache
+def paper(pages: int, size: tuple[float, float] = (595, 842)) -> bytes:
+    """A PDF with so many empty pages."""
+    document = pdfium.PdfDocument.new()
+    for _ in range(pages):
+        document.new_page(*size)
+    buffer = io.BytesIO()
+    document.save(buffer)
+    document.close()
+    return buffer.getvalue()
+
+
+def encrypted(content: bytes) -> bytes:
+    """The PDF with an encryption (RC4, 40 bits) whose password nobody knows."""
+    scrambled = "".join(f"{number:02x}" for number in range(32))
+    cipher = f"<</Filter/Standard/V 1/R 2/P -4/O<{scrambled}>/U<{scrambled}>>>"
+    trailer = f"trailer\n<</Encrypt {cipher}/ID[<00><00>]"
+    return content.replace(b"trailer\n<<", trailer.encode())
 
 
 def _impostors() -> Iterator[tuple[str, bytes]]:
     yield "text.jpg", b"Dear colleagues, this is no picture.\n" * 40
     yield "page.png", b"<!doctype html><script>alert(1)</script>"
     yield "drawing.svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>'
-    yield "paper.pdf", b"%PDF-1.7\n1 0 obj\n"
     yield "script.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
     yield "film.mp4", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(64)
     yield "old.jp2", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(40)
@@ -376,19 +549,23 @@ def noise(size: tuple[int, int]) -> Image.Image:
 
 def bombs() -> Iterator[Refused]:
     """Small files that ask for a great deal of memory."""
-    yield Refused("tower.png", empty_png(1, 89_000_000), "image_too_large", "side_px")
-    yield Refused("huge.png", empty_png(13_350, 13_350), "image_too_large", "pixels")
-    yield Refused("larger.png", png(30_000, 30_000, 8, 2, bytes(99)), "image_too_large", "pixels")
-    yield Refused("screen.gif", _gif(65_000, 65_000), "image_too_large")
-    yield Refused("frame.gif", _gif(1, 1, frame=(65_000, 65_000)), "image_too_large")
+    yield Refused("tower.png", empty_png(1, 89_000_000), "image_too_long")
+    yield Refused("huge.png", empty_png(13_350, 13_350), "image_too_many_pixels")
+    yield Refused("larger.png", png(30_000, 30_000, 8, 2, bytes(99)), "image_too_many_pixels")
+    yield Refused("screen.gif", _gif(65_000, 65_000), "image_too_long")
+    yield Refused("frame.gif", _gif(1, 1, frame=(65_000, 65_000)), "image_too_demanding")
     wide = bytearray(encoded(scene(), "JPEG"))
     at = wide.index(b"\xff\xc0")
     wide[at + 5 : at + 9] = struct.pack(">HH", 30_000, 30_000)
-    yield Refused("lying.jpg", bytes(wide), "image_too_large", "pixels")
+    yield Refused("lying.jpg", bytes(wide), "image_too_many_pixels")
+    woven = bytearray(encoded(scene(), "JPEG", progressive=True, subsampling=0))
+    at = woven.index(b"\xff\xc2")
+    woven[at + 5 : at + 9] = struct.pack(">HH", 14_000, 10_000)
+    yield Refused("woven.jpg", bytes(woven), "image_too_many_pixels")
     huge = struct.pack(
         "<2sIHHIIiiHHIIiiII", b"BM", 99, 0, 0, 54, 40, 25_000, 25_000, 1, 24, *[0] * 6
     )
-    yield Refused("huge.bmp", huge, "image_too_large", "pixels")
+    yield Refused("huge.bmp", huge, "image_too_many_pixels")
 
 
 @functools.cache

@@ -21,10 +21,10 @@ def seeds() -> list[tuple[str, bytes]]:
     ]
 
 
-def mutated(*, seed: int, count: int) -> Iterator[tuple[str, bytes]]:
-    """So many damaged files, named for what they were made from."""
+def mutated(*, seed: int, count: int, ending: str = "") -> Iterator[tuple[str, bytes]]:
+    """So many damaged files, named for what they were made from; of names that end so."""
     dice = random.Random(seed)
-    originals = seeds()
+    originals = [original for original in seeds() if original[0].endswith(ending)]
     for number in range(count):
         name, content = dice.choice(originals)
         damaged = bytearray(content)
