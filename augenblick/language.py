@@ -6,13 +6,14 @@ keys, which a test checks. Which language somebody reads is decided by who calls
 
 from __future__ import annotations
 
+import copy
 import re
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import cache
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime, format_time
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -28,8 +29,15 @@ class Language:
 
     def __init__(self, code: str) -> None:
         self.code = code
+        self.zone: tzinfo | None = None  # of the reader; None: of the server
         self._catalogue = read_catalogue(code)
         self._plural_form = Locale.parse(code).plural_form
+
+    def in_zone(self, zone: tzinfo) -> Language:
+        """Return the same language for somebody whose clocks stand in this time zone."""
+        other = copy.copy(self)
+        other.zone = zone
+        return other
 
     def text(self, key: str, **params: object) -> str:
         """Return the text of a key with `{name}` places filled.
@@ -65,6 +73,14 @@ class Language:
     def moment(self, when: datetime) -> str:
         """Write date and time, short."""
         return format_datetime(when, format="short", locale=self.code)
+
+    def clock(self, when: datetime) -> str:
+        """Write the time of day."""
+        return format_time(when, format="short", locale=self.code)
+
+    def day(self, when: datetime) -> str:
+        """Write a date with the month's name."""
+        return format_date(when, format="long", locale=self.code)
 
     def _shown(self, value: object) -> str:
         if isinstance(value, bool | str):

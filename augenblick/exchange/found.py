@@ -1,0 +1,128 @@
+"""What a reader finds in a file, before any picture has been looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from augenblick.conversations import ReplyRecord
+from augenblick.errors import ImportMalformed
+from augenblick.messages import ChoiceText, Detail, PictureReceipt, ReplyEnd, Role, TextPart
+
+IMPORTED = "import"  # stands where the name of an endpoint would
+_OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # halves of a character, which JSON can spell
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPicture:
+    """A picture of a message. `load` gives its bytes, or None where the file does not have them.
+
+    `receipt` is what our own export says about it.
+    """
+
+    load: Callable[[], bytes | None]
+    name: str = ""
+    detail: Detail = Detail.AUTO
+    receipt: PictureReceipt | None = None
+
+
+FoundPart = TextPart | FoundPicture
+
+
+@dataclass(frozen=True, slots=True)
+class FoundNode:
+    """A message at its place, ids as in the file."""
+
+    id: str
+    parent_id: str | None
+    role: Role
+    parts: tuple[FoundPart, ...]
+    created_at: datetime | None = None
+    record: ReplyRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundConversation:
+    """A conversation of a file; without a title the store makes one of the first question."""
+
+    title: str
+    nodes: tuple[FoundNode, ...]
+    leaf_id: str | None = None
+
+
+def answer_record(text: str, *, model: str) -> ReplyRecord:
+    """The record of an answer of which no more than its text is known."""
+    choices = (ChoiceText(text, finish_reason="stop"),)
+    return ReplyRecord(IMPORTED, model, ReplyEnd.COMPLETE, choices)
+
+
+def check_tree(nodes: Sequence[FoundNode]) -> None:
+    """Raise ImportMalformed for double ids, unknown parents and circles. Uses no recursion."""
+    below: dict[str | None, list[str]] = {}
+    for node in nodes:
+        below.setdefault(node.parent_id, []).append(node.id)
+    if len({node.id for node in nodes}) != len(nodes):
+        raise ImportMalformed("an id stands twice")
+    reached = below.get(None, [])
+    for node_id in reached:  # it grows while it is read
+        reached.extend(below.get(node_id, ()))
+    if len(reached) != len(nodes):
+        raise ImportMalformed("a message hangs nowhere")
+
+
+def believable(when: datetime | None) -> datetime | None:
+    """A time in the past of computers, with its zone; None for any other."""
+    if when is None:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    try:
+        when = when.astimezone(UTC)
+    except OverflowError:
+        return None
+    return when if _OLDEST <= when <= datetime.now(UTC) + timedelta(days=1) else None
+
+
+def moment_of(seconds: object) -> datetime | None:
+    """The time so many seconds after 1970; None for anything else."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    try:
+        return believable(datetime.fromtimestamp(seconds, UTC))
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def clean(document: object) -> object:
+    """A JSON value of nothing but text; changes lists and dicts in place.
+
+    Uses no recursion, so that depth costs nothing.
+    """
+    holder = [document]
+    open_values: list[list[object] | dict[str, object]] = [holder]
+    while open_values:
+        value = open_values.pop()
+        if isinstance(value, list):
+            entries: Iterator[tuple[int | str, object]] = iter(enumerate(value))
+        else:
+            _clean_keys(value)
+            entries = iter(list(value.items()))
+        for place, inner in entries:
+            if isinstance(inner, str):
+                value[place] = clean_text(inner)  # type: ignore[index]  # a key of its own
+            elif isinstance(inner, list | dict):
+                open_values.append(inner)
+    return holder[0]
+
+
+def clean_text(text: str) -> str:
+    """The text with a replacement for what can't be written as UTF-8."""
+    return text if text.isascii() else _NO_TEXT.sub("\ufffd", text)
+
+
+def _clean_keys(value: dict[str, object]) -> None:
+    for key in [key for key in value if clean_text(key) != key]:
+        value[clean_text(key)] = value.pop(key)

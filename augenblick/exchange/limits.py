@@ -1,0 +1,15 @@
+"""How much one import may hold. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ImportLimits:
+    """What is more than this is refused with ImportTooLarge; more pictures are left out."""
+
+    max_bytes: int = 100 * 1024 * 1024  # of the file, and of a JSON unpacked from it
+    max_conversations: int = 5_000
+    max_messages: int = 20_000  # in one conversation
+    max_pictures: int = 1_000  # in one conversation

@@ -1,0 +1,196 @@
+"""Conversations in the messages form of the Chat Completions API, our own export among them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from augenblick.errors import ImportMalformed
+from augenblick.exchange.found import (
+    FoundConversation,
+    FoundNode,
+    FoundPart,
+    FoundPicture,
+    answer_record,
+    believable,
+)
+from augenblick.exchange.tree import KEY, Tree, TreeNode, TreeText, read_tree
+from augenblick.messages import Detail, Role, TextPart
+
+_ROLES = {
+    "system": Role.SYSTEM,
+    "developer": Role.SYSTEM,
+    "user": Role.USER,
+    "assistant": Role.ASSISTANT,
+}
+_LEFT_OUT = {"tool", "function"}  # what programs said to the model
+_TEXT_FIELDS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+_MOST_CHOICES = 128  # the largest `n` of the API
+_PICTURES = {"image_url", "input_image"}
+
+
+def read_messages(messages: object, *, model: str = "", title: str = "") -> FoundConversation:
+    """One conversation from a list of messages. Raises ImportMalformed."""
+    if not isinstance(messages, list):
+        raise ImportMalformed("the messages are no list")
+    nodes: list[FoundNode] = []
+    for message in messages:
+        node = _node(message, str(len(nodes) + 1), model)
+        if node is not None:
+            nodes.append(node)
+    return FoundConversation(title, tuple(nodes))
+
+
+def read_document(document: Mapping[str, Any]) -> FoundConversation:
+    """One conversation from `{"messages": …}`; where our tree stands beside it, that one."""
+    if KEY in document:
+        return _read_own(document)
+    model, title = document.get("model"), document.get("title")
+    return read_messages(
+        document.get("messages"),
+        model=model if isinstance(model, str) else "",
+        title=title if isinstance(title, str) else "",
+    )
+
+
+def picture_bytes(uri: object) -> bytes | None:
+    """The bytes in a data URI; None for anything else. An address is never fetched."""
+    if not isinstance(uri, str) or not uri.startswith("data:"):
+        return None
+    header, _, encoded = uri.partition(",")
+    if not header.endswith(";base64"):
+        return None
+    return _decoded(encoded)
+
+
+def _node(message: object, number: str, model: str) -> FoundNode | None:
+    if not isinstance(message, dict):
+        raise ImportMalformed("a message is no object")
+    if message.get("role") in _LEFT_OUT:
+        return None
+    role = _ROLES.get(str(message.get("role")))
+    if role is None:
+        raise ImportMalformed("a message has an unknown role")
+    parts = tuple(_parts(message.get("content")))
+    if not parts:
+        return None
+    record = None
+    if role is Role.ASSISTANT:
+        text = "\n\n".join(part.text for part in parts if isinstance(part, TextPart))
+        record = answer_record(text, model=model)
+    parent_id = str(int(number) - 1) if number != "1" else None
+    return FoundNode(number, parent_id, role, parts, record=record)
+
+
+def _parts(content: object) -> Iterator[FoundPart]:
+    if isinstance(content, str):
+        yield from [TextPart(content)] if content else []
+        return
+    if content is None:
+        return
+    if not isinstance(content, list):
+        raise ImportMalformed("the content of a message is neither text nor a list")
+    for part in content:
+        found = _part(part)
+        if found is not None:
+            yield found
+
+
+def _part(part: object) -> FoundPart | None:
+    if isinstance(part, str):
+        return TextPart(part)
+    if not isinstance(part, dict):
+        raise ImportMalformed("a part of a message is no object")
+    kind = str(part.get("type"))
+    if kind in _PICTURES:
+        return _picture(part)
+    text = part.get(_TEXT_FIELDS.get(kind, ""))
+    return TextPart(text) if isinstance(text, str) and text else None
+
+
+def _picture(part: Mapping[str, Any]) -> FoundPicture:
+    """`{"image_url": {"url", "detail"}}`, or the address alone as some write it."""
+    found = part.get("image_url")
+    fields = found if isinstance(found, dict) else {"url": found, "detail": part.get("detail")}
+    detail = fields.get("detail")
+    return FoundPicture(
+        load=partial(picture_bytes, fields.get("url")),
+        detail=Detail(detail) if detail in set(Detail) else Detail.AUTO,
+    )
+
+
+def _read_own(document: Mapping[str, Any]) -> FoundConversation:
+    try:
+        tree = read_tree(document[KEY])
+    except ValueError as error:
+        raise ImportMalformed("the tree does not have the form of ours") from error
+    contents = _Contents(document)
+    nodes = tuple(_own_node(node, contents) for node in tree.nodes)
+    return FoundConversation(tree.title, nodes, _leaf(tree))
+
+
+def _leaf(tree: Tree) -> str | None:
+    return tree.leaf_id if any(node.id == tree.leaf_id for node in tree.nodes) else None
+
+
+def _own_node(node: TreeNode, contents: _Contents) -> FoundNode:
+    parts: tuple[FoundPart, ...] = tuple(
+        TextPart(part.text)
+        if isinstance(part, TreeText)
+        else FoundPicture(
+            load=partial(contents.load, part.sha256),
+            name=part.receipt.source_name,
+            detail=part.detail,
+            receipt=part.receipt,
+        )
+        for part in node.parts
+    )
+    when = believable(node.created_at)
+    record = node.reply
+    if record is not None and record.picked_choice not in range(_MOST_CHOICES):
+        record = replace(record, picked_choice=0)
+    return FoundNode(node.id, node.parent_id, node.role, parts, when, record)
+
+
+class _Contents:
+    """The pictures of one of our exports, by the SHA-256 of what is really there."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._by_sha256: dict[str, str] = {}  # base64
+        for uri in _uris(document.get("messages")):
+            self._add(uri.partition(",")[2])
+        beside = document[KEY].get("pictures")
+        for picture in beside.values() if isinstance(beside, dict) else ():
+            if isinstance(picture, dict) and isinstance(picture.get("data"), str):
+                self._add(picture["data"])
+
+    def load(self, sha256: str) -> bytes | None:
+        """The bytes of a picture."""
+        return _decoded(self._by_sha256.get(sha256, "")) or None
+
+    def _add(self, encoded: str) -> None:
+        content = _decoded(encoded)
+        if content:
+            self._by_sha256[hashlib.sha256(content).hexdigest()] = encoded
+
+
+def _uris(messages: object) -> Iterator[str]:
+    for message in messages if isinstance(messages, list) else ():
+        content = message.get("content") if isinstance(message, dict) else None
+        for part in content if isinstance(content, list) else ():
+            address = part.get("image_url") if isinstance(part, dict) else None
+            uri = address.get("url") if isinstance(address, dict) else None
+            if isinstance(uri, str) and uri.startswith("data:"):
+                yield uri
+
+
+def _decoded(encoded: str) -> bytes | None:
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,193 @@
+"""HTML pages that stand alone: no script, nothing from elsewhere, pictures inside.
+
+The same page is the export, the shared link and its preview. It shows questions, pictures and the
+text of the answers; no reasoning, no instructions to the model, no names of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from augenblick.conversations import Conversation, Node, ReplyRecord
+from augenblick.exchange.answers import answer_html
+from augenblick.images import picture_format
+from augenblick.language import Language
+from augenblick.messages import Attachment, ReplyEnd, Role
+from augenblick.payload import DataUris
+
+LoadBytes = Callable[[str], bytes]
+
+_PICTURE_BYTES = 48_000_000  # of full pictures in one page; the ones after that are small
+
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PagePicture:
+    """A picture on the page; without `uri` its `alt` is shown in its place."""
+
+    uri: str
+    alt: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageEntry:
+    """A question or an answer on the page."""
+
+    kind: str  # "question" or "answer"
+    heading: str
+    text: str | Markup
+    pictures: tuple[PagePicture, ...] = ()
+    note: str = ""
+    origin: str = ""  # model and time of an answer
+
+
+def share_page(
+    conversation: Conversation,
+    *,
+    leaf_id: str | None,
+    language: Language,
+    load_content: LoadBytes,
+    load_thumbnail: LoadBytes | None = None,
+    max_picture_bytes: int = _PICTURE_BYTES,
+) -> str:
+    """The HTML of the path that ends at a leaf (None: the shown path).
+
+    Pictures beyond `max_picture_bytes` are taken from `load_thumbnail`, or left out without it.
+    One whose bytes are gone (KeyError) leaves a note.
+    """
+    path = conversation.path(leaf_id)
+    pictures = _Pictures(language, load_content, load_thumbnail, max_picture_bytes)
+    return _templates.get_template("conversation.html").render(
+        language_code=language.code,
+        title=title_of(conversation, language),
+        summary=summary_of(path, language),
+        entries=_entries(path, language, pictures),
+        made_with=language.text("document.made", when=moment(datetime.now(UTC), language)),
+    )
+
+
+def notice_page(title: str, *sentences: str, language: Language, button: str = "") -> str:
+    """A page with a few sentences; with `button`, one that posts to its own address."""
+    return _templates.get_template("notice.html").render(
+        language_code=language.code, title=title, sentences=sentences, button=button
+    )
+
+
+def title_of(conversation: Conversation, language: Language) -> str:
+    """The title, or a word for none."""
+    return conversation.title.strip() or language.text("document.untitled")
+
+
+def summary_of(path: tuple[Node, ...], language: Language) -> str:
+    """When it was, and how many questions and pictures there are."""
+    questions = sum(node.message.role is Role.USER for node in path)
+    pictures = sum(len(node.message.attachments) for node in path)
+    parts = [language.text("document.questions", count=questions)]
+    if pictures:
+        parts.append(language.text("document.pictures", count=pictures))
+    if path:
+        parts.insert(0, moment(path[0].created_at, language))
+    return " · ".join(parts)
+
+
+def moment(when: datetime, language: Language) -> str:
+    """Date and time where the reader is, as far as that is known; else where the server stands."""
+    return language.moment(when.astimezone(language.zone))
+
+
+def answer_note(record: ReplyRecord, language: Language) -> str:
+    """How an answer ended, unless it is complete."""
+    failure = record.failure
+    if failure is not None and language.has(f"error.{failure.code}.title"):
+        return language.text(f"error.{failure.code}.title", **failure.params)
+    if record.end is None:
+        return language.text("document.being_written")
+    key = f"end.{record.end.value}"
+    return language.text(key) if record.end is not ReplyEnd.COMPLETE and language.has(key) else ""
+
+
+def answer_origin(node: Node, language: Language) -> str:
+    """Model and time of an answer."""
+    model = node.reply.model if node.reply else ""
+    return " · ".join(filter(None, (model, moment(node.created_at, language))))
+
+
+def answer_text(node: Node) -> str:
+    """What an answer says; what a model said instead when it refused."""
+    picked = node.reply.picked if node.reply else None
+    return node.message.text or (picked.refusal if picked else "")
+
+
+def _entries(
+    path: tuple[Node, ...], language: Language, pictures: _Pictures
+) -> Iterator[PageEntry]:
+    for node in path:
+        if node.message.role is Role.USER:
+            yield PageEntry(
+                kind="question",
+                heading=language.text("document.question"),
+                text=node.message.text,
+                pictures=tuple(map(pictures.picture, node.message.attachments)),
+            )
+        elif node.message.role is Role.ASSISTANT:
+            yield PageEntry(
+                kind="answer",
+                heading=language.text("document.answer"),
+                text=answer_html(answer_text(node)),
+                note=answer_note(node.reply, language) if node.reply else "",
+                origin=answer_origin(node, language),
+            )
+
+
+class _Pictures:
+    """The pictures of one page, full ones while there is room."""
+
+    def __init__(
+        self,
+        language: Language,
+        load_content: LoadBytes,
+        load_thumbnail: LoadBytes | None,
+        max_bytes: int,
+    ) -> None:
+        self._language = language
+        self._load_content = load_content
+        self._load_thumbnail = load_thumbnail
+        self._bytes_left = max_bytes
+        self._uris = DataUris(load_content, max_bytes=0)
+        self._count = 0
+
+    def picture(self, attachment: Attachment) -> PagePicture:
+        """The picture, in its place among those of the page."""
+        self._count += 1
+        try:
+            uri = self._uri(attachment)
+        except KeyError:
+            uri = ""
+        key = "document.picture" if uri else "document.picture_missing"
+        alt = self._language.text(key, number=self._count)
+        return PagePicture(uri, alt, attachment.width_px, attachment.height_px)
+
+    def _uri(self, attachment: Attachment) -> str:
+        if attachment.byte_count <= self._bytes_left:
+            self._bytes_left -= attachment.byte_count
+            return self._uris.add(attachment, self._load_content(attachment.sha256))
+        if self._load_thumbnail is None:
+            raise KeyError(attachment.sha256)
+        small = self._load_thumbnail(attachment.sha256)
+        kind = "image/png" if picture_format(small) == "PNG" else "image/jpeg"
+        return self._uris.add(replace(attachment, media_type=kind), small)

@@ -1,0 +1,213 @@
+"""What an export holds, and what it never does."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import zipfile
+from datetime import timedelta, timezone
+
+import pytest
+
+from augenblick.conversations import Conversation
+from augenblick.exchange import (
+    file_name,
+    share_page,
+    write_everything,
+    write_html,
+    write_json,
+    write_markdown,
+)
+from augenblick.exchange.answers import answer_html
+from augenblick.exchange.pages import summary_of
+from augenblick.messages import Role
+from augenblick.sql_store import SqlStore
+from tests.exchange.values import (
+    ENGLISH,
+    GERMAN,
+    a_node,
+    a_saved_conversation,
+    prepared,
+)
+
+
+@pytest.fixture
+def conversation(store: SqlStore) -> Conversation:
+    """A saved conversation."""
+    return store.load_conversation(a_saved_conversation(store))
+
+
+def _html(store: SqlStore, conversation: Conversation) -> str:
+    file = io.BytesIO()
+    write_html(conversation, file, language=GERMAN, load_content=store.load_content)
+    return file.getvalue().decode()
+
+
+def test_page_holds_everything_shown_and_nothing_from_elsewhere(
+    store: SqlStore, conversation: Conversation
+) -> None:
+    """Title, questions, answers and every picture are in it; no script and no address to load."""
+    page = _html(store, conversation)
+
+    assert "<h1>Café: Rechnung?</h1>" in page
+    assert "<strong>12,40 €</strong>" in page
+    assert "Und &lt;b&gt;das&lt;/b&gt;?\n\nZweite Zeile" in page
+    assert "Eine andere Antwort" not in page
+    for kind, times in (("photo", 2), ("drawing", 1)):
+        encoded = base64.b64encode(prepared(kind).content).decode()
+        assert page.count(encoded) == times
+    assert "<script" not in page
+    assert not re.search(r"""(?:src|url\()\s*=?\s*["']?(?!data:)(?:https?:|//)""", page)
+
+
+def test_times_are_those_of_the_reader_where_it_is_known_who_reads(
+    conversation: Conversation,
+) -> None:
+    """The same moment, two hours apart on the clocks."""
+    path = conversation.path()
+    began = path[0].created_at
+    for hours in (1, 3):
+        zone = timezone(timedelta(hours=hours))
+        said = summary_of(path, GERMAN.in_zone(zone))
+        assert said.startswith(GERMAN.moment(began.astimezone(zone)))
+
+
+def test_page_names_no_file_and_no_reasoning(store: SqlStore, conversation: Conversation) -> None:
+    """How a file was called on somebody's phone is nobody's business."""
+    assert "photo.file" not in _html(store, conversation)
+
+
+def test_page_beyond_its_room_takes_small_pictures(
+    store: SqlStore, conversation: Conversation
+) -> None:
+    """A shared page stays light: once its room is used, thumbnails stand in, or a note."""
+    small = share_page(
+        conversation,
+        leaf_id=None,
+        language=ENGLISH,
+        load_content=store.load_content,
+        load_thumbnail=store.load_thumbnail,
+        max_picture_bytes=0,
+    )
+    none = share_page(
+        conversation,
+        leaf_id=None,
+        language=ENGLISH,
+        load_content=store.load_content,
+        max_picture_bytes=0,
+    )
+
+    assert base64.b64encode(prepared("photo").content).decode() not in small
+    assert small.count("<img ") == 3
+    assert "<img " not in none
+    assert none.count("A picture is missing here") == 3
+
+
+@pytest.mark.parametrize(
+    ("markdown", "expected", "forbidden"),
+    [
+        ("![x](https://evil.example/a.png)", 'href="https://evil.example/a.png"', "<img"),
+        ("[x](javascript:alert(1))", "[x](javascript:alert(1))", "href"),
+        ("[x](data:text/html,hi)", "[x]", "href"),
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x", "<img"),
+        ("<https://a.example/>", 'rel="noreferrer noopener nofollow"', "<script"),
+        ("```\n</code><script>\n```", "&lt;/code&gt;&lt;script&gt;", "<script"),
+        ('![a"><script>](https://a.example/"onload=1)', "&lt;script&gt;", "<script"),
+        ("# Title", "<h3>Title</h3>", "<h1"),
+        ("| a |\n|---|\n| 1 |", "<td>1</td>", "|"),
+    ],
+)
+def test_answers_are_drawn_and_harmless(markdown: str, expected: str, forbidden: str) -> None:
+    """What a model wrote can neither run nor load, and reads as it should."""
+    html = answer_html(markdown)
+
+    assert expected in html
+    assert forbidden not in html
+
+
+def test_markdown_comes_with_its_pictures(store: SqlStore, conversation: Conversation) -> None:
+    """The zip holds the text and each picture once, and every picture it names."""
+    file = io.BytesIO()
+    write_markdown(conversation, file, language=GERMAN, load_content=store.load_content)
+
+    with zipfile.ZipFile(file) as archive:
+        text = archive.read("conversation.md").decode()
+        named = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+        contents = {name: archive.read(name) for name in set(named)}
+    assert named == [
+        "pictures/picture-001.jpg",
+        "pictures/picture-002.png",
+        "pictures/picture-001.jpg",
+    ]
+    assert contents["pictures/picture-001.jpg"] == prepared("photo").content
+    assert contents["pictures/picture-002.png"] == prepared("drawing").content
+    assert text.startswith("# Café: Rechnung?\n")
+    assert "## Antwort\n\nDas kostet **12,40 €**." in text
+
+
+def test_json_can_be_sent_as_it_is(store: SqlStore, conversation: Conversation) -> None:
+    """Model and messages have the form of the API; the other answer stands in the tree only."""
+    file = io.BytesIO()
+    write_json(conversation, file, load_content=store.load_content)
+
+    document = json.loads(file.getvalue())
+    assert document["model"] == "gpt-4o"
+    assert [message["role"] for message in document["messages"]] == ["user", "assistant"] * 2
+    first = document["messages"][0]["content"]
+    assert [part["type"] for part in first] == ["image_url", "image_url", "text"]
+    assert first[0]["image_url"]["url"].startswith("data:image/jpeg;base64,")
+    assert "Eine andere Antwort." not in json.dumps(document["messages"])
+    assert "Eine andere Antwort." in json.dumps(document["augenblick"])
+
+
+def test_pictures_that_are_gone_stop_no_export(conversation: Conversation) -> None:
+    """An export in the moment of a deletion still comes, with notes."""
+
+    def gone(sha256: str) -> bytes:
+        raise KeyError(sha256)
+
+    for write in (write_html, write_markdown, write_everything):
+        given = [conversation] if write is write_everything else conversation
+        write(given, io.BytesIO(), language=GERMAN, load_content=gone)  # type: ignore[arg-type]  # one of three shapes
+    write_json(conversation, io.BytesIO(), load_content=gone)
+
+
+def test_an_empty_conversation_can_be_exported(store: SqlStore) -> None:
+    """A question without words or answer makes no writer stumble."""
+    node = a_node(1, Role.USER, "")
+    empty = store.load_conversation(
+        store.import_conversation(owner="me", title="", nodes=[node], pictures=[])
+    )
+
+    assert "Gespräch ohne Titel" in _html(store, empty)
+    file = io.BytesIO()
+    write_everything([empty, empty], file, language=GERMAN, load_content=store.load_content)
+    with zipfile.ZipFile(file) as archive:
+        assert archive.namelist() == [
+            "0001 Gespräch/conversation.md",
+            "0001 Gespräch/conversation.json",
+            "0002 Gespräch/conversation.md",
+            "0002 Gespräch/conversation.json",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Rechnung vom Café", "Rechnung vom Café.html"),
+        ("../../etc/passwd", "etc passwd.html"),
+        ('a<b>c:d"e/f\\g|h?i*j', "a b c d e f g h i j.html"),
+        ("CON", "Gespräch CON.html"),
+        ("aux.txt", "Gespräch aux.txt.html"),
+        ("", "Gespräch.html"),
+        (" . ", "Gespräch.html"),
+        ("zwei\nZeilen\t\x00 und \u202eRTL", "zwei Zeilen und RTL.html"),
+        ("x" * 300, "x" * 80 + ".html"),
+        ("Ende. ", "Ende.html"),
+    ],
+)
+def test_every_title_makes_a_file_name(title: str, expected: str) -> None:
+    """Whatever a conversation is called, Windows, macOS and Linux can save it."""
+    assert file_name(title, suffix=".html", language=GERMAN) == expected
