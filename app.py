@@ -31,6 +31,8 @@ from augenblick.ui import notices
 from augenblick.ui.resources import close_services, services
 from augenblick.web.browser_cookie import BrowserCookie, cookie_key
 from augenblick.web.closed_routes import ClosedRoutes, read_networks
+from augenblick.web.device_links import device_routes
+from augenblick.web.everything import everything_routes
 from augenblick.web.headers import SecurityHeaders, inline_script_hashes
 from augenblick.web.limits import BodyLimit, HeldFile, UploadBudget, forget_left_uploads
 from augenblick.web.reader_process import (
@@ -40,6 +42,7 @@ from augenblick.web.reader_process import (
     reader_is_wanted,
 )
 from augenblick.web.safe_log import keep_values_out_of_logs, log_script_error
+from augenblick.web.shares import share_routes
 
 # Imported while the first visitor is still typing the address.
 WARM_MODULES = (
@@ -139,15 +142,22 @@ def _script_hashes() -> tuple[str, ...]:
     return inline_script_hashes(page.read_text(encoding="utf-8"))
 
 
+_cookie_key = cookie_key(os.environ, folder=data_dir(os.environ))
+_prefix = "/".join(("", *filter(None, (st.get_option("server.baseUrlPath") or "").split("/"))))
+
 middleware = [
     Middleware(SecurityHeaders, script_hashes=_script_hashes()),
     Middleware(TrustedHostMiddleware, allowed_hosts=_allowed_hosts(), www_redirect=False),
     Middleware(ClosedRoutes, open_to=read_networks(os.environ.get("AUGENBLICK_METRICS_FROM", ""))),
     Middleware(BodyLimit),
     Middleware(UploadBudget, held=held_uploads),
-    Middleware(BrowserCookie, key=cookie_key(os.environ, folder=data_dir(os.environ))),
+    Middleware(BrowserCookie, key=_cookie_key),
 ]
-routes: list[BaseRoute] = []
+routes: list[BaseRoute] = [
+    *share_routes(lambda: services().store, prefix=_prefix),
+    *device_routes(_cookie_key, prefix=_prefix),
+    *everything_routes(lambda: services().store, _cookie_key, prefix=_prefix),
+]
 
 app = st.App(
     PROJECT_DIR / "augenblick" / "ui" / "main.py",

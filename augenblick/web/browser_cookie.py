@@ -1,7 +1,8 @@
 """Which browser is asking: a signed cookie with a random id.
 
 It is no login. It says whose list a conversation stands in; an id has 128 random bits and is worth
-nothing without our signature. A single conversation opens for whoever has its link.
+nothing without our signature. A conversation opens for the browser that began it, and for a device
+that was given the same id (`device_links`).
 """
 
 from __future__ import annotations
@@ -58,6 +59,14 @@ def browser_id(cookies: Mapping[str, str], *, key: bytes) -> str | None:
     return name
 
 
+def browser_cookie(value: str, *, is_secure: bool) -> str:
+    """The Set-Cookie header that gives a browser this signed id."""
+    secure = "; Secure" if is_secure else ""
+    return (
+        f"{COOKIE_NAME}={value}; Path=/; Max-Age={_MAX_AGE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
+    )
+
+
 class BrowserCookie:
     """Give every browser its cookie with the page, and renew it at each visit."""
 
@@ -83,18 +92,19 @@ class BrowserCookie:
     def _cookie(self, scope: Scope) -> str:
         known = browser_id(_cookies(scope), key=self._key)
         value = signed_browser_id(known or secrets.token_hex(16), key=self._key)
-        secure = "; Secure" if scope.get("scheme") == "https" else ""
-        return (
-            f"{COOKIE_NAME}={value}; Path=/; Max-Age={_MAX_AGE_SECONDS}; "
-            f"HttpOnly; SameSite=Lax{secure}"
-        )
+        return browser_cookie(value, is_secure=scope.get("scheme") == "https")
 
 
 def _is_page(scope: Scope, start: Message) -> bool:
-    """Whether this response is the page, or says that the browser's copy of it is still good."""
+    """Whether this response is the page, or says that the browser's copy of it is still good.
+
+    A page that no browser may keep is one for reading only, and stays free of the cookie.
+    """
     if start["status"] == HTTPStatus.NOT_MODIFIED:
         return "text/html" in Headers(scope=scope).get("accept", "")
-    return Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
+    headers = Headers(raw=start["headers"])
+    is_html = headers.get("content-type", "").startswith("text/html")
+    return is_html and headers.get("cache-control") != "no-store"
 
 
 def _cookies(scope: Scope) -> dict[str, str]:

@@ -90,7 +90,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 is_started = True
                 headers = MutableHeaders(scope=message)
-                headers.update({**_FIXED_HEADERS, "Content-Security-Policy": policy})
+                headers.update(_FIXED_HEADERS)
+                headers.setdefault("Content-Security-Policy", policy)  # a page may be stricter
             await send(message)
 
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,6 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from augenblick.exchange.limits import ImportLimits
+from augenblick.launch.workers import SITE_FILE
+from augenblick.places import PROJECT_DIR
 from augenblick.web.limits import (
     BodyLimit,
     UploadBudget,
@@ -155,3 +160,16 @@ def test_uploads_of_sessions_that_left_are_forgotten() -> None:
     asyncio.run(look_around())
     assert list(files) == ["here"]
     assert looks.count("left") == 2
+
+
+def test_the_largest_import_gets_through() -> None:
+    """Page, framework and wall agree on what may come in, so that no file fails half-way."""
+    config = tomllib.loads((PROJECT_DIR / ".streamlit" / "config.toml").read_text())
+    largest = ImportLimits().max_bytes
+
+    assert config["server"]["maxUploadSize"] * 1024 * 1024 == largest
+    assert UploadLimits().per_upload_bytes > largest
+    site = re.search(r"client_max_body_size (\d+)m;", SITE_FILE.read_text(encoding="utf-8"))
+    assert site is not None
+    assert int(site[1]) * 1024 * 1024 >= UploadLimits().per_upload_bytes
+    assert UploadLimits().per_session_bytes > UploadLimits().per_upload_bytes

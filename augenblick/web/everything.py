@@ -1,0 +1,88 @@
+"""`GET /download/everything.zip`: all conversations of the browser that asks, to take along."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import IO
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from augenblick.conversations import Conversation
+from augenblick.errors import ConversationNotFound, StoreUnavailable
+from augenblick.exchange import write_everything
+from augenblick.language import Language
+from augenblick.store import ConversationStore
+from augenblick.web.browser_cookie import browser_id
+from augenblick.web.lone_pages import error_keys, failure_page, wished_language
+
+EVERYTHING_PATH = "/download/everything.zip"
+_FILE_NAME = "augenblick.zip"
+_AT_ONCE = 2  # files being written
+_LISTED_AT_ONCE = 100
+_IN_MEMORY_BYTES = 4 * 1024 * 1024  # larger ones are written to a file that nobody else can open
+_PIECE_BYTES = 256 * 1024
+_HEADERS = {
+    "Content-Disposition": f'attachment; filename="{_FILE_NAME}"',
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+}
+
+
+def everything_routes(
+    store: Callable[[], ConversationStore], key: bytes, *, prefix: str = ""
+) -> list[BaseRoute]:
+    """The route of the file; `key` signs the cookie that says whose conversations are meant.
+
+    A browser without a cookie gets an empty archive: nothing is stored about it.
+    """
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def everything(request: Request) -> Response:
+        spoken = wished_language(request)
+        owner = browser_id(request.cookies, key=key)
+        try:
+            async with room:
+                file = await run_in_threadpool(_written, store, owner, spoken)
+        except StoreUnavailable as error:
+            return failure_page(error_keys(error), spoken, status=503)
+        return StreamingResponse(_pieces(file), media_type="application/zip", headers=_HEADERS)
+
+    return [Route(f"{prefix}{EVERYTHING_PATH}", everything, methods=["GET"])]
+
+
+def _written(
+    store: Callable[[], ConversationStore], owner: str | None, spoken: Language
+) -> IO[bytes]:
+    file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by its reader
+    try:
+        found = _conversations(store(), owner) if owner else iter(())
+        write_everything(found, file, language=spoken, load_content=store().load_content)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+def _conversations(store: ConversationStore, owner: str) -> Iterator[Conversation]:
+    for offset in count(0, _LISTED_AT_ONCE):
+        listed = store.list_conversations(owner, limit=_LISTED_AT_ONCE, offset=offset)
+        for summary in listed:
+            try:
+                yield store.load_conversation(summary.id, owner=owner)
+            except ConversationNotFound:  # deleted meanwhile
+                continue
+        if len(listed) < _LISTED_AT_ONCE:
+            return
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece

@@ -1,0 +1,43 @@
+"""Answers with pages that stand alone, outside of Streamlit: shared links and device links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from augenblick.errors import AugenblickError
+from augenblick.exchange import notice_page
+from augenblick.language import Language, choose_language, language
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow, noarchive",
+}
+
+
+def wished_language(request: Request) -> Language:
+    """The language the browser asks for."""
+    return language(choose_language(request.headers.get("accept-language", "")))
+
+
+def lone_page(html: str, *, status: int = 200) -> HTMLResponse:
+    """A page that may load nothing, is kept nowhere and found by no search engine."""
+    return HTMLResponse(html, status_code=status, headers=_HEADERS)
+
+
+def failure_page(keys: Sequence[str], spoken: Language, *, status: int) -> HTMLResponse:
+    """A page with a title and sentences, by their keys."""
+    title, *sentences = (spoken.text(key) for key in keys)
+    return lone_page(notice_page(title, *sentences, language=spoken), status=status)
+
+
+def error_keys(error: AugenblickError) -> tuple[str, str, str]:
+    """The keys of what is said about an error: title, what happened, what to do."""
+    return (f"error.{error.code}.title", f"error.{error.code}.what", f"error.{error.code}.do")

@@ -1,0 +1,65 @@
+"""`GET /share/{token}`: one path of a conversation for whoever has the link, to read only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from augenblick.errors import ConversationNotFound, ShareExpired, StoreUnavailable
+from augenblick.exchange import share_page
+from augenblick.language import Language
+from augenblick.store import ConversationStore
+from augenblick.web.lone_pages import error_keys, failure_page, lone_page, wished_language
+
+SHARE_PATH = "/share/"
+_AT_ONCE = 2  # pages being made; each holds its pictures in memory
+_LONGEST_TOKEN = 200
+_NOT_FOUND = ("share.not_found.title", "share.not_found.what", "share.not_found.do")
+
+
+def share_routes(store: Callable[[], ConversationStore], *, prefix: str = "") -> list[BaseRoute]:
+    """The route of shared links; `store` is asked for at each request.
+
+    410 for a link that has expired or was taken back, 404 for one that never was.
+    """
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def share(request: Request) -> Response:
+        spoken = wished_language(request)
+        token = request.path_params["token"]
+        async with room:
+            return await run_in_threadpool(_answer, store, token, spoken)
+
+    return [Route(f"{prefix}{SHARE_PATH}{{token}}", share, methods=["GET"])]
+
+
+def _answer(store: Callable[[], ConversationStore], token: str, spoken: Language) -> Response:
+    try:
+        return lone_page(_shared(store(), token, spoken))
+    except ShareExpired as error:
+        return failure_page(error_keys(error), spoken, status=410)
+    except ConversationNotFound:
+        return failure_page(_NOT_FOUND, spoken, status=404)
+    except StoreUnavailable as error:
+        return failure_page(error_keys(error), spoken, status=503)
+
+
+def _shared(store: ConversationStore, token: str, spoken: Language) -> str:
+    if len(token) > _LONGEST_TOKEN:
+        raise ConversationNotFound
+    share = store.find_share(token)
+    conversation = store.load_conversation(share.conversation_id)
+    if not conversation.path(share.leaf_id):
+        raise ConversationNotFound
+    return share_page(
+        conversation,
+        leaf_id=share.leaf_id,
+        language=spoken,
+        load_content=store.load_content,
+        load_thumbnail=store.load_thumbnail,
+    )
