@@ -1,9 +1,9 @@
 """The use case: a question is saved, sent and answered, outside of any page.
 
-`Answering.ask` writes question and pictures, then starts a worker thread that posts the request and
-folds what comes into the reply log. A page is only a reader: `LiveReply.follow` hands out what has
-been written, from any position, to any number of followers. Nothing ends a reply but the endpoint,
-an error, `stop`, or the server going down.
+`Answering.ask` writes question and pictures; as soon as it is the question's turn (`queueing`) a
+worker thread posts the request and folds what comes into the reply log. A page is only a reader:
+`LiveReply.follow` hands out what has been written, from any position, to any number of followers.
+Nothing ends a reply but the endpoint, an error, `stop`, or the server going down.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from augenblick.errors import (
     ConversationNotFound,
     Failure,
     ProviderError,
+    QuestionNotSent,
     StoreError,
     StoreUnavailable,
 )
@@ -42,6 +43,7 @@ from augenblick.messages import (
 )
 from augenblick.payload import DataUris, RequestSettings, build_payload
 from augenblick.providers import ApiKey, Provider, repair_base_url
+from augenblick.queueing import Limits, ReplyQueue
 from augenblick.remedies import Remedy, Request, Shrink, ToJpeg, apply_lessons, remedy_for
 from augenblick.reply import Added, Reply
 from augenblick.reply_log import LogState, ReplyLog
@@ -50,6 +52,7 @@ from augenblick.store import ConversationStore, NewQuestion, OpenedReply, ReplyD
 _MOST_REMEDIES = 3
 _PATIENCE_SECONDS = 30.0  # a database server restarts in less
 _TRY_AGAIN_SECONDS = 0.25
+_LOOK_SECONDS = 0.5  # how often this process looks whether another was told to stop its replies
 T = TypeVar("T")
 
 
@@ -57,7 +60,7 @@ class Answering:
     """Asks, follows, stops. One per process.
 
     `open_client` makes the client of a provider (one is kept for each); `data_uri`, `shrink` and
-    `to_jpeg` give the pictures of a request.
+    `to_jpeg` give the pictures of a request. `limits` say how many replies are written at once.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Answering:
         data_uri: Callable[[Attachment], str],
         shrink: Shrink,
         to_jpeg: ToJpeg,
+        limits: Limits | None = None,
     ) -> None:
         self._store = store
         self._log = log
@@ -80,7 +84,10 @@ class Answering:
         self._live: dict[str, LiveReply] = {}
         self._clients: dict[str, tuple[str, ChatClient]] = {}  # by name, with the address
         self._workers: set[threading.Thread] = set()
-        self._is_closing = False
+        self._queue = ReplyQueue(limits or Limits())
+        self._closing = threading.Event()
+        self._listener = threading.Thread(target=self._heed_stops, name="stops", daemon=True)
+        self._listener.start()
 
     def ask(
         self, question: NewQuestion, *, provider: Provider, settings: RequestSettings
@@ -90,7 +97,7 @@ class Answering:
         Raises as `ConversationStore.save_question`; then nothing was sent.
         """
         opened = self._store.save_question(question)
-        self._start(opened, provider, settings)
+        self._start(opened, question.owner, _Task(opened, provider, settings))
         return opened
 
     def ask_again(
@@ -98,19 +105,21 @@ class Answering:
         conversation_id: str,
         question_id: str,
         *,
+        owner: str,
         submission_id: str,
         provider: Provider,
         settings: RequestSettings,
     ) -> OpenedReply:
         """Start another answer to a saved question. Raises as `ConversationStore.open_reply`."""
         opened = self._store.open_reply(
+            owner=owner,
             submission_id=submission_id,
             conversation_id=conversation_id,
             question_id=question_id,
             provider=provider.name,
             model=settings.model,
         )
-        self._start(opened, provider, settings)
+        self._start(opened, owner, _Task(opened, provider, settings))
         return opened
 
     def continue_answer(
@@ -118,6 +127,7 @@ class Answering:
         conversation_id: str,
         answer_id: str,
         *,
+        owner: str,
         submission_id: str,
         provider: Provider,
         settings: RequestSettings,
@@ -128,26 +138,29 @@ class Answering:
         Endpoints don't agree on how an unfinished answer is taken up again, so it is sent as said
         and `instruction`, in the person's language, asks for the rest. Raises as `open_reply`.
         """
-        conversation = self._store.load_conversation(conversation_id)
+        conversation = self._store.load_conversation(conversation_id, owner=owner)
         node = next((node for node in conversation.nodes if node.id == answer_id), None)
         if node is None or node.reply is None or node.parent_id is None:
             raise ConversationNotFound
         opened = self._store.open_reply(
+            owner=owner,
             submission_id=submission_id,
             conversation_id=conversation_id,
             question_id=node.parent_id,
             provider=provider.name,
             model=settings.model,
         )
-        text = node.reply.picked.text
-        self._start(opened, provider, settings, _Beginning(text, instruction))
+        beginning = _Beginning(node.reply.picked.text, instruction)
+        self._start(opened, owner, _Task(opened, provider, settings, beginning))
         return opened
 
-    def find(self, conversation_id: str, reply_id: str) -> LiveReply | StoredReply:
-        """Return what to follow an open reply with, whoever is writing it."""
+    def find(self, conversation_id: str, reply_id: str, *, owner: str) -> LiveReply | StoredReply:
+        """Return what to follow and stop an open reply with, whoever is writing it."""
         with self._lock:
             live = self._live.get(reply_id)
-        return live or StoredReply(self._store, conversation_id=conversation_id, reply_id=reply_id)
+        return live or StoredReply(
+            self._store, conversation_id=conversation_id, reply_id=reply_id, owner=owner
+        )
 
     def list_models(self, provider: Provider) -> tuple[str, ...]:
         """Ask an endpoint for its models. Raises ProviderError."""
@@ -162,66 +175,78 @@ class Answering:
         for live in replies:
             live.release_all(is_durable=False)
 
-    def close(self, *, timeout_seconds: float = 5.0) -> None:
+    def close(self, *, timeout_seconds: float = 3.0) -> None:
         """End all replies as interrupted, keeping their text, and close the clients."""
+        self._closing.set()
         with self._lock:
-            self._is_closing = True
-            replies, workers = list(self._live.values()), list(self._workers)
+            replies = list(self._live.values())
             clients = [client for _, client in self._clients.values()]
         for live in replies:
             live.stop()
         deadline = time.monotonic() + timeout_seconds
-        for worker in workers:
-            worker.join(max(0.0, deadline - time.monotonic()))
+        while (worker := self._any_worker()) and (left := deadline - time.monotonic()) > 0:
+            worker.join(left)
+        self._listener.join(max(0.0, deadline - time.monotonic()))
         for client in clients:
             client.close()
 
-    def _start(
-        self,
-        opened: OpenedReply,
-        provider: Provider,
-        settings: RequestSettings,
-        beginning: _Beginning | None = None,
-    ) -> None:
+    def _any_worker(self) -> threading.Thread | None:
+        with self._lock:
+            return next(iter(self._workers), None)
+
+    def _heed_stops(self) -> None:
+        """Stop what another process was asked to stop here."""
+        while not self._closing.wait(_LOOK_SECONDS):
+            with self._lock:
+                replies = dict(self._live)
+            if not replies:
+                continue
+            with contextlib.suppress(StoreError):  # looked for again in a moment
+                for reply_id in self._store.stop_requests(list(replies)):
+                    replies[reply_id].stop()
+
+    def _start(self, opened: OpenedReply, owner: str, task: _Task) -> None:
+        """Have the worker of a new reply begin when it is its turn."""
         if not opened.is_new:
             return
-        live = LiveReply(opened)
-        worker = threading.Thread(
-            target=self._work,
-            args=(live, opened, provider, settings, beginning),
-            name=f"reply-{opened.reply_id[:8]}",
-            daemon=True,
-        )
+        live = LiveReply(opened, on_stop=partial(self._queue.hurry, opened.reply_id))
         with self._lock:
             self._live[opened.reply_id] = live
-            self._workers.add(worker)
-            if self._is_closing:
-                live.stop()
-        try:
-            worker.start()
-        except RuntimeError as error:  # the system has no thread left for us
-            with self._lock:
-                self._workers.discard(worker)
-            answer = _Answer(live, Reply(), time.monotonic(), [])
-            answer.reply.close(failure=Failure("unexpected", {}, type(error).__name__))
-            self._finish(answer, provider, settings)
+        person = owner or opened.conversation_id  # a browser without our cookie is nobody we know
+        begin = partial(self._begin, live, task)
+        self._queue.enter(opened.reply_id, person, begin=begin, show=live.show_turn)
+        if self._closing.is_set() or live.cancellation.is_cancelled:
+            live.stop()  # it may have been stopped before it had entered the queue
 
-    def _work(
-        self,
-        live: LiveReply,
-        opened: OpenedReply,
-        provider: Provider,
-        settings: RequestSettings,
-        beginning: _Beginning | None,
-    ) -> None:
-        answer = _Answer(live, Reply(n=settings.n or 1), time.monotonic(), [], beginning)
+    def _begin(self, live: LiveReply, task: _Task) -> bool:
+        """Start the worker of a reply; False where the system has no thread left for us."""
+        worker = threading.Thread(
+            target=self._work, args=(live, task), name=f"reply-{live.reply_id[:8]}", daemon=True
+        )
+        live.show_turn(None)
         try:
-            if beginning is not None:
-                self._write(live, [Added(0, "text", beginning.text)])
+            with self._lock:
+                worker.start()
+                self._workers.add(worker)
+        except RuntimeError as error:
+            answer = _Answer(live, Reply(), time.monotonic(), [], task.beginning)
+            answer.reply.close(failure=Failure("unexpected", {}, type(error).__name__))
+            self._finish(answer, task)
+            return False
+        return True
+
+    def _work(self, live: LiveReply, task: _Task) -> None:
+        reply = Reply(n=task.settings.n or 1)
+        answer = _Answer(live, reply, time.monotonic(), [], task.beginning)
+        try:
+            if live.cancellation.is_cancelled or self._closing.is_set():
+                raise Cancelled  # noqa: TRY301 - ends like every other stop
+            if task.beginning is not None:
+                self._write(live, [Added(0, "text", task.beginning.text)])
             conversation = _patiently(
-                live, partial(self._store.load_conversation, opened.conversation_id)
+                live, partial(self._store.load_conversation, live.conversation_id)
             )
-            self._send(answer, conversation, opened, provider, settings)
+            self._send(answer, conversation, task)
             answer.reply.close()
         except Cancelled:
             answer.reply.close(was_stopped=True)
@@ -229,17 +254,15 @@ class Answering:
             answer.reply.close(failure=error.failure)
         except Exception as error:  # noqa: BLE001 - a worker dying silently would leave a spinner for ever
             answer.reply.close(failure=Failure("unexpected", {}, type(error).__name__))
-        self._finish(answer, provider, settings)
+        self._finish(answer, task)
+        self._queue.leave(live.reply_id)
+        with self._lock:
+            self._workers.discard(threading.current_thread())
 
-    def _send(
-        self,
-        answer: _Answer,
-        conversation: Conversation,
-        opened: OpenedReply,
-        provider: Provider,
-        settings: RequestSettings,
-    ) -> None:
-        messages = tuple(as_wire_messages(conversation.path(opened.question_id)))
+    def _send(self, answer: _Answer, conversation: Conversation, task: _Task) -> None:
+        provider, settings = task.provider, task.settings
+        path = conversation.path(task.opened.question_id)
+        messages = tuple(as_wire_messages(path, conversation.pictures))
         if answer.beginning is not None:
             messages += answer.beginning.messages
         lessons = dict(
@@ -289,9 +312,8 @@ class Answering:
     def _stream(self, answer: _Answer, request: Request, provider: Provider) -> None:
         live = answer.live
         build = partial(build_payload, request.messages, request.settings, data_uri=self._data_uri)
-        payload = _patiently(live, build)
-        with self._client(provider).stream(
-            payload, cancellation=live.cancellation, on_wait=live.show_wait
+        with self._client(provider).stream(  # the payload has no name: it goes once it is sent
+            _patiently(live, build), cancellation=live.cancellation, on_wait=live.show_wait
         ) as stream:
             if stream.headers_seconds is not None:
                 answer.reply.note_headers(at_seconds=stream.headers_seconds)
@@ -305,22 +327,24 @@ class Answering:
         deltas = [
             ReplyDelta(live.reply_id, piece.choice_index, piece.lane, piece.text) for piece in added
         ]
-        self._log.append(deltas, lambda: live.release(mark, is_durable=True))
+        self._log.append(
+            deltas,
+            lambda: live.release(mark, is_durable=True),
+            is_unwanted=lambda: live.cancellation.is_cancelled,
+        )
         if self._log.state.is_troubled:
             live.release(mark, is_durable=False)
 
-    def _finish(self, answer: _Answer, provider: Provider, settings: RequestSettings) -> None:
+    def _finish(self, answer: _Answer, task: _Task) -> None:
         live = answer.live
-        record = answer.record(provider, settings)
-        if self._is_closing and record.end is ReplyEnd.STOPPED:
+        record = answer.record(task.provider, task.settings)
+        if self._closing.is_set() and record.end is ReplyEnd.STOPPED:
             record = replace(record, end=ReplyEnd.INTERRUPTED)
         live.hold_end(record)
         with contextlib.suppress(StoreUnavailable):  # the log is closed; the next start ends it
             self._log.finish(live.reply_id, record, lambda: self._end(live))
         if self._log.state.is_troubled:
             live.release_all(is_durable=False)
-        with self._lock:
-            self._workers.discard(threading.current_thread())
 
     def _end(self, live: LiveReply) -> None:
         live.release_all(is_durable=True)
@@ -341,15 +365,15 @@ class Answering:
 def _patiently(live: LiveReply, read: Callable[[], T]) -> T:
     """Read from the store, waiting out a fault that passes, for the question is accepted already.
 
-    Raises StoreUnavailable when it lasts, Cancelled when the reply is stopped meanwhile.
+    Raises QuestionNotSent when it lasts, Cancelled when the reply is stopped meanwhile.
     """
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
             return read()
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             if time.monotonic() > deadline:
-                raise
+                raise QuestionNotSent(error.detail) from None
             if live.cancellation.wait(_TRY_AGAIN_SECONDS):
                 raise Cancelled from None
 
@@ -390,6 +414,16 @@ class _Beginning:
             Message(Role.ASSISTANT, (TextPart(self.text),)),
             Message(Role.USER, (TextPart(self.instruction),)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What one worker is to do."""
+
+    opened: OpenedReply
+    provider: Provider
+    settings: RequestSettings
+    beginning: _Beginning | None = None
 
 
 @dataclass(slots=True)

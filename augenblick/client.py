@@ -364,7 +364,8 @@ class ChatStream:
         self._cancellation = cancellation
         self._on_wait = on_wait
         self._asked_to_stream = payload.get("stream") is True
-        self._content = encode_payload(payload)
+        self._content: bytes | None = encode_payload(payload)
+        self._sent_bytes = len(self._content)
         self._exchange = _Exchange(
             client,
             client._secrets(payload),  # noqa: SLF001 - one unit
@@ -390,6 +391,7 @@ class ChatStream:
         except BaseException:  # also a stop: whatever it was, the connection is given back
             self._stack.close()
             raise
+        self._content = None  # megabytes of pictures, which a long answer would hold
         self._chunks = self._read(pieces)
         return self
 
@@ -432,7 +434,7 @@ class ChatStream:
     @property
     def sent_bytes(self) -> int:
         """The size of the request's body."""
-        return len(self._content)
+        return self._sent_bytes
 
     @property
     def received_bytes(self) -> int:

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from augenblick.client import Cancellation, Wait
 from augenblick.conversations import ReplyRecord
 from augenblick.errors import ConversationNotFound, StoreUnavailable
+from augenblick.queueing import Turn
 from augenblick.reply import Added
 from augenblick.store import ConversationStore, OpenedReply
 
 _LOOK_SECONDS = 0.25
+_PIECE_CHARS = 200  # pieces are joined up to this: a word each would cost ten times its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +27,32 @@ class Progress:
     """What a follower gets: the pieces since its position, and how things stand."""
 
     pieces: tuple[Added, ...]
-    position: int  # to follow on from
+    position: int  # to follow on from; counts the characters of all choices and lanes
     wait: Wait | None  # a retry is being waited for
     record: ReplyRecord | None  # set once the reply has ended; no piece comes after it
     is_durable: bool  # False while the store is in trouble: shown, but not yet written
+    turn: Turn | None = None  # the reply has not begun: it waits for its turn
 
 
 class LiveReply:
-    """A reply while it is being written. Safe in threads; only `follow` waits."""
+    """A reply while it waits and is being written. Safe in threads; only `follow` waits."""
 
-    def __init__(self, opened: OpenedReply) -> None:
+    def __init__(self, opened: OpenedReply, *, on_stop: Callable[[], None]) -> None:
         self.conversation_id = opened.conversation_id
         self.reply_id = opened.reply_id
         self.cancellation = Cancellation()
+        self._on_stop = on_stop
         self._changed = threading.Condition()
         self._pieces: list[Added] = []
+        self._starts: list[int] = []  # the position at which each piece begins
+        self._length = 0  # positions, marks and lengths count characters
         self._released = 0
         self._durable = 0
         self._wait: Wait | None = None
+        self._turn: Turn | None = None
         self._is_end_durable = True  # as long as there is no end
         self._held_record: ReplyRecord | None = None
+        self._has_ended = threading.Event()
         self._record: ReplyRecord | None = None
 
     def follow(self, position: int = 0, *, timeout_seconds: float) -> Progress:
@@ -54,23 +63,33 @@ class LiveReply:
             )
             released = self._released
             return Progress(
-                tuple(self._pieces[position:released]),
+                tuple(self._between(position, released)),
                 max(position, released),
                 self._wait,
                 self._record,
                 is_durable=self._durable >= released and self._is_end_durable,
+                turn=self._turn,
             )
+
+    def wait_for_end(self, *, timeout_seconds: float) -> bool:
+        """Wait at most so long until the reply has ended and its end is durable; whether it is so.
+
+        An end that is not yet written keeps its followers; woken by it, they would turn in circles.
+        """
+        return self._has_ended.wait(timeout_seconds)  # not woken by every commit, as `follow` is
 
     def stop(self) -> None:
         """End the reply now; what came is kept. Works in every phase."""
         self.cancellation.cancel()
+        self._on_stop()
 
     def hold(self, added: Sequence[Added]) -> int:
         """Take in pieces that are not to be shown yet; returns the mark to release them with."""
         with self._changed:
             self._wait = None
-            self._pieces.extend(added)
-            return len(self._pieces)
+            for piece in added:
+                self._add(piece)
+            return self._length
 
     def release(self, mark: int, *, is_durable: bool) -> None:
         """Show everything up to a mark."""
@@ -86,26 +105,59 @@ class LiveReply:
             self._wait = wait
             self._changed.notify_all()
 
+    def show_turn(self, turn: Turn | None) -> None:
+        """Tell followers how many come before; None when it begins."""
+        with self._changed:
+            self._turn = turn
+            self._changed.notify_all()
+
     def hold_end(self, record: ReplyRecord) -> None:
         """Take in the end, which is not to be shown yet."""
         with self._changed:
             self._held_record = record
 
     def release_all(self, *, is_durable: bool) -> None:
-        """Show everything that is held, the end included."""
-        with self._changed:
+        """Show everything that is held, the end included; an end once durable stays so."""
+        with self._changed:  # all in one: who sees the end sees all that came before it
             self._record = self._held_record
-            self._is_end_durable = is_durable or self._record is None
-        self.release(len(self._pieces), is_durable=is_durable)
+            if self._record is not None and is_durable:
+                self._has_ended.set()
+            self._is_end_durable = self._record is None or self._has_ended.is_set()
+            self.release(self._length, is_durable=is_durable)
+
+    def _add(self, piece: Added) -> None:
+        last = self._pieces[-1] if self._pieces else None
+        if last is not None and _is_continued(last, piece):
+            self._pieces[-1] = replace(last, text=last.text + piece.text)
+        else:
+            self._pieces.append(piece)
+            self._starts.append(self._length)
+        self._length += len(piece.text)
+
+    def _between(self, position: int, released: int) -> Iterator[Added]:
+        for at in range(max(0, bisect_right(self._starts, position) - 1), len(self._pieces)):
+            start, piece = self._starts[at], self._pieces[at]
+            if start >= released:
+                return
+            if text := piece.text[max(0, position - start) : released - start]:
+                yield replace(piece, text=text)
+
+
+def _is_continued(last: Added, piece: Added) -> bool:
+    is_same = (last.choice_index, last.lane) == (piece.choice_index, piece.lane)
+    return is_same and len(last.text) < _PIECE_CHARS
 
 
 class StoredReply:
-    """A reply that another process is writing, followed through the store."""
+    """A reply that another process is writing, followed and stopped through the store."""
 
-    def __init__(self, store: ConversationStore, *, conversation_id: str, reply_id: str) -> None:
+    def __init__(
+        self, store: ConversationStore, *, conversation_id: str, reply_id: str, owner: str
+    ) -> None:
         self.conversation_id = conversation_id
         self.reply_id = reply_id
         self._store = store
+        self._owner = owner
 
     def follow(self, position: int = 0, *, timeout_seconds: float) -> Progress:
         """As `LiveReply.follow`; the position counts characters.
@@ -125,6 +177,15 @@ class StoredReply:
                 ended = None if record.is_live else record
                 return Progress(pieces, len(text), None, ended, is_durable=True)
             time.sleep(_LOOK_SECONDS)
+
+    def wait_for_end(self, *, timeout_seconds: float) -> bool:
+        """Wait; whether it has ended is only seen by `follow`."""
+        time.sleep(timeout_seconds)
+        return False
+
+    def stop(self) -> None:
+        """Ask the process that writes the reply to end it. Raises StoreError."""
+        self._store.request_stop(self.reply_id, owner=self._owner)
 
     def _load(self) -> ReplyRecord:
         for node in self._store.load_conversation(self.conversation_id).nodes:

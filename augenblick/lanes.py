@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _LONG_CHARS = 16  # from here on a piece that begins with everything said so far is no accident
+_PART_CHARS = 400
 _TAGS = {"<think>": "</think>", "<thinking>": "</thinking>", "<thought>": "</thought>"}
 _BARE_CLOSE = "</think>"
 
@@ -89,7 +90,7 @@ class ReplayFilter:
 
     def _keep(self, piece: str) -> str:
         if piece:
-            self._parts.append(piece)
+            add_to(self._parts, piece)
             self._chars += len(piece)
             self._count += 1
         return piece
@@ -97,6 +98,14 @@ class ReplayFilter:
     def _text(self) -> str:
         self._parts = ["".join(self._parts)]
         return self._parts[0]
+
+
+def add_to(parts: list[str], piece: str) -> None:
+    """Add a piece to a text in parts; short ones are joined, for each object costs fifty bytes."""
+    if parts and len(parts[-1]) < _PART_CHARS:
+        parts[-1] += piece
+    else:
+        parts.append(piece)
 
 
 class WholeCharacters:

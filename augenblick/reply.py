@@ -16,6 +16,7 @@ from augenblick.lanes import (
     Sorted,
     ThinkSplitter,
     WholeCharacters,
+    add_to,
     without_halves,
 )
 from augenblick.messages import ChoiceText, ReplyEnd, Timings, ToolCall, Usage
@@ -316,7 +317,7 @@ class _Choice:
     def _add(self, lane: str, parts: list[str], text: str) -> list[_Piece]:
         if not text:
             return []
-        parts.append(text)
+        add_to(parts, text)
         return [(lane, text)]
 
     def _take_call(self, delta: ToolCallDelta) -> None:

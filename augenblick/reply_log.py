@@ -22,7 +22,7 @@ from itertools import count
 from typing import ClassVar, Self
 
 from augenblick.conversations import ReplyRecord
-from augenblick.errors import StoreUnavailable
+from augenblick.errors import Cancelled, StoreUnavailable
 from augenblick.store import ConversationStore, ReplyDelta, Trouble
 
 Callback = Callable[[], None]
@@ -33,6 +33,10 @@ SLOW_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
 _LAST_WRITE_SECONDS = 3.0  # longer than a store waits for a lock
+_TROUBLED_CLOSE_SECONDS = 2.0  # what a store in trouble gets to come back when the log is closed
+_LOOK_SECONDS = 0.1  # how often a blocked caller looks whether it is still wanted
+_SHORTEST_TICK_SECONDS = 0.015  # a shorter one is below what a frame of the page takes anyway
+_TICKS_PER_WRITE = 6  # so that the writer is busy a sixth of the time at most
 _BYTES_PER_DELTA = 200  # what one costs besides its text, measured with CPython 3.11
 
 _log = logging.getLogger(__name__)
@@ -76,10 +80,11 @@ class _Batch:
 class ReplyLog:
     """The one writer of all live replies. Any thread may call; close it, or use it with `with`.
 
-    At most one commit per `tick_seconds`, holding whatever came in meanwhile; after a pause the
-    first delta is committed at once. Not much more than `max_waiting_bytes` of memory hold text
-    that waits for the store; beyond that `append` blocks, so the endpoint is read no further until
-    the store can be written again or the log is closed.
+    Between two commits lie `tick_seconds` or less, the less the quicker the store is, and one holds
+    whatever came in meanwhile; after a pause the first delta is committed at once, and so is what
+    came when a reply ends. Not much more than `max_waiting_bytes` of memory hold text that waits
+    for the store; beyond that `append` blocks, so the endpoint is read no further until the store
+    can be written again, the log is closed or the caller is no longer wanted.
     """
 
     def __init__(
@@ -99,8 +104,10 @@ class ReplyLog:
         self._gathering = _Batch(next(self._numbers))
         self._writing: _Batch | None = None
         self._took_at = -math.inf  # when the newest batch was taken, on the monotonic clock
+        self._pause_seconds = 0.0  # from then to the next
         self._trying_since: float | None = None  # set while a call of the store is under way
         self._closed = threading.Event()
+        self._is_urgent = threading.Event()  # the next batch is not to wait for its tick
         self._gives_up = threading.Event()
         self._state = LogState.WRITING
         self._untold: deque[LogState] = deque()
@@ -109,16 +116,25 @@ class ReplyLog:
         self._thread = threading.Thread(target=self._run, name="reply-log", daemon=True)
         self._thread.start()
 
-    def append(self, deltas: Sequence[ReplyDelta], on_durable: Callback | None = None) -> None:
+    def append(
+        self,
+        deltas: Sequence[ReplyDelta],
+        on_durable: Callback | None = None,
+        *,
+        is_unwanted: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Take text of live replies; returns before it is written.
 
         `on_durable` runs on the writer's thread after the commit. It must be quick and call
-        nothing here. Raises StoreUnavailable once the log is closed; the text was not taken then.
+        nothing here. Raises StoreUnavailable once the log is closed, Cancelled when there is no
+        room and `is_unwanted` comes true; the text was not taken then.
         """
         byte_count = sum(_BYTES_PER_DELTA + 2 * len(delta.text) for delta in deltas)
         with self._lock:
             while self._is_full(byte_count) and not self._closed.is_set():
-                self._has_room.wait()
+                if is_unwanted():
+                    raise Cancelled
+                self._has_room.wait(_LOOK_SECONDS)
             self._refuse_if_closed()
             self._gathering.deltas.extend(deltas)
             self._gathering.byte_count += byte_count
@@ -140,6 +156,7 @@ class ReplyLog:
         with self._lock:
             self._refuse_if_closed()
             self._gathering.ends.append((reply_id, record, on_durable))
+            self._is_urgent.set()
             self._has_work.notify()
 
     def flush(self, timeout: float) -> bool:
@@ -155,17 +172,26 @@ class ReplyLog:
     def close(self, timeout: float = 10.0) -> bool:
         """Take no more, write what waits, end the thread; False if text had to be left behind.
 
-        A writer still in trouble after `timeout` seconds gives up. The store stays open.
+        A writer that gets on has `timeout` seconds, one in trouble has two. The store stays open.
         """
         with self._lock:
             self._closed.set()
+            self._is_urgent.set()
             self._has_work.notify()
             self._has_room.notify_all()
-        self._thread.join(timeout)
+        self._wait_for_end(timeout)
         self._gives_up.set()
         self._thread.join(_LAST_WRITE_SECONDS)
         with self._lock:
             return self._writing is None and self._gathering.is_empty
+
+    def _wait_for_end(self, timeout: float) -> None:
+        started = time.monotonic()
+        is_late = False
+        while self._thread.is_alive() and not is_late:
+            self._thread.join(_LOOK_SECONDS)
+            patience = min(timeout, _TROUBLED_CLOSE_SECONDS) if self.state.is_troubled else timeout
+            is_late = time.monotonic() - started > patience
 
     def __enter__(self) -> Self:
         return self
@@ -209,17 +235,24 @@ class ReplyLog:
             with self._lock:
                 self._writing = None
                 self._has_room.notify_all()
+            wanted = _TICKS_PER_WRITE * (time.monotonic() - self._took_at)
+            self._pause_seconds = min(max(wanted, _SHORTEST_TICK_SECONDS), self._tick_seconds)
             _call_each(batch.flushed)
 
     def _take(self) -> _Batch | None:
-        """The next batch, a tick after the one before; None when closed and nothing is left."""
+        """The next batch, a tick after the one before; None when closed and nothing is left.
+
+        A reply's end does not wait for the tick: it is a commit of its own in any case.
+        """
         with self._lock:
             while self._gathering.is_empty and not self._closed.is_set():
                 self._has_work.wait()
-        pause = self._took_at + self._tick_seconds - time.monotonic()
+        pause = self._took_at + self._pause_seconds - time.monotonic()
         if pause > 0:
-            self._closed.wait(pause)
+            self._is_urgent.wait(pause)
         with self._lock:
+            if not self._closed.is_set():
+                self._is_urgent.clear()
             if self._gathering.is_empty:
                 return None
             self._took_at = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,10 @@ from augenblick.images import prepare_image
 from augenblick.messages import ImagePart, Message, PreparedPicture, ReplyEnd, Role, TextPart
 from augenblick.payload import DataUris, RequestSettings
 from augenblick.providers import ApiKey, Provider
+from augenblick.queueing import Limits, Turn
 from augenblick.reply_log import ReplyLog
 from augenblick.sql_store import SqlStore
-from augenblick.store import NewQuestion, OpenedReply, Trouble
+from augenblick.store import NewQuestion, OpenedReply, ReplyDelta, Trouble
 from tests.browser.playing import Script, photo
 from tests.faults.server import FaultServer
 
@@ -36,6 +37,7 @@ class Desk:
 
     answering: Answering
     store: SqlStore
+    log: ReplyLog
     script: Script
     server: FaultServer
     provider: Provider
@@ -62,9 +64,13 @@ class Desk:
         )
         return self.answering.ask(question, provider=self.provider, settings=SETTINGS)
 
+    def find(self, opened: OpenedReply) -> LiveReply | StoredReply:
+        """Find a reply as the page of whoever asked does."""
+        return self.answering.find(opened.conversation_id, opened.reply_id, owner="somebody")
+
     def follow(self, opened: OpenedReply, *, position: int = 0) -> tuple[str, ReplyRecord]:
         """Read a reply to its end."""
-        found = self.answering.find(opened.conversation_id, opened.reply_id)
+        found = self.find(opened)
         text = ""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -76,6 +82,18 @@ class Desk:
         raise AssertionError("the reply did not end")
 
 
+def _answering(store: SqlStore, log: ReplyLog, *, limits: Limits | None = None) -> Answering:
+    return Answering(
+        store=store,
+        log=log,
+        open_client=ChatClient,
+        data_uri=DataUris(store.load_content),
+        shrink=lambda attachment, _: attachment,
+        to_jpeg=lambda attachment: attachment,
+        limits=limits,
+    )
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """A fresh store, log, client and endpoint."""
@@ -83,16 +101,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     store = SqlStore(f"sqlite:///{tmp_path / 'a.db'}")
     log = ReplyLog(store)
     with FaultServer(script) as server:
-        answering = Answering(
-            store=store,
-            log=log,
-            open_client=ChatClient,
-            data_uri=DataUris(store.load_content),
-            shrink=lambda attachment, _: attachment,
-            to_jpeg=lambda attachment: attachment,
-        )
+        answering = _answering(store, log)
         provider = Provider("test", "Test", server.base_url, ApiKey("k"))
-        yield Desk(answering, store, script, server, provider)
+        yield Desk(answering, store, log, script, server, provider)
         answering.close()
         log.close()
         store.close()
@@ -149,7 +160,7 @@ def test_a_conversation_is_answered_one_question_at_a_time(desk: Desk) -> None:
 
     with pytest.raises(ReplyInProgress):
         desk.ask("And?", submission_id="two", after=opened)
-    found = desk.answering.find(opened.conversation_id, opened.reply_id)
+    found = desk.find(opened)
     assert isinstance(found, LiveReply)
     found.stop()
     _, record = desk.follow(opened)
@@ -169,7 +180,7 @@ def test_any_number_of_followers_from_any_position(desk: Desk) -> None:
     ]
     for thread in threads:
         thread.start()
-    late, _ = desk.follow(opened, position=10)
+    late, _ = desk.follow(opened, position=20)
     for thread in threads:
         thread.join()
 
@@ -183,7 +194,10 @@ def test_an_ended_reply_is_followed_through_the_store(desk: Desk) -> None:
     opened = desk.ask()
     desk.follow(opened)
     other = StoredReply(
-        desk.store, conversation_id=opened.conversation_id, reply_id=opened.reply_id
+        desk.store,
+        conversation_id=opened.conversation_id,
+        reply_id=opened.reply_id,
+        owner="somebody",
     )
 
     progress = other.follow(0, timeout_seconds=1)
@@ -227,6 +241,7 @@ def test_an_unfinished_answer_is_written_on(desk: Desk) -> None:
     further = desk.answering.continue_answer(
         opened.conversation_id,
         opened.reply_id,
+        owner="somebody",
         submission_id="further",
         provider=desk.provider,
         settings=SETTINGS,
@@ -244,8 +259,8 @@ def test_closing_keeps_the_text_of_open_replies(desk: Desk) -> None:
     desk.script.words = [f"{number} " for number in range(200)]
     desk.script.pause_seconds = 0.05
     opened = desk.ask()
-    found = desk.answering.find(opened.conversation_id, opened.reply_id)
-    while not found.follow(3, timeout_seconds=1).pieces:
+    found = desk.find(opened)
+    while not found.follow(6, timeout_seconds=1).pieces:
         pass
 
     desk.answering.close()
@@ -273,12 +288,12 @@ class _Shaky(SqlStore):
 
     failures = 0
 
-    def load_conversation(self, conversation_id: str) -> Conversation:
+    def load_conversation(self, conversation_id: str, *, owner: str | None = None) -> Conversation:
         """As the store does, or not at all."""
         if self.failures:
             self.failures -= 1
             raise StoreUnavailable(reason=Trouble.UNREACHABLE)
-        return super().load_conversation(conversation_id)
+        return super().load_conversation(conversation_id, owner=owner)
 
 
 def test_an_accepted_question_waits_for_the_store_to_come_back(tmp_path: Path) -> None:
@@ -286,15 +301,10 @@ def test_an_accepted_question_waits_for_the_store_to_come_back(tmp_path: Path) -
     script = Script()
     store = _Shaky(f"sqlite:///{tmp_path / 'a.db'}")
     with FaultServer(script) as server, closing(store), ReplyLog(store) as log:
-        answering = Answering(
-            store=store,
-            log=log,
-            open_client=ChatClient,
-            data_uri=DataUris(store.load_content),
-            shrink=lambda attachment, _: attachment,
-            to_jpeg=lambda attachment: attachment,
+        answering = _answering(store, log)
+        desk = Desk(
+            answering, store, log, script, server, Provider("t", "T", server.base_url, ApiKey())
         )
-        desk = Desk(answering, store, script, server, Provider("t", "T", server.base_url, ApiKey()))
         store.failures = 3
 
         text, record = desk.follow(desk.ask())
@@ -303,3 +313,144 @@ def test_an_accepted_question_waits_for_the_store_to_come_back(tmp_path: Path) -
     assert text == script.text
     assert record.end is ReplyEnd.COMPLETE
     assert len(script.asked) == 1
+
+
+def test_a_question_waits_for_its_turn_and_can_be_stopped_there(desk: Desk) -> None:
+    """Its page hears how many come before; stopped, it ends without having been sent."""
+    desk.answering = _answering(desk.store, desk.log, limits=Limits(total=1))
+    desk.script.first_pause_seconds = 60
+    first = desk.ask("First?")
+    second = desk.ask("Second?", submission_id="two")
+    third = desk.ask("Third?", submission_id="three")
+    waiting = desk.find(third)
+    assert waiting.follow(timeout_seconds=0).turn == Turn(1, is_own=False)
+
+    desk.find(second).stop()
+    _, record = desk.follow(second)
+
+    assert record.end is ReplyEnd.STOPPED
+    assert waiting.follow(timeout_seconds=0).turn == Turn(0, is_own=False)
+    desk.script.first_pause_seconds = 0
+    desk.find(first).stop()
+    text, _ = desk.follow(third)
+    assert text == desk.script.text
+    assert waiting.follow(timeout_seconds=0).turn is None
+    assert not any(b"Second?" in asked.body for asked in desk.script.asked)
+    desk.answering.close()
+
+
+def test_closing_ends_those_that_wait_as_well(desk: Desk) -> None:
+    """Nothing stays open that never began, and nothing more is sent."""
+    desk.answering = _answering(desk.store, desk.log, limits=Limits(total=1))
+    desk.script.first_pause_seconds = 60
+    opened = [desk.ask(f"q{number}?", submission_id=f"{number}") for number in range(5)]
+
+    desk.answering.close()
+
+    assert {desk.follow(one)[1].end for one in opened} == {ReplyEnd.INTERRUPTED}
+    assert len(desk.script.asked) <= 1
+
+
+def test_a_reply_is_stopped_from_another_process(desk: Desk) -> None:
+    """Whoever follows through the store can stop as well; what came is kept."""
+    desk.script.words, desk.script.pause_seconds = [f"{n} " for n in range(1000)], 0.05
+    opened = desk.ask()
+    other = _answering(desk.store, desk.log)
+    elsewhere = other.find(opened.conversation_id, opened.reply_id, owner="somebody")
+    assert isinstance(elsewhere, StoredReply)
+    while not elsewhere.follow(timeout_seconds=1).pieces[0].text:
+        pass
+
+    elsewhere.stop()
+    text, record = desk.follow(opened)
+
+    assert record.end is ReplyEnd.STOPPED
+    assert text.startswith("0 1 ")
+    other.close()
+
+
+def test_stop_reaches_a_worker_that_the_full_log_holds_up(tmp_path: Path) -> None:
+    """While the store is away and memory is used up, stop ends the reply with all of its text."""
+    script = Script(words=[f"{number} " for number in range(5000)], pause_seconds=0.001)
+    store = _Unwritable(f"sqlite:///{tmp_path / 'a.db'}")
+    with (
+        FaultServer(script) as server,
+        closing(store),
+        ReplyLog(store, max_waiting_bytes=1000) as log,
+    ):
+        answering = _answering(store, log)
+        log.on_trouble(answering.show_unwritten)
+        desk = Desk(
+            answering, store, log, script, server, Provider("t", "T", server.base_url, ApiKey())
+        )
+        store.is_away = True
+        opened = desk.ask()
+        while not log.state.is_troubled or not _is_full(log):
+            desk.find(opened).follow(timeout_seconds=0.05)
+
+        desk.find(opened).stop()
+        text, record = desk.follow(opened)
+        store.is_away = False
+        answering.close()
+    assert record.end is ReplyEnd.STOPPED
+    assert record.picked.text.startswith(text)
+
+
+def test_a_question_that_could_not_be_sent_is_said_to_be_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the store stays away after saving, the failure is its own and asking again works."""
+    monkeypatch.setattr("augenblick.answering._PATIENCE_SECONDS", 0.5)
+    script = Script()
+    store = _Shaky(f"sqlite:///{tmp_path / 'a.db'}")
+    with FaultServer(script) as server, closing(store), ReplyLog(store) as log:
+        answering = _answering(store, log)
+        desk = Desk(
+            answering, store, log, script, server, Provider("t", "T", server.base_url, ApiKey())
+        )
+        store.failures = 1000
+        opened = desk.ask()
+        _, record = desk.follow(opened)
+        store.failures = 0
+        again = answering.ask_again(
+            opened.conversation_id,
+            opened.question_id,
+            owner="somebody",
+            submission_id="again",
+            provider=desk.provider,
+            settings=SETTINGS,
+        )
+        text, _ = desk.follow(again)
+        answering.close()
+    assert record.failure is not None
+    assert record.failure.code == "question_not_sent"
+    assert text == script.text
+
+
+def _is_full(log: ReplyLog) -> bool:
+    return log._is_full(300)
+
+
+class _Unwritable(SqlStore):
+    """A store whose deltas can't be written for a while."""
+
+    is_away = False
+
+    def append(self, deltas: Sequence[ReplyDelta], *, batch: int | None = None) -> None:
+        """As the store does, or not at all."""
+        if self.is_away:
+            raise StoreUnavailable(reason=Trouble.FULL)
+        super().append(deltas, batch=batch)
+
+
+def test_an_end_that_is_not_written_yet_does_not_hurry_those_who_follow(desk: Desk) -> None:
+    """They see it, and go on waiting frame by frame until it is durable."""
+    live = LiveReply(OpenedReply("c", "q", "r", is_new=True), on_stop=lambda: None)
+    live.hold_end(ReplyRecord("test", "gpt-4o", end=ReplyEnd.COMPLETE))
+
+    live.release_all(is_durable=False)
+    assert live.follow(timeout_seconds=0).record is not None
+    assert not live.wait_for_end(timeout_seconds=0)
+    live.release_all(is_durable=True)
+
+    assert live.wait_for_end(timeout_seconds=30)

@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +24,14 @@ from hypothesis import strategies as st
 
 from augenblick import errors
 from augenblick.chunks import Chunk
-from augenblick.client import Cancellation, ChatClient, Deadlines, RetryPolicy, Wait
+from augenblick.client import (
+    Cancellation,
+    ChatClient,
+    Deadlines,
+    RetryPolicy,
+    Wait,
+    encode_payload,
+)
 from augenblick.errors import ProviderError
 from augenblick.providers import ApiKey, Provider
 from augenblick.retries import asked_seconds, go_duration_seconds
@@ -189,6 +197,27 @@ def status(code: int, body: bytes = b"{}", headers: bytes = b"") -> bytes:
 def text_of(chunks: list[Chunk]) -> str:
     """What they say."""
     return "".join(choice.text for chunk in chunks for choice in chunk.choices)
+
+
+def test_the_body_goes_once_it_is_sent() -> None:
+    """A long answer to many pictures doesn't hold them in memory to its end."""
+    url = "data:image/png;base64," + "A" * 1_000_000
+    part = {"type": "image_url", "image_url": {"url": url}}
+    payload = {**PAYLOAD, "messages": [{"role": "user", "content": [part]}]}
+    with (
+        serving(answering(ANSWER, SSE)) as server,
+        client_of(server) as client,
+    ):
+        tracemalloc.start()
+        try:
+            with client.stream(payload) as stream:
+                next(iter(stream))
+                held = tracemalloc.take_snapshot()
+        finally:
+            tracemalloc.stop()
+    assert stream.sent_bytes > len(url)
+    encoded = held.filter_traces([tracemalloc.Filter(True, encode_payload.__code__.co_filename)])
+    assert sum(found.size for found in encoded.statistics("filename")) < len(url) / 2
 
 
 def test_streams_an_answer() -> None:
