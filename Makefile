@@ -14,7 +14,11 @@ SWEEPS := \
 BENCHES := \
 	bench.stream \
 	bench.pictures \
-	bench.store
+	bench.store \
+	bench.crowd \
+	bench.answer \
+	bench.rerun \
+	bench.start
 
 # A virtual environment that was copied, or whose Python is gone, is made anew.
 ifneq ($(shell $(PY) -c 'import importlib.util as u; print(bool(u.find_spec("pip")))' 2>/dev/null),True)
@@ -26,9 +30,10 @@ help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 .PHONY: run
-run: $(VENV)/.run ## Start the server; SHARE=1 lets the team in, PORT=n and HOST=name choose
+run: $(VENV)/.run ## Start the server; SHARE=1 lets the team in, PORT=n, HOST=name, WORKERS=n choose
 	@exec $(PY) -m augenblick.launch $(if $(filter-out 0,$(SHARE)),--share) \
-		$(if $(PORT),--port $(PORT)) $(if $(HOST),--host $(HOST))
+		$(if $(PORT),--port $(PORT)) $(if $(HOST),--host $(HOST)) \
+		$(if $(WORKERS),--workers $(WORKERS))
 
 .PHONY: test
 test: $(VENV)/.test check ## Check everything and run all tests

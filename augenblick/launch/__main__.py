@@ -1,7 +1,8 @@
 """Start the server with one command: `python -m augenblick.launch [--share]`.
 
 Only chooses address, port and allowed hosts together and then becomes `streamlit run app.py`;
-everything else stands in `.streamlit/config.toml`.
+everything else stands in `.streamlit/config.toml`. With `--workers N` it stays, and keeps N of them
+and nginx running (`workers`).
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from augenblick.launch.addresses import (
     EVERYWHERE,
     LOOPBACK_HOSTS,
+    announcement,
     free_port,
     host_names,
     is_host_name,
     lan_addresses,
 )
+from augenblick.launch.workers import Front, free_ports, run_workers
 from augenblick.places import PROJECT_DIR
 
 DEFAULT_PORT = 8501
@@ -26,30 +30,65 @@ _PORTS_TO_TRY = 20
 _YES = {"1", "true", "on", "yes"}
 
 
-def streamlit_command(arguments: Sequence[str], *, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The command line that starts the server as asked.
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How to start, as asked for by arguments and environment."""
 
-    Raises SystemExit with a sentence where that is impossible.
-    """
+    address: str
+    port: int  # 0 for any
+    hosts: tuple[str, ...]
+    workers: int
+    passed_on: tuple[str, ...]
+
+    def command(self, *, address: str, port: int) -> tuple[str, ...]:
+        """The command line of one server at an address."""
+        return (
+            *(sys.executable, "-m", "streamlit", "run", str(PROJECT_DIR / "app.py")),
+            f"--server.address={address}",
+            f"--server.port={port}",
+            *(f"--server.allowedHosts={host}" for host in self.hosts),
+            *self.passed_on,
+        )
+
+
+def read_start(arguments: Sequence[str], *, environ: Mapping[str, str]) -> Start:
+    """What was asked for. Raises SystemExit with a sentence where that is impossible."""
     asked, passed_on = _parser().parse_known_args(arguments)
     is_shared = asked.share or environ.get("AUGENBLICK_SHARE", "").strip().lower() in _YES
     address = EVERYWHERE if is_shared else "127.0.0.1"
     names = asked.host or environ.get("AUGENBLICK_HOSTS", "").replace(",", " ").split()
     hosts = _allowed_hosts(names, is_shared=is_shared)
-    port = _port(asked.port, address=address)
-    return (
-        *(sys.executable, "-m", "streamlit", "run", str(PROJECT_DIR / "app.py")),
-        f"--server.address={address}",
-        f"--server.port={port}",
-        *(f"--server.allowedHosts={host}" for host in hosts),
-        *passed_on,
+    if asked.workers < 1:
+        sys.exit("--workers: at least one server is needed.")
+    return Start(
+        address, _port(asked.port, address=address), hosts, asked.workers, tuple(passed_on)
     )
 
 
+def streamlit_command(arguments: Sequence[str], *, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The command line that starts the server as asked. Raises as `read_start`."""
+    start = read_start(arguments, environ=environ)
+    return start.command(address=start.address, port=start.port)
+
+
 def main() -> None:
-    """Become the server."""
-    command = streamlit_command(sys.argv[1:], environ=os.environ)
+    """Become the server, or keep several of them."""
+    start = read_start(sys.argv[1:], environ=os.environ)
+    if start.workers > 1:
+        sys.exit(_run_workers(start))
+    command = start.command(address=start.address, port=start.port)
     os.execv(command[0], command)  # noqa: S606  # our own command, no shell
+
+
+def _run_workers(start: Start) -> int:
+    outside, *inside = free_ports(start.workers + 1)
+    front = Front(start.address, start.port or outside, tuple(inside))
+    text = announcement(start.hosts, address=front.address, port=front.port)
+    return run_workers(
+        front,
+        command=lambda port: start.command(address="127.0.0.1", port=port),
+        announce=lambda: print(text, flush=True),  # noqa: T201  # for the person at the terminal
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,6 +105,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--port", type=int, help=f"the port, 0 for any free one (usually {DEFAULT_PORT})"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="so many servers, with nginx before them",
     )
     return parser
 
