@@ -24,6 +24,10 @@ from augenblick.ui.markdown import MarkdownFilter, fit_for_page
         ("```\n$5\n```python\n$6\n```\n$7", "```\n$5\n```python\n$6\n```\n\\$7"),
         ("    ![x](https://elsewhere.example/x.png)", "    [x](https://elsewhere.example/x.png)"),
         ("lone ` backtick $5", "lone ` backtick \\$5"),
+        ("`` $5 ` $6 `` $7", "`` $5 ` $6 `` \\$7"),
+        ("``![x](y)`", "``[x](y)`"),
+        (r"\`![x](y)\`", r"\`[x](y)\`"),
+        (r"`a\` $5 `", r"`a\` \$5 `"),
         ("", ""),
     ],
 )
@@ -33,7 +37,8 @@ def test_only_what_must_change_changes(text: str, expected: str) -> None:
 
 
 @given(
-    st.text(alphabet="a!$5[](): `~\n\\redx/-é", max_size=60),
+    st.text(alphabet="a!$5[](): `~\n\\redx/-é", max_size=60)
+    | st.text(alphabet="a$5 `\\", max_size=30),
     st.lists(st.integers(min_value=0, max_value=60), max_size=8),
 )
 def test_pieces_make_the_same_text_as_the_whole(text: str, cuts: list[int]) -> None:
@@ -47,6 +52,15 @@ def test_pieces_make_the_same_text_as_the_whole(text: str, cuts: list[int]) -> N
     given_out.append(markdown.finish())
 
     assert "".join(given_out) == fit_for_page(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x " + "`" * 50_000, " ".join("x" + "`" * count for count in range(400)), "x `y" * 20_000],
+)
+def test_an_answer_of_nothing_but_backticks_costs_next_to_nothing(text: str) -> None:
+    """What a model writes that got stuck does not hold up the server (for hours, if squared)."""
+    assert fit_for_page(text) == text
 
 
 def test_plain_words_are_not_held_back() -> None:

@@ -1,0 +1,119 @@
+"""Cutting a text into blocks, while it comes or as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import Final
+
+from augenblick.blocks.structure import LABEL, RULE, START, advance
+
+_ITEM = r"(?:[-+*]|\d{1,9}[.)])(?:[ \t]|\r?$)"
+_LINE_OF_SIGNS = r"([-*_])[ \t]*(?:\1[ \t]*){2,}\r?$"
+_STAYS = re.compile(rf"{LABEL}:|{_LINE_OF_SIGNS}")  # begins no block of its own
+_STAYS_AFTER_LIST = re.compile(rf"{LABEL}:|{_LINE_OF_SIGNS}|{_ITEM}")
+_UNDECIDED = re.compile(  # the beginning of a line that may be any of these
+    r"\[(?:[^\[\]\\]|\\.){0,999}(?:\\|\])?$|([-*_])[ \t]*(?:\1[ \t]*)*$|(?:[-+*]|\d{1,9}[.)]?)$"
+)
+_FOOTNOTE = re.compile(r"\[\^[^\s\]]")
+
+
+class Cut(Enum):
+    """Stands between two blocks."""
+
+    HERE = "here"
+
+
+CUT: Final = Cut.HERE
+
+
+class BlockCutter:
+    """Takes text in pieces of any size and gives back text and `CUT`s.
+
+    Whatever the pieces, the results joined are the same. Blank space around blocks is left out, and
+    at the start of a line the few signs are held back that decide whether a block begins there.
+    """
+
+    def __init__(self) -> None:
+        self._structure = START
+        self._line = ""  # the open line, from its start
+        self._is_given = False  # whether the open line is being given out as it comes
+        self._space = ""  # blank lines and line ends since the last given sign
+        self._is_after_blank = False
+        self._has_begun = False  # whether anything has been given out
+        self._has_content = False  # whether the open block holds more than link definitions
+        self._has_footnote = False
+        self._is_after_rule = False
+
+    def feed(self, text: str) -> Iterator[str | Cut]:
+        """Give back what of the text so far is decided."""
+        *closed, rest = text.split("\n")
+        for part in closed:
+            yield from self._add(part, is_whole=True)
+            self._end_line()
+        if rest:
+            yield from self._add(rest, is_whole=False)
+
+    def finish(self) -> Iterator[str | Cut]:
+        """Give back what was held, at the end of the text."""
+        yield from self._add("", is_whole=True)
+
+    def _add(self, part: str, *, is_whole: bool) -> Iterator[str | Cut]:
+        self._line += part
+        if self._is_given:
+            if part:
+                yield part
+            return
+        if not self._line.strip(" \t\r"):
+            return
+        is_cut = self._begins_block(is_whole=is_whole)
+        if is_cut is None:
+            return
+        if is_cut:
+            self._has_content = False
+            yield CUT
+        before = self._space if self._has_begun and not is_cut else ""
+        self._is_given = self._has_begun = True
+        yield before + (self._line if before or is_cut else self._line.lstrip(" \t\r"))
+        self._space = ""
+
+    def _end_line(self) -> None:
+        line, self._line = self._line, ""
+        self._structure = advance(self._structure, line)
+        self._is_after_blank = not self._is_given
+        self._space += "\n" if self._is_given else line + "\n"
+        if not self._is_given:
+            return
+        self._is_given = False
+        self._is_after_rule = bool(RULE.match(line.strip()))
+        if not self._structure.definition:
+            self._has_content = True
+        if not self._structure.is_code and _FOOTNOTE.search(line):
+            self._has_footnote = True
+
+    def _begins_block(self, *, is_whole: bool) -> bool | None:
+        """Whether the open line begins a block of its own; None while that is not decided."""
+        is_open = self._structure.is_verbatim and not self._structure.containers
+        if not self._is_after_blank or is_open or self._has_footnote or not self._has_content:
+            return False
+        # Indented lines go on with what stands above, or are code that needs its place. Quotes,
+        # rules and formulas keep a distance of their own, which would add to that between elements.
+        if self._line[0] in " \t\r>$" or self._is_after_rule:
+            return False
+        stays = _STAYS_AFTER_LIST if self._structure.is_list else _STAYS
+        if not is_whole and _UNDECIDED.match(self._line):
+            return None
+        return not stays.match(self._line)
+
+
+def cut(text: str) -> tuple[str, ...]:
+    """Cut a whole text into the blocks that `BlockCutter` finds while it comes."""
+    cutter = BlockCutter()
+    blocks: list[list[str]] = [[]]
+    for piece in (*cutter.feed(text), *cutter.finish()):
+        if isinstance(piece, Cut):
+            blocks.append([])
+        else:
+            blocks[-1].append(piece)
+    return tuple("".join(block) for block in blocks if block)
