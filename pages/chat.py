@@ -3,7 +3,19 @@
 import streamlit as st
 
 from augenblick.errors import AugenblickError, StoreUnavailable
-from augenblick.ui import chat, composer, notices, state, transcript
+from augenblick.ui import (
+    chat,
+    composer,
+    context_strip,
+    conversation_bar,
+    deleting,
+    my_data,
+    notices,
+    pdf_questions,
+    state,
+    status,
+    transcript,
+)
 from augenblick.ui.resources import services
 from augenblick.ui.sidebar import draw_recent, draw_sidebar
 
@@ -14,6 +26,8 @@ if memory.submission is not None and memory.submission.done.is_set():
     chat.settle_submission(memory.submission)
 
 parts = services()
+if not parts.browser():
+    memory.is_temporary = True  # nobody could ever find or delete it again
 try:
     conversation = chat.load_open_conversation(parts)
     beside = draw_sidebar(parts, conversation)
@@ -27,27 +41,46 @@ except AugenblickError as error:
 live = chat.find_live(parts, conversation)
 was_busy = live is not None or memory.is_asking
 is_start = conversation is None and memory.submission is None and not memory.asked
-stop_place = composer.draw_composer(is_busy=was_busy, is_start=is_start)
+context_strip.draw_strip(conversation, parts, model=beside.choice.model)
+stop_place = composer.draw_composer(
+    is_busy=was_busy, is_start=is_start and not memory.waits_here, model=beside.choice.model
+)
+if is_start:
+    conversation_bar.draw_temporary_switch(stop_place)
 if composer.submit(conversation=conversation, choice=beside.choice, parts=parts):
     st.rerun()
 
 actions = chat.actions(parts, conversation, beside.choice)
-welcome = st.empty()  # always the first element, so that it goes the moment a question comes
-if conversation is not None:
-    transcript.draw_finished(conversation, parts.store, actions)
-elif memory.submission is None:
-    with welcome.container():
-        composer.draw_welcome()
-
+above = st.empty()  # always the first element: the welcome goes the moment a question comes
+earlier_place = st.empty()
 submission = memory.submission
+if conversation is not None:
+    with above.container():
+        conversation_bar.draw_bar(conversation, parts)
+    conversation_bar.open_dialog(conversation, parts)
+    path = chat.path_to_draw(conversation, submission)
+    transcript.draw_finished(
+        conversation, path, parts.store, actions, earlier_place=earlier_place, is_busy=was_busy
+    )
+elif submission is None and not memory.waits_here:
+    deleting.draw_undo(parts)
+    with above.container():
+        composer.draw_welcome()
+        my_data.draw_cookie_notice(parts)
+
+pdf_questions.draw_waiting(parts)
 if submission is not None:
-    transcript.draw_submission(submission, parts.store, drawn=conversation)
+    transcript.draw_submission(submission, parts.store, actions)
     if not chat.settle_submission(submission):
         st.rerun()
+    is_new = conversation is None
     conversation = chat.load_open_conversation(parts)
     live = chat.find_live(parts, conversation)
-    if live is None:  # answered already, before this run could follow
+    if conversation is None or live is None:  # answered already, before this run could follow
         st.rerun()
+    if is_new:
+        with above.container():
+            conversation_bar.draw_bar(conversation, parts)
     actions = chat.actions(parts, conversation, beside.choice)
 
 draw_recent(beside.recent_place, parts)
@@ -55,9 +88,11 @@ notices.show_refused_pictures(memory.refused)
 if memory.failure is not None:
     notices.show_failure(memory.failure)
 
+status_place = status.draw_status(is_writing=live is not None)
 if live is not None:
     composer.draw_stop(stop_place, live)
-    transcript.draw_live(live, parts.store, actions)
+    transcript.draw_live(live, parts.store, actions, owner=parts.owner())
+    status.say_ended(status_place)
     stop_place.empty()
-if was_busy:
-    st.rerun()
+if was_busy or submission is not None:
+    st.rerun()  # what stands around the messages knows of the new ones only then

@@ -5,12 +5,12 @@ import streamlit as st
 from augenblick.errors import AugenblickError
 from augenblick.ui import endpoints, notices, words
 from augenblick.ui.resources import services
-from augenblick.ui.sidebar import draw_language
+from augenblick.ui.sidebar import draw_beside
 
 parts = services()
-draw_language()
+draw_beside(parts)
 
-st.title(words.say("endpoints.title"))
+st.title(words.say("endpoints.title"), anchor=False)
 st.markdown(words.say("endpoints.intro"))
 try:
     providers = parts.providers()
@@ -20,7 +20,7 @@ except AugenblickError as error:
 for provider in providers:
     endpoints.draw_provider(provider, parts)
 
-st.header(words.say("endpoints.connect"))
+st.header(words.say("endpoints.connect"), anchor=False)
 st.markdown(words.say("endpoints.connect_how"))
 st.code(endpoints.EXAMPLE_ENVIRONMENT, language="bash")
 st.code(endpoints.EXAMPLE_SECRETS, language="toml")

@@ -16,6 +16,8 @@ from augenblick.samples import SAMPLES, Sample
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [ROOT / "app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "augenblick").rglob("*.py")]
 FAMILIES = (
+    "detail.",
+    "quality.",
     "error.",
     "adjustment.",
     "end.",

@@ -17,11 +17,11 @@ from augenblick.places import PROJECT_DIR
 
 # From the ground up. A room may import from any floor below its own, and from nothing beside it.
 _FLOORS = (
-    ("errors", "places", "samples"),
-    ("messages", "language", "refusals", "retries"),
-    ("images", "providers", "chunks", "lanes", "transport", "conversations"),
-    ("payload", "sse", "store", "reply", "usage", "export", "migrations"),
-    ("client", "sql_store", "reply_log"),
+    ("errors", "places", "samples", "blocks"),
+    ("messages", "language", "search_words", "refusals", "retries"),
+    ("images", "providers", "chunks", "lanes", "transport", "conversations", "usage"),
+    ("payload", "sse", "store", "reply", "migrations", "queueing", "retention"),
+    ("client", "sql_store", "reply_log", "exchange"),
     ("remedies", "following", "fitted_pictures"),
     ("answering",),
     ("web", "launch", "doctor"),
@@ -40,6 +40,7 @@ _ROOMS_OF = {
     "sseclient": {"sse"},
     "PIL": {"images", "reader", "samples", "doctor"},
     "pillow_heif": {"images", "reader", "samples", "doctor"},
+    "pypdfium2": {"images"},
 }
 
 _HEIGHT = {room: height for height, floor in enumerate(_FLOORS) for room in floor}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
-from augenblick.conversations import Conversation
-from augenblick.errors import AugenblickError, ConversationNotFound
+from augenblick.conversations import Conversation, Node
+from augenblick.errors import ConversationNotFound
 from augenblick.following import LiveReply, StoredReply
 from augenblick.payload import RequestSettings
 from augenblick.ui import words
-from augenblick.ui.answer import Actions
+from augenblick.ui.alternatives import Actions
 from augenblick.ui.choice import ModelChoice
+from augenblick.ui.deleting import ask_whether_to_delete
+from augenblick.ui.editing import begin_editing
+from augenblick.ui.receipt import Sending
 from augenblick.ui.resources import Services
-from augenblick.ui.state import new_submission_id, show_in_address, tab
+from augenblick.ui.sharper import find_sharper
+from augenblick.ui.state import new_submission_id, said_on_the_page, show_in_address, tab
 from augenblick.ui.submission import Submission
 
 
@@ -24,7 +26,7 @@ def load_open_conversation(parts: Services) -> Conversation | None:
     if memory.conversation_id is None:
         return None
     try:
-        return parts.store.load_conversation(memory.conversation_id)
+        return parts.store.load_conversation(memory.conversation_id, owner=parts.owner())
     except ConversationNotFound as error:
         memory.failure = error.failure
         memory.conversation_id = None
@@ -48,6 +50,8 @@ def settle_submission(submission: Submission) -> bool:
         return False
     memory.failure = submission.failure or memory.failure
     memory.conversation_id = submission.opened.conversation_id
+    memory.is_temporary = False
+    memory.deleted = None
     show_in_address(memory.conversation_id)
     return True
 
@@ -65,24 +69,53 @@ def settle_left() -> None:
 def _give_back(submission: Submission) -> None:
     memory = tab()
     memory.failure = submission.failure or memory.failure
-    memory.give_back(submission.draft.text)
+    memory.give_back_asked(submission.draft.text, submission.draft.revision)
     memory.drafts += submission.kept
+
+
+def path_to_draw(conversation: Conversation, submission: Submission | None) -> tuple[Node, ...]:
+    """Return the shown path; where a question is on its way, the path down to its place.
+
+    That question is drawn beside it, whether or not it had been saved when the conversation was
+    read.
+    """
+    if submission is None:
+        return conversation.path()
+    parent_id = submission.draft.parent_id
+    return conversation.path(parent_id) if parent_id else ()
 
 
 def find_live(parts: Services, conversation: Conversation | None) -> LiveReply | StoredReply | None:
     """Return the reply that is being written in this conversation."""
     if conversation is None or conversation.live_node is None:
         return None
-    return parts.answering.find(conversation.id, conversation.live_node.id)
+    return parts.answering.find(conversation.id, conversation.live_node.id, owner=parts.owner())
 
 
 def actions(parts: Services, conversation: Conversation | None, choice: ModelChoice) -> Actions:
-    """Bind what the buttons below an answer do."""
+    """Bind what the buttons below the messages do."""
     return Actions(
         ask_again=partial(_ask_again, parts, conversation, choice),
         go_on=partial(_go_on, parts, conversation, choice),
         show=partial(_show, parts, conversation),
+        edit=partial(begin_editing, conversation),
+        delete=ask_whether_to_delete,
+        sending=partial(_sending, parts, conversation, choice),
     )
+
+
+def _sending(
+    parts: Services, conversation: Conversation | None, choice: ModelChoice, question: Node
+) -> Sending:
+    """What the receipts of a question's pictures say about its request."""
+    if conversation is None:
+        return Sending(choice.model)
+    answers = [node.reply for node in conversation.path() if node.parent_id == question.id]
+    reply = answers[0] if answers else None
+    see_more = partial(
+        find_sharper, question, parts=parts, conversation=conversation, choice=choice
+    )
+    return Sending(reply.model if reply else choice.model, reply, see_more)
 
 
 def _ask_again(
@@ -91,10 +124,11 @@ def _ask_again(
     if conversation is None:
         return
     answer = next(node for node in conversation.nodes if node.id == answer_id)
-    with _said_on_the_page():
+    with said_on_the_page():
         parts.answering.ask_again(
             conversation.id,
             answer.parent_id or "",
+            owner=parts.owner(),
             submission_id=new_submission_id(),
             provider=parts.provider(choice.provider),
             settings=RequestSettings(model=choice.model),
@@ -106,10 +140,11 @@ def _go_on(
 ) -> None:
     if conversation is None:
         return
-    with _said_on_the_page():
+    with said_on_the_page():
         parts.answering.continue_answer(
             conversation.id,
             answer_id,
+            owner=parts.owner(),
             submission_id=new_submission_id(),
             provider=parts.provider(choice.provider),
             settings=RequestSettings(model=choice.model),
@@ -117,27 +152,9 @@ def _go_on(
         )
 
 
-@contextmanager
-def _said_on_the_page() -> Iterator[None]:
-    """Turn an error of a button's act into a notice on the page."""
-    memory = tab()
-    memory.failure = None
-    try:
-        yield
-    except AugenblickError as error:
-        memory.failure = error.failure
-
-
 def _show(parts: Services, conversation: Conversation | None, answer_id: str) -> None:
     if conversation is None:
         return
-    with _said_on_the_page():
-        parts.store.show_leaf(conversation.id, _newest_below(conversation, answer_id))
-
-
-def _newest_below(conversation: Conversation, node_id: str) -> str:
-    """Return the end of the newest path that goes through a node."""
-    current = node_id
-    while children := [node.id for node in conversation.nodes if node.parent_id == current]:
-        current = children[-1]
-    return current
+    with said_on_the_page():
+        leaf_id = conversation.newest_below(answer_id)
+        parts.store.show_leaf(conversation.id, leaf_id, owner=parts.owner())

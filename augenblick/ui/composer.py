@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from augenblick.conversations import Conversation
-from augenblick.errors import Failure, ReplyInProgress
+from augenblick.errors import Failure, ReplyInProgress, StoreError
 from augenblick.following import LiveReply, StoredReply
 from augenblick.images import PictureSource
 from augenblick.messages import PreparedPicture
@@ -18,46 +18,86 @@ from augenblick.payload import RequestSettings
 from augenblick.samples import SAMPLES
 from augenblick.ui import notices, words
 from augenblick.ui.choice import ModelChoice
+from augenblick.ui.drafts import draw_drafts, keep_as_drafts
+from augenblick.ui.pdf_pages import WaitingQuestion, open_pdfs
+from augenblick.ui.pdf_questions import have_wait
+from augenblick.ui.picture_choice import PictureChoice
+from augenblick.ui.picture_dialog import open_dialog, prepare_files
 from augenblick.ui.resources import Services, services
 from augenblick.ui.state import COMPOSER_KEY, Tab, new_submission_id, tab
 from augenblick.ui.submission import Draft, Question, Submission
+from augenblick.web.limits import PICTURE_FILE_MEGABYTES
 
 _ARRIVES_SECONDS = 0.5  # after which what was drawn has been sent
-_DRAFT_WIDTH_PX = 110
 _CARD_WIDTH_PX = 220  # three side by side on a desk; a phone scrolls sideways
 
 
-def draw_composer(*, is_busy: bool, is_start: bool) -> DeltaGenerator:
-    """Draw the input at the foot of the page; returns the place for a stop button."""
+def draw_composer(*, is_busy: bool, is_start: bool, model: str) -> DeltaGenerator:
+    """Draw the input at the foot of the page; returns the place for a stop button.
+
+    `model` is who will be asked.
+    """
     memory = tab()
     restored = _words_to_restore(memory)
     if restored:
         st.session_state[COMPOSER_KEY] = restored
+    with st.bottom:
+        above_input = st.empty()  # always there, so that what stands below keeps its place
     if not memory.asked:
-        with st.bottom:
-            _draw_drafts(memory)
+        with above_input.container():
+            if memory.to_prepare and not memory.is_dialog_open:  # closed too early
+                prepare_files(memory, services())
+            draw_drafts(memory)
     with st.bottom if is_start else nullcontext():
         # outside of st.bottom the page scrolls along with the answer; the start page shall not
         st.chat_input(
-            words.say("chat.placeholder"),
+            words.say("pdf.placeholder" if memory.waits_here else "chat.placeholder"),
             key=COMPOSER_KEY,
             accept_file="multiple",
+            max_upload_size=PICTURE_FILE_MEGABYTES,
             submit_mode="disable",
-            disabled=is_busy,
+            disabled=is_busy or memory.waits_here is not None,
             on_submit=_take_question,
         )
     if restored and memory.restored_at is None:
         memory.restored_at = time.monotonic()
-    with st.bottom, st.container(horizontal=True, horizontal_alignment="distribute"):
-        if st.button(
-            words.say("camera.button"),
-            key="camera_open",
-            type="tertiary",
-            icon=":material/photo_camera:",
-            help=words.say("camera.help"),
-        ):
-            _open_camera()
-        return st.empty()
+    with (
+        st.bottom,
+        st.container(
+            horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+        ),
+    ):
+        with st.container(horizontal=True, width="content"):
+            _draw_ways_in()
+        stop_place = st.empty()
+    if memory.is_dialog_open:
+        open_dialog(model)
+    return stop_place
+
+
+def _draw_ways_in() -> None:
+    """Draw the buttons for other ways to add pictures than the input's own."""
+    if st.button(
+        words.say("camera.button"),
+        key="camera_open",
+        type="tertiary",
+        icon=":material/photo_camera:",
+        help=words.say("camera.help"),
+    ):
+        _open_camera()
+    is_usual = tab().picture_choice == PictureChoice()
+    st.button(
+        words.say("pictures.button" if is_usual else "pictures.button_changed"),
+        key="pictures_open",
+        type="tertiary",
+        icon=":material/tune:",
+        help=words.say("pictures.help"),
+        on_click=_open_pictures,
+    )
+
+
+def _open_pictures() -> None:
+    tab().is_dialog_open = True
 
 
 def _words_to_restore(memory: Tab) -> str:
@@ -84,20 +124,25 @@ def _take_question() -> None:
 
 def draw_stop(place: DeltaGenerator, live: LiveReply | StoredReply) -> None:
     """Draw the button that ends the answer being written here; what came is kept."""
-    if isinstance(live, StoredReply):
-        place.caption(words.say("chat.elsewhere"))
-        return
     place.button(
         words.say("chat.stop"),
         key=f"stop_{live.reply_id}",
         icon=":material/stop_circle:",
-        on_click=live.stop,
+        on_click=_stop,
+        args=(live,),
     )
+
+
+def _stop(live: LiveReply | StoredReply) -> None:
+    try:
+        live.stop()
+    except StoreError as error:  # another process writes it, and can't be told now
+        tab().failure = error.failure
 
 
 def draw_welcome() -> None:
     """Draw the empty page: what to do here, and the samples with a question each."""
-    st.title(words.say("chat.welcome"))
+    st.title(words.say("chat.welcome"), anchor=False)
     st.markdown(words.say("chat.welcome_more"))
     cards = st.container(horizontal=True, wrap=False, gap="small")
     for sample in SAMPLES:
@@ -123,27 +168,33 @@ def _click_sample(name: str) -> None:
 
 
 def submit(*, conversation: Conversation | None, choice: ModelChoice, parts: Services) -> bool:
-    """Send off what this tab was asked; returns whether anything was given back instead.
+    """Send off what this tab was asked; returns whether the input is to be drawn anew.
 
     While one question is on its way or being answered, another goes back to the person with the
-    reason; the same once more is a second click and nothing happens.
+    reason; the same once more is a second click and nothing happens. One with a PDF of several
+    pages waits until they are chosen.
     """
     memory = tab()
     is_answering = conversation is not None and conversation.live_node is not None
     given_back: list[Question] = []
+    is_changed = False
     for question in list(memory.asked):
         draft = _draft(question, memory, conversation, choice, parts)
+        pdfs = open_pdfs(draft.uploads, parts.pictures, key=f"pdf_{question.submission_id}")
         with memory.lock:
             if question not in memory.asked or draft.conversation_id != memory.conversation_id:
                 continue  # another run of this tab was here first
-            if memory.submission is None and not is_answering:
+            if pdfs:
+                is_changed = True
+                have_wait(WaitingQuestion(question, draft.conversation_id, pdfs), memory)
+            elif memory.submission is None and not is_answering:
                 _send_off(question, draft, memory, parts)
             elif question.likeness != memory.newest:
                 given_back.append(question)
             memory.asked.remove(question)
     for question in given_back:
         _give_back(question, ReplyInProgress().failure, memory, parts)
-    return bool(given_back)
+    return is_changed or bool(given_back)
 
 
 def give_back_asked(failure: Failure, parts: Services) -> None:
@@ -162,19 +213,24 @@ def _draft(
     choice: ModelChoice,
     parts: Services,
 ) -> Draft:
+    revision = question.revision
+    leaf_id = conversation.leaf_id if conversation else None
+    drafts = () if revision else tuple(memory.drafts)
+    count = len(question.uploads) + len(revision.pictures if revision else drafts)
     return Draft(
         submission_id=question.submission_id,
         owner=parts.owner(),
         conversation_id=conversation.id if conversation else None,
-        parent_id=conversation.leaf_id if conversation else None,
+        parent_id=revision.parent_id if revision else leaf_id,
         text=question.text,
-        text_if_empty=words.say(
-            "chat.question_if_empty", count=len(question.uploads) + len(memory.drafts)
-        ),
-        uploads=question.uploads,
-        pictures=tuple(memory.drafts),
+        text_if_empty=words.say("chat.question_if_empty", count=count),
+        uploads=memory.picture_choice.of(question.uploads),
+        pictures=drafts,
         provider=choice.provider,
         settings=RequestSettings(model=choice.model),
+        detail=memory.picture_choice.detail,
+        revision=revision,
+        is_temporary=memory.is_temporary,
     )
 
 
@@ -182,44 +238,16 @@ def _send_off(question: Question, draft: Draft, memory: Tab, parts: Services) ->
     """Hand a question to a thread of its own, together with the pictures from the camera."""
     memory.submission = Submission(draft, prepare=parts.prepare, ask=parts.ask).start()
     memory.newest = question.likeness
-    memory.drafts = []
+    memory.drafts = [picture for picture in memory.drafts if picture not in draft.pictures]
     memory.refused = ()
     memory.failure = None
 
 
 def _give_back(question: Question, failure: Failure, memory: Tab, parts: Services) -> None:
     """Put words and pictures back to where they came from."""
-    results = parts.prepare(question.uploads) if question.uploads else ()
-    memory.drafts += [result for result in results if isinstance(result, PreparedPicture)]
-    memory.give_back(question.text)
+    keep_as_drafts(question.uploads, memory, parts)
+    memory.give_back_asked(question.text, question.revision)
     memory.failure = failure
-
-
-def _draw_drafts(memory: Tab) -> None:
-    if not memory.drafts:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for number, picture in enumerate(memory.drafts):
-            with st.container(width=_DRAFT_WIDTH_PX, gap="xxsmall"):
-                st.image(picture.thumbnail, width="stretch", alt=words.say("camera.photo"))
-                st.button(
-                    words.say("camera.remove"),
-                    key=f"draft_{picture.attachment.sha256[:12]}_{number}",
-                    type="tertiary",
-                    icon=":material/close:",
-                    on_click=_remove_draft,
-                    args=(picture,),
-                )
-        st.button(words.say("camera.ask"), key="ask_about_drafts", on_click=_ask_about_drafts)
-
-
-def _ask_about_drafts() -> None:
-    tab().asked.append(Question(new_submission_id(), "", was_typed=False))
-
-
-def _remove_draft(picture: PreparedPicture) -> None:
-    memory = tab()
-    memory.drafts = [draft for draft in memory.drafts if draft is not picture]
 
 
 def _open_camera() -> None:
@@ -243,7 +271,9 @@ def _draw_camera() -> None:
     )
     if photo is None:
         return
-    (result,) = services().prepare([PictureSource(words.say("camera.file_name"), photo.getvalue())])
+    source = PictureSource(words.say("camera.file_name"), photo.getvalue())
+    sources = memory.picture_choice.of([source])
+    (result,) = services().prepare(sources, already=len(memory.drafts))
     if isinstance(result, PreparedPicture):
         memory.drafts.append(result)
         memory.camera_round += 1

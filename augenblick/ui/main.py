@@ -1,26 +1,45 @@
 """The script Streamlit runs for every visitor: the frame of all pages."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
-from augenblick.errors import StoreUnavailable
+from augenblick.errors import StoreError, StoreUnavailable
 from augenblick.ui import notices, state, words
+from augenblick.ui.style import draw_style
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ASSETS = Path(__file__).resolve().parent / "assets"
 
+state.keep_pace()
 st.set_page_config(page_title="Augenblick", page_icon=str(ASSETS / "icon.png"))
+st.html(ASSETS / "page.css")
 st.logo(ASSETS / "wordmark.svg", icon_image=ASSETS / "icon.png", size="large")
+draw_style()
 
+chat = st.Page(
+    ROOT / "pages" / "chat.py",
+    title=words.say("page.chat"),
+    icon=":material/chat:",
+    default=True,
+    help=words.say("page.chat.help"),
+)
 page = st.navigation(
     [
+        chat,
         st.Page(
-            ROOT / "pages" / "chat.py",
-            title=words.say("page.chat"),
-            icon=":material/chat:",
-            default=True,
-            help=words.say("page.chat.help"),
+            ROOT / "pages" / "history.py",
+            title=words.say("page.history"),
+            icon=":material/history:",
+            help=words.say("page.history.help"),
+        ),
+        st.Page(
+            ROOT / "pages" / "my_data.py",
+            title=words.say("page.my_data"),
+            icon=":material/shield_person:",
+            url_path="my-data",
+            help=words.say("page.my_data.help"),
         ),
         st.Page(
             ROOT / "pages" / "endpoints.py",
@@ -30,8 +49,14 @@ page = st.navigation(
         ),
     ]
 )
+is_chat = page.url_path == chat.url_path
+if state.tab().goes_to_chat and not is_chat:
+    st.switch_page(chat, query_params=state.address())
+state.tab().goes_to_chat = False
+state.note_page(page.url_path)
 try:
     page.run()
 except StoreUnavailable as error:
-    notices.show_failure(error.failure)
+    # the longer sentence is about a question that could not be sent
+    notices.show_failure(error.failure if is_chat else replace(error.failure, code=StoreError.code))
     state.come_back_soon()

@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -24,16 +26,20 @@ from augenblick.messages import PreparedPicture
 from augenblick.payload import RequestSettings
 from augenblick.places import data_dir
 from augenblick.providers import READER_NAME, Provider, read_providers
+from augenblick.queueing import read_limits
 from augenblick.reply_log import ReplyLog
-from augenblick.sql_store import SqlStore, open_store
-from augenblick.store import NewQuestion, OpenedReply
+from augenblick.retention import Retention, read_retention
+from augenblick.sql_store import SplitStore, open_store
+from augenblick.store import ConversationStore, NewQuestion, OpenedReply
 from augenblick.ui.model_lists import ModelLists
+from augenblick.ui.state import tab
 from augenblick.web.browser_cookie import browser_id, cookie_key
 from augenblick.web.reader_process import ReaderProcess, running_reader
 
 _log = logging.getLogger(__name__)
 _READER_WAIT_SECONDS = 20.0
 _LEFT_REPLIES_SECONDS = 5.0
+_PURGE_SECONDS = 120.0
 
 
 @dataclass(slots=True)
@@ -42,7 +48,7 @@ class Services:
 
     environ: Mapping[str, str]
     secrets: Mapping[str, Any]
-    store: SqlStore
+    store: ConversationStore
     log: ReplyLog
     pictures: PicturePool
     answering: Answering
@@ -72,9 +78,18 @@ class Services:
                 return provider
         raise ConfigurationError(f"there is no provider {name}")
 
-    def prepare(self, uploads: Sequence[PictureSource]) -> Sequence[PreparedPicture | ImageError]:
-        """Prepare uploads side by side, each to a picture or the reason why not."""
-        return self.pictures.prepare_many(uploads)
+    def prepare(
+        self,
+        uploads: Sequence[PictureSource],
+        *,
+        already: int = 0,
+        on_done: Callable[[], None] | None = None,
+    ) -> Sequence[PreparedPicture | ImageError]:
+        """Prepare uploads side by side, each to a picture or the reason why not.
+
+        `already` pictures are there besides them; `on_done` is called after each, in any thread.
+        """
+        return self.pictures.prepare_many(uploads, already=already, on_done=on_done)
 
     def ask(self, question: NewQuestion, settings: RequestSettings) -> OpenedReply:
         """Save a question and start its answer at the endpoint it names."""
@@ -82,7 +97,14 @@ class Services:
         return self.answering.ask(question, provider=provider, settings=settings)
 
     def owner(self) -> str:
-        """Return the id of the visiting browser; empty without a cookie of ours."""
+        """Return whose conversations the visitor's are: this browser's, by its cookie.
+
+        One that keeps no cookie owns what is asked in this tab, for as long as the tab is open.
+        """
+        return self.browser() or tab().own_id
+
+    def browser(self) -> str:
+        """Return the id of the visiting browser; empty for one that keeps no cookie."""
         return browser_id(dict(st.context.cookies), key=self.cookie_key) or ""
 
     def close(self) -> None:
@@ -102,11 +124,10 @@ class Services:
 @st.cache_resource(show_spinner=False)
 def services() -> Services:
     """Build the parts, once per process."""
-    store = open_store(os.environ)
+    retention = read_retention(os.environ)
+    store = SplitStore(open_store(os.environ))
     closing = threading.Event()
-    threading.Thread(
-        target=_interrupt_left_replies, args=(store, closing), name="left-replies", daemon=True
-    ).start()
+    _look_after(store, retention, closing)
     log = ReplyLog(store)
     pictures = PicturePool()
     fitted = FittedPictures(load_content=store.load_content, prepare=pictures.prepare)
@@ -117,6 +138,7 @@ def services() -> Services:
         data_uri=fitted.data_uri,
         shrink=fitted.shrink,
         to_jpeg=fitted.to_jpeg,
+        limits=read_limits(os.environ),
     )
     log.on_trouble(answering.show_unwritten)
     models = ModelLists(answering.list_models)
@@ -132,21 +154,39 @@ def _wait_for(reader: ReaderProcess) -> None:
         raise ModelLoading("the reader is still starting")
 
 
-def _interrupt_left_replies(store: SqlStore, closing: threading.Event) -> None:
-    """Mark what a dead server left open, now and whenever another one of ours dies.
+def _look_after(store: ConversationStore, retention: Retention, closing: threading.Event) -> None:
+    """Mark what a dead server left open and remove what has had its time, now and ever after.
 
     Beside everything else: on PostgreSQL a look takes seconds, and one may fail.
     """
+    for name, work, seconds in (
+        ("left-replies", store.interrupt_open_replies, _LEFT_REPLIES_SECONDS),
+        ("retention", partial(_purge, store, retention), _PURGE_SECONDS),
+    ):
+        threading.Thread(
+            target=_repeat, args=(name, work, seconds, closing), name=name, daemon=True
+        ).start()
+
+
+def _purge(store: ConversationStore, retention: Retention) -> None:
+    now = datetime.now(UTC)
+    unused_since = now - retention.keep if retention.keep else None
+    store.purge(deleted_before=now - retention.undo, unused_since=unused_since)
+
+
+def _repeat(
+    name: str, work: Callable[[], object], seconds: float, closing: threading.Event
+) -> None:
     had_failed = False
     while not closing.is_set():
         try:
-            store.interrupt_open_replies()
+            work()
             had_failed = False
         except StoreError as error:
             if not had_failed:
-                _log.warning("Replies left open could not be marked: %s", error.detail)
+                _log.warning("The store could not be looked after (%s): %s", name, error.detail)
             had_failed = True
-        closing.wait(_LEFT_REPLIES_SECONDS)
+        closing.wait(seconds)
 
 
 def close_services() -> None:

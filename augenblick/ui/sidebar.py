@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
@@ -10,13 +11,17 @@ from streamlit.delta_generator import DeltaGenerator
 from augenblick.conversations import Conversation
 from augenblick.errors import StoreError
 from augenblick.language import LANGUAGES
+from augenblick.store import ConversationSummary
 from augenblick.ui import words
 from augenblick.ui.choice import ModelChoice, draw_choice
+from augenblick.ui.looking import keep_in_view
 from augenblick.ui.markdown import literal
 from augenblick.ui.resources import Services
 from augenblick.ui.state import open_conversation, tab
 
-_RECENT = 12
+_RECENT = 8
+
+Go = Callable[[str | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,55 +35,107 @@ class Sidebar:
 def draw_sidebar(parts: Services, conversation: Conversation | None) -> Sidebar:
     """Draw the sidebar of the chat page. Raises ConfigurationError where nobody can be asked."""
     with st.sidebar:
-        st.button(
-            words.say("sidebar.new"),
-            key="new_conversation",
-            icon=":material/add:",
-            width="stretch",
-            on_click=open_conversation,
-            args=(None,),
-        )
+        _draw_new(open_conversation)
         choice = draw_choice(parts, conversation)
         recent_place = st.container()
     draw_language()
+    with st.sidebar:
+        keep_in_view()
     return Sidebar(choice, recent_place)
+
+
+def draw_beside(parts: Services) -> None:
+    """Draw the sidebar of any other page; whatever is opened there opens on the chat page."""
+    with st.sidebar:
+        _draw_new(go_to)
+        recent_place = st.container()
+    draw_language()
+    draw_recent(recent_place, parts, go=go_to)
+
+
+def go_to(conversation_id: str | None) -> None:
+    """Leave for the chat page and a conversation on it, or an empty one; for callbacks."""
+    open_conversation(conversation_id)
+    tab().goes_to_chat = True
 
 
 def draw_language() -> None:
     """Draw the switch between the languages."""
-    is_chosen = words.LANGUAGE_KEY in st.session_state or words.LANGUAGE_KEY in st.query_params
     with st.sidebar:
         st.segmented_control(
             words.say("sidebar.language"),
             LANGUAGES,
-            default=None if is_chosen else words.browser_language(),
+            default=words.browser_language(),
             required=True,
             format_func=words.NAMES.__getitem__,
             key=words.LANGUAGE_KEY,
             bind="query-params",
         )
+        _step_aside(key="step_aside")
 
 
-def draw_recent(place: DeltaGenerator, parts: Services) -> None:
-    """Draw the last conversations of this browser, the open one marked."""
-    who = parts.owner()
+def draw_recent(place: DeltaGenerator, parts: Services, *, go: Go = open_conversation) -> None:
+    """Draw the pinned and the last conversations of this browser, the open one marked."""
     try:
-        recent = parts.store.list_conversations(who, limit=_RECENT) if who else ()
+        recent = parts.store.list_conversations(parts.owner(), limit=_RECENT)
     except StoreError:
         return  # the page says what is wrong with the store; the list is missing until then
     if not recent:
         return
-    open_id = tab().conversation_id
     with place:
         st.caption(words.say("sidebar.recent"))
-        with st.container(gap=None):
+        with st.container(key="recent", gap=None):
             for summary in recent:
-                st.button(
-                    literal(summary.title) or words.say("sidebar.untitled"),
-                    key=f"open_{summary.id}",
-                    type="secondary" if summary.id == open_id else "tertiary",
-                    width="stretch",
-                    wrap=False,
-                    on_click=open_conversation,
-                    args=(summary.id,),
-                )
+                _draw_entry(summary, go)
+
+
+def shown_title(title: str) -> str:
+    """Return a title as Markdown that shows it as it is; one without words has a name too."""
+    return literal(title) or words.say("sidebar.untitled")
+
+
+def _draw_new(go: Go) -> None:
+    st.button(
+        words.say("sidebar.new"),
+        key="new_conversation",
+        icon=":material/add:",
+        width="stretch",
+        on_click=go,
+        args=(None,),
+    )
+
+
+def _draw_entry(summary: ConversationSummary, go: Go) -> None:
+    is_open = summary.id == tab().conversation_id
+    st.button(
+        shown_title(summary.title),
+        key=f"open_{summary.id}",
+        type="secondary" if is_open else "tertiary",
+        icon=":material/keep:" if summary.is_pinned else None,
+        width="stretch",
+        wrap=False,
+        on_click=go,
+        args=(summary.id,),
+    )
+
+
+# On a phone the sidebar lies over the page, and Streamlit closes it for a tap beside it only. So a
+# choice in it makes such a tap; Streamlit itself knows whether the sidebar covers anything.
+_STEP_ASIDE = """
+const CHOICES = [
+  ".st-key-new_conversation button",
+  ".st-key-recent button",
+  '[data-testid="stSidebar"] [data-testid="stSidebarNavLink"]',
+].join(",");
+export default function () {
+  const stepAside = (event) => {
+    if (!event.target.closest?.(CHOICES)) return;
+    const tap = new MouseEvent("mousedown", { bubbles: true });
+    setTimeout(() => document.getElementById("stMain")?.dispatchEvent(tap), 0);
+  };
+  document.addEventListener("click", stepAside, true);
+  return () => document.removeEventListener("click", stepAside, true);
+}
+"""
+
+_step_aside = st.components.v2.component("augenblick_step_aside", js=_STEP_ASIDE)

@@ -9,19 +9,57 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from augenblick.errors import Failure
+from augenblick.errors import AugenblickError, Failure
+from augenblick.images import PictureSource
 from augenblick.messages import PreparedPicture
-from augenblick.ui.submission import Likeness, Question, Submission
+from augenblick.ui.import_job import ImportJob
+from augenblick.ui.pdf_pages import OpenPdf, WaitingQuestion
+from augenblick.ui.picture_choice import PictureChoice
+from augenblick.ui.runs import RunBudget
+from augenblick.ui.submission import Likeness, Question, Revision, Submission
 
 CONVERSATION_PARAM = "c"
 COMPOSER_KEY = "composer"
+LISTED_AT_FIRST = 30
+_LOOKED_KEY = "has_looked_at_address"
 _COME_BACK_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """Conversations that were deleted together a moment ago and can be had back."""
+
+    conversation_ids: tuple[str, ...]
+    title: str  # of the first
+    at: float  # on the monotonic clock
+    was_open: str | None = None  # the one the page showed, and shows again
+
+
+def _new_own_id() -> str:
+    return f"tab-{secrets.token_urlsafe(16)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Editing:
+    """An earlier question that is open for a change, with what it begins with.
+
+    `key` begins the keys of its widgets; another one is another beginning.
+    """
+
+    question_id: str
+    text: str
+    left_out: frozenset[int] = frozenset()  # positions of pictures among the message's parts
+    is_empty: bool = False  # it was tried to send nothing at all
+    key: str = field(default_factory=lambda: f"edit_{secrets.token_hex(4)}")
 
 
 @dataclass(slots=True)
@@ -39,12 +77,51 @@ class Tab:
     refused: tuple[Failure, ...] = ()  # pictures of the last question that could not be used
     failure: Failure | None = None  # why the last act did not work
     camera_round: int = 0
+    earlier_shown: int = 0  # how many more messages than usual are drawn
+    was_writing: bool = False  # whether an answer has been seen being written
+    said: str = ""  # to screen readers, last
+    said_count: int = 0
+    own_id: str = field(default_factory=_new_own_id)  # who asks, where the browser has no cookie
+    deleted: Deleted | None = None  # just now; one click brings it back
+    listed: int = LISTED_AT_FIRST  # how much of the list of conversations is shown
+    is_picking: bool = False  # whether several of them are being chosen
+    goes_to_chat: bool = False  # what was opened on another page is to be seen there
+    picture_choice: PictureChoice = field(default_factory=PictureChoice)  # for all of this tab
+    waiting: list[WaitingQuestion] = field(default_factory=list)  # for the pages of a PDF
+    is_dialog_open: bool = False  # the one of the pictures
+    dialog_round: int = 0
+    dialog_refused: tuple[Failure, ...] = ()
+    pdfs: list[OpenPdf] = field(default_factory=list)  # of the dialog
+    to_prepare: list[PictureSource] = field(default_factory=list)  # in the dialog
+    editing: Editing | None = None
+    deleting: str | None = None  # the message whose deletion is to be confirmed
+    menu_choice: str = ""  # of the conversation's menu, whose dialog is to be opened
+    page: str = ""  # the part of the address of the page that was drawn last
+    is_same_page: bool = False  # whether the run before drew the same
+    is_temporary: bool = False  # whether the next new conversation is to be kept nowhere
+    import_job: ImportJob | None = None  # the file with conversations that came in last
+    import_round: int = 0
+    is_import_new: bool = False  # nothing that counts conversations knows of it yet
+    runs: RunBudget = field(default_factory=RunBudget)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`
 
     def give_back(self, text: str) -> None:
         """Have words put into the input, after those that have not arrived there yet."""
         self.restored_text = "\n".join(filter(None, (self.restored_text, text)))
         self.restored_at = None
+
+    def give_back_asked(self, text: str, revision: Revision | None) -> None:
+        """Have the words of a question put back to where they were written."""
+        if revision is None:
+            self.give_back(text)
+        else:
+            self.editing = Editing(revision.question_id, text, revision.left_out)
+
+    @property
+    def waits_here(self) -> WaitingQuestion | None:
+        """The question of the open conversation that waits for the pages of a PDF."""
+        here = (each for each in self.waiting if each.conversation_id == self.conversation_id)
+        return next(here, None)
 
     @property
     def is_asking(self) -> bool:
@@ -61,23 +138,48 @@ def tab() -> Tab:
     return memory
 
 
+def note_page(path: str) -> None:
+    """Take down which page this run draws; `path` is its part of the address."""
+    memory = tab()
+    memory.is_same_page = memory.page == path
+    memory.page = path
+
+
 def follow_address() -> None:
-    """Bring tab and address together: an address with a conversation wins over what was open."""
+    """Open what the address names, where the person went there, and write down what is open.
+
+    That is the first look of a visit, and the browser's own back and forward. Any other run may
+    have begun before the address was brought up to date. Coming back from another page, an
+    address without a conversation is one that Streamlit left there on the way.
+    """
     memory = tab()
     in_address = st.query_params.get(CONVERSATION_PARAM)
-    shown = st.session_state.get("shown_conversation")
-    if in_address and in_address != shown:
-        memory.conversation_id = in_address
+    is_first_look = _LOOKED_KEY not in st.session_state
+    has_gone_there = _has_gone_back() and (in_address is not None or memory.is_same_page)
+    if (is_first_look or has_gone_there) and in_address != memory.conversation_id:
+        open_conversation(in_address)
     show_in_address(memory.conversation_id)
+
+
+def _has_gone_back() -> bool:
+    """Whether this run comes from the browser's back or forward button."""
+    context = get_script_run_ctx()  # nothing public says so
+    return context is not None and context.is_history_navigation
 
 
 def show_in_address(conversation_id: str | None) -> None:
     """Write the open conversation into the address, so that a reload or another device finds it."""
-    st.session_state["shown_conversation"] = conversation_id
+    st.session_state[_LOOKED_KEY] = True
     if conversation_id is None:
         st.query_params.pop(CONVERSATION_PARAM, None)
     elif st.query_params.get(CONVERSATION_PARAM) != conversation_id:
         st.query_params[CONVERSATION_PARAM] = conversation_id
+
+
+def address() -> dict[str, str]:
+    """Return the query of the chat page's address for what is open."""
+    conversation_id = tab().conversation_id
+    return {CONVERSATION_PARAM: conversation_id} if conversation_id else {}
 
 
 def open_conversation(conversation_id: str | None) -> None:
@@ -86,10 +188,33 @@ def open_conversation(conversation_id: str | None) -> None:
     if memory.submission is not None:  # it goes on, and comes back if it can't be saved
         memory.left.append(memory.submission)
     memory.conversation_id = conversation_id
+    memory.earlier_shown = 0
     memory.submission = None
     memory.refused = ()
     memory.failure = None
+    memory.deleted = None
+    memory.editing = None
+    memory.deleting = None
+    memory.menu_choice = ""
+    memory.is_temporary = False
     show_in_address(conversation_id)
+
+
+def forget_everything() -> None:
+    """Let go of all that was open, written or chosen here, once it is deleted for good."""
+    st.session_state["tab"] = Tab(own_id=tab().own_id)
+    show_in_address(None)
+
+
+@contextmanager
+def said_on_the_page() -> Iterator[None]:
+    """Turn an error of a button's act into a notice on the page; for callbacks."""
+    memory = tab()
+    memory.failure = None
+    try:
+        yield
+    except AugenblickError as error:
+        memory.failure = error.failure
 
 
 def new_submission_id() -> str:
@@ -103,6 +228,11 @@ def end_run_if_unwanted() -> None:
     Streamlit looks for that whenever the session's state is read.
     """
     _ = "tab" in st.session_state
+
+
+def keep_pace() -> None:
+    """Wait where this tab has the script run more often than a person can want."""
+    time.sleep(tab().runs.take(now=time.monotonic()))
 
 
 def come_back_soon() -> NoReturn:

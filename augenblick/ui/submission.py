@@ -11,16 +11,27 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from augenblick.errors import AugenblickError, Failure, ImageError, StoreUnavailable
 from augenblick.images import PictureSource
-from augenblick.messages import ImagePart, Message, PreparedPicture, Role, TextPart
+from augenblick.messages import Detail, ImagePart, Message, PreparedPicture, Role, TextPart
 from augenblick.payload import RequestSettings
 from augenblick.store import NewQuestion, OpenedReply
 
 _TRY_AGAIN_SECONDS = 0.5
 
 Likeness = tuple[str, tuple[tuple[str, int], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What makes a question another version of an earlier one: same place, pictures that stay."""
+
+    question_id: str
+    parent_id: str | None
+    pictures: tuple[ImagePart, ...]
+    left_out: frozenset[int]  # positions of those that do not stay, among the parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,7 @@ class Question:
     text: str
     uploads: tuple[PictureSource, ...] = ()
     was_typed: bool = True  # then the input has locked itself until the run is over
+    revision: Revision | None = None
 
     @property
     def likeness(self) -> Likeness:
@@ -52,22 +64,44 @@ class Draft:
     pictures: tuple[PreparedPicture, ...]  # already prepared, from camera or samples
     provider: str
     settings: RequestSettings
+    detail: Detail = Detail.AUTO  # how closely the model shall look at the new pictures
+    revision: Revision | None = None
+    is_temporary: bool = False  # for a new conversation: kept in memory only
+
+    @property
+    def known_pictures(self) -> tuple[ImagePart, ...]:
+        """Pictures that the store has already, from the question that this one changes."""
+        return self.revision.pictures if self.revision else ()
 
 
-Prepare = Callable[[Sequence[PictureSource]], Sequence[PreparedPicture | ImageError]]
+class Prepare(Protocol):
+    """`Services.prepare`."""
+
+    def __call__(
+        self, uploads: Sequence[PictureSource], /, *, already: int, on_done: Callable[[], None]
+    ) -> Sequence[PreparedPicture | ImageError]:
+        """Each picture or the reason why there is none; `on_done` after each, from any thread.
+
+        `already` is how many pictures the question has besides.
+        """
+        ...
+
+
 Ask = Callable[[NewQuestion, RequestSettings], OpenedReply]
 
 
 class Submission:
     """Prepares and saves one draft; its fields are final once `done` is set.
 
-    `refused` names the pictures that could not be used. `opened` is None when nothing was saved,
-    and then `failure` or `refused` says why and the text is to go back to the person.
+    `ready` counts the uploads that are through; `refused` names those that could not be used.
+    `opened` is None when nothing was saved, and then `failure` or `refused` says why and the text
+    is to go back to the person.
     """
 
     def __init__(self, draft: Draft, *, prepare: Prepare, ask: Ask) -> None:
         self.draft = draft
         self.refused: tuple[Failure, ...] = ()
+        self.ready = 0
         self.kept: tuple[PreparedPicture, ...] = ()
         self.message: Message | None = None
         self.opened: OpenedReply | None = None
@@ -94,14 +128,15 @@ class Submission:
 
     def _save(self) -> None:
         draft = self.draft
-        results = self._prepare(draft.uploads) if draft.uploads else ()
+        results = self._prepared(draft) if draft.uploads else ()
         self.refused = tuple(result.failure for result in results if isinstance(result, ImageError))
         prepared = tuple(result for result in results if isinstance(result, PreparedPicture))
         self.kept = (*draft.pictures, *prepared)
-        if self.refused and not self.kept:
+        new = (ImagePart(picture.attachment, draft.detail) for picture in self.kept)
+        pictures = (*draft.known_pictures, *new)
+        if self.refused and not pictures:
             return
-        text = draft.text.strip() or (draft.text_if_empty if self.kept else "")
-        pictures = (ImagePart(picture.attachment) for picture in self.kept)
+        text = draft.text.strip() or (draft.text_if_empty if pictures else "")
         self.message = Message(Role.USER, (*pictures, TextPart(text)))
         question = NewQuestion(
             submission_id=draft.submission_id,
@@ -112,8 +147,19 @@ class Submission:
             pictures=self.kept,
             provider=draft.provider,
             model=draft.settings.model,
+            is_temporary=draft.is_temporary and draft.conversation_id is None,
         )
         self.opened = self._asked(question)
+
+    def _prepared(self, draft: Draft) -> Sequence[PreparedPicture | ImageError]:
+        lock = threading.Lock()
+
+        def count() -> None:
+            with lock:
+                self.ready += 1
+
+        already = len(draft.known_pictures) + len(draft.pictures)
+        return self._prepare(draft.uploads, already=already, on_done=count)
 
     def _asked(self, question: NewQuestion) -> OpenedReply:
         """Ask; and again after a fault of the store, which writes the same submission once."""

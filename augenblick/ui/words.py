@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 import streamlit as st
 
 from augenblick.language import LANGUAGES, Language, choose_language, language
@@ -26,3 +29,20 @@ def browser_language() -> str:
 def say(key: str, **params: object) -> str:
     """Return a text of the page in its language."""
     return current().text(key, **params)
+
+
+def current_on_the_clock() -> Language:
+    """Return the page's language for documents with times, as the clocks show them there."""
+    return current().in_zone(_zone())
+
+
+def on_the_clock(moment: datetime) -> datetime:
+    """Return a moment as the clocks show it where the browser is."""
+    return moment.astimezone(_zone())
+
+
+def _zone() -> tzinfo:
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):  # the browser may say anything
+        return UTC

@@ -83,7 +83,7 @@ def test_an_answer_that_is_there_before_the_page_looks_is_drawn(
         self: Services, question: NewQuestion, settings: RequestSettings
     ) -> OpenedReply:
         opened = ask(self, question, settings)
-        live = self.answering.find(opened.conversation_id, opened.reply_id)
+        live = self.answering.find(opened.conversation_id, opened.reply_id, owner=question.owner)
         while live.follow(timeout_seconds=0.1).record is None:
             pass
         return opened

@@ -1,0 +1,194 @@
+"""Deleting: messages after a yes, conversations at once with a way back.
+
+With a picture goes the file it was made from, as far as this process still holds it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+
+import streamlit as st
+
+from augenblick.conversations import Conversation, Node
+from augenblick.errors import ConversationNotFound
+from augenblick.messages import Role
+from augenblick.store import ConversationSummary
+from augenblick.ui import words
+from augenblick.ui.resources import Services
+from augenblick.ui.sidebar import shown_title
+from augenblick.ui.state import Deleted, open_conversation, said_on_the_page, tab
+
+_OFFERED_SECONDS = 300  # well below the time after which the store deletes for good
+
+
+def delete_conversations(
+    parts: Services, conversations: Sequence[ConversationSummary | Conversation]
+) -> None:
+    """Delete conversations and offer to undo that; for callbacks. The open one closes."""
+    memory = tab()
+    gone: list[ConversationSummary | Conversation] = []
+    with said_on_the_page():
+        for conversation in conversations:
+            with suppress(ConversationNotFound):  # in another tab they were quicker
+                _delete_conversation(parts, conversation.id)
+                gone.append(conversation)
+    if not gone:
+        return
+    ids = tuple(conversation.id for conversation in gone)
+    was_open = memory.conversation_id if memory.conversation_id in ids else None
+    if was_open is not None:
+        failure = memory.failure
+        open_conversation(None)
+        memory.failure = failure
+    memory.deleted = Deleted(ids, gone[0].title, time.monotonic(), was_open)
+
+
+def _delete_conversation(parts: Services, conversation_id: str) -> None:
+    owner = parts.owner()
+    pictures = parts.store.list_pictures(owner, conversation_id=conversation_id)
+    parts.store.delete_conversation(conversation_id, owner=owner)
+    _forget_originals(parts, pictures)
+
+
+def delete_everything(parts: Services) -> None:
+    """Delete all there is about the visitor, for good. Raises StoreError."""
+    memory, owner = tab(), parts.owner()
+    if memory.import_job is not None:
+        memory.import_job.stop()
+    pictures = parts.store.list_pictures(owner)
+    parts.store.delete_everything(owner)
+    _forget_originals(parts, pictures)
+    _forget_originals(parts, (picture.attachment.sha256 for picture in memory.drafts))
+
+
+def _forget_originals(parts: Services, pictures: Iterable[str]) -> None:
+    for sha256 in pictures:
+        parts.pictures.forget_original(sha256)
+
+
+def draw_undo(parts: Services) -> None:
+    """Say at the foot of the page what was deleted last, with a button that brings it back."""
+    deleted = tab().deleted
+    if deleted is None or time.monotonic() - deleted.at > _OFFERED_SECONDS:
+        return
+    with (
+        st.bottom,
+        st.container(
+            key="undo", horizontal=True, vertical_alignment="center", border=True, wrap=False
+        ),
+    ):
+        title = shown_title(deleted.title)
+        count = len(deleted.conversation_ids)
+        st.markdown(words.say("history.deleted", count=count, title=title), wrap=False)
+        st.button(
+            words.say("history.undo"),
+            key="undo_delete",
+            icon=":material/undo:",
+            type="tertiary",
+            on_click=_restore,
+            args=(parts,),
+        )
+
+
+def _restore(parts: Services) -> None:
+    """Bring back what is still there; where the store fails, it can be tried again."""
+    memory = tab()
+    deleted = memory.deleted
+    if deleted is None:
+        return
+    with said_on_the_page():
+        back: list[str] = []
+        for conversation_id in deleted.conversation_ids:
+            with suppress(ConversationNotFound):  # deleted for good meanwhile
+                parts.store.restore_conversation(conversation_id, owner=parts.owner())
+                back.append(conversation_id)
+        memory.deleted = None
+        if deleted.was_open in back:
+            open_conversation(deleted.was_open)
+        if len(back) < len(deleted.conversation_ids):
+            raise ConversationNotFound
+
+
+def ask_whether_to_delete(node_id: str) -> None:
+    """Have the page ask before a message is deleted; for callbacks of buttons."""
+    tab().deleting = node_id
+
+
+def open_confirmation(conversation: Conversation, node_id: str, parts: Services) -> None:
+    """Ask, in a dialog, whether a message shall go, saying what goes with it."""
+    node = next((node for node in conversation.nodes if node.id == node_id), None)
+    if node is None:
+        return
+    is_question = node.message.role is Role.USER
+
+    @st.dialog(words.say("delete.question" if is_question else "delete.answer"))
+    def confirm() -> None:
+        for sentence in what_goes(conversation, node):
+            st.markdown(sentence)
+        with st.container(horizontal=True):
+            is_decided = st.button(
+                words.say("delete.yes"),
+                key="delete_yes",
+                type="primary",
+                icon=":material/delete:",
+                on_click=partial(_delete_message, parts, conversation, node),
+            )
+            if st.button(words.say("delete.no"), key="delete_no") or is_decided:
+                st.rerun()
+
+    confirm()
+
+
+def what_goes(conversation: Conversation, node: Node) -> list[str]:
+    """Say what is deleted together with a message."""
+    going = _subtree(conversation, node)
+    if len(going) == len(conversation.nodes):
+        return [words.say("delete.whole")]
+    hanging = going[1:]
+    questions = sum(other.message.role is Role.USER for other in hanging)
+    counts = {
+        "delete.answers": len(hanging) - questions,
+        "delete.questions": questions,
+        "delete.pictures": len(_only_in(conversation, going)),
+    }
+    pieces = [words.say(key, count=count) for key, count in counts.items() if count]
+    sentences = [words.say("delete.goes_too", what=", ".join(pieces))] if pieces else []
+    if len(conversation.siblings(node)) > 1:
+        sentences.append(words.say("delete.others_stay"))
+    return [*sentences, words.say("delete.for_good")]
+
+
+def _subtree(conversation: Conversation, node: Node) -> list[Node]:
+    """The node and all that hangs below it; children come after their parents in `nodes`."""
+    ids = {node.id}
+    found = [node]
+    for other in conversation.nodes:
+        if other.parent_id in ids:
+            ids.add(other.id)
+            found.append(other)
+    return found
+
+
+def _only_in(conversation: Conversation, going: list[Node]) -> set[str]:
+    """The pictures that no other message of the conversation shows."""
+    ids = {node.id for node in going}
+    staying = {
+        picture.sha256
+        for node in conversation.nodes
+        if node.id not in ids
+        for picture in node.message.attachments
+    }
+    return {picture.sha256 for node in going for picture in node.message.attachments} - staying
+
+
+def _delete_message(parts: Services, conversation: Conversation, node: Node) -> None:
+    if len(_subtree(conversation, node)) == len(conversation.nodes):
+        delete_conversations(parts, [conversation])
+        return
+    tab().editing = None
+    with said_on_the_page():
+        parts.store.delete_message(conversation.id, node.id, owner=parts.owner())
+        _forget_originals(parts, _only_in(conversation, _subtree(conversation, node)))

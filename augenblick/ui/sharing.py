@@ -1,0 +1,318 @@
+"""Out and in: links, exports, imports, and going on at another device. Menus place these."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import segno
+import streamlit as st
+
+from augenblick import exchange
+from augenblick.conversations import Conversation
+from augenblick.errors import StoreError
+from augenblick.exchange.limits import ImportLimits
+from augenblick.exchange.pages import summary_of, title_of
+from augenblick.language import Language
+from augenblick.launch import addresses
+from augenblick.launch.addresses import LOOPBACK_HOSTS
+from augenblick.store import ConversationStore, Share
+from augenblick.ui import notices, words
+from augenblick.ui.copy_button import copy_button
+from augenblick.ui.import_job import ImportJob
+from augenblick.ui.markdown import literal
+from augenblick.ui.resources import Services
+from augenblick.ui.state import end_run_if_unwanted, said_on_the_page, tab
+from augenblick.web.device_links import device_link
+from augenblick.web.shares import SHARE_PATH
+
+_DAYS = (1, 7, 30, None)  # a link may be valid
+_USUAL_DAYS = 7
+_QR_WIDTH_PX = 200
+_PREVIEW_HEIGHT_PX = 420
+_LOOK_SECONDS = 0.05
+_MEGABYTE = 1024 * 1024
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """A kind of file. `write` takes conversation, file, language and store."""
+
+    label: str
+    explained: str
+    suffix: str
+    mime: str
+    write: Callable[[Conversation, io.BytesIO, Language, ConversationStore], None]
+
+
+def draw_share_dialog(conversation: Conversation, parts: Services) -> None:
+    """Open the dialog that makes, shows and takes back links to the shown path."""
+
+    @st.dialog(words.say("share.title"))
+    def share() -> None:
+        if conversation.is_temporary:
+            st.info(words.say("share.temporary"), icon=":material/link_off:")
+            return
+        try:
+            _draw_share(conversation, parts)
+        except StoreError as error:
+            notices.show_failure(error.failure)
+
+    share()
+
+
+def draw_device_dialog(conversation: Conversation | None, parts: Services) -> None:
+    """Open the dialog with the link to go on at another device; None leads to the start page."""
+    who = parts.browser()
+    conversation_id = conversation.id if conversation else None
+    path = device_link(who, parts.cookie_key, conversation_id) if who else None
+
+    @st.dialog(words.say("device.title"))
+    def device() -> None:
+        if path is None:
+            st.info(words.say("device.no_cookie"), icon=":material/cookie_off:")
+            return
+        st.markdown(words.say("device.explain"))
+        _draw_link(_address(path), alt=words.say("device.qr"), key="device")
+
+    device()
+
+
+def draw_export(conversation: Conversation, parts: Services) -> None:
+    """Draw a download button for each kind of file; a file is made when it is asked for."""
+    for kind in _FORMATS:
+        with st.container(gap="xxsmall"):
+            _draw_download(kind, conversation, parts)
+            st.caption(words.say(kind.explained))
+
+
+def draw_import(parts: Services) -> None:
+    """Draw the place for a file with conversations, and what became of the last one.
+
+    A browser that keeps no cookie can't bring any.
+
+    While a file is being read, the run stays here and says how far it is.
+    """
+    memory = tab()
+    max_bytes = ImportLimits().max_bytes
+    size = f"{max_bytes // _MEGABYTE} MB"
+    st.file_uploader(
+        words.say("import.label"),
+        type=["json", "zip"],
+        key=f"import_{memory.import_round}",
+        help=words.say("import.help", size=size),
+        max_upload_size=max_bytes // _MEGABYTE,
+        on_change=_begin_import,
+        args=(parts,),
+        disabled=not parts.browser(),  # nobody could ever find or delete it again
+    )
+    if memory.import_job is not None:
+        _follow_import(memory.import_job)
+        if memory.is_import_new:
+            memory.is_import_new = False
+            st.rerun()  # what stands above and beside counts what came in only then
+        _draw_imported(memory.import_job)
+
+
+def _draw_share(conversation: Conversation, parts: Services) -> None:
+    spoken = words.current()
+    owner = parts.owner()
+    path = conversation.path()
+    title = literal(title_of(conversation, spoken))
+    summary = summary_of(path, words.current_on_the_clock())
+    st.markdown(words.say("share.visible", title=title, summary=summary))
+    if st.toggle(words.say("share.preview"), key="share_preview"):
+        _draw_preview(conversation, parts)
+    days = st.segmented_control(
+        words.say("share.expires"),
+        _DAYS,
+        default=_USUAL_DAYS,
+        required=True,
+        format_func=_said_days,
+        key="share_days",
+    )
+    if st.button(words.say("share.create"), key="share_create", type="primary"):
+        leaf_id = path[-1].id if path else ""
+        until = datetime.now(UTC) + timedelta(days=days) if days else None
+        parts.store.create_share(conversation.id, owner=owner, leaf_id=leaf_id, expires_at=until)
+    shares = parts.store.list_shares(owner, conversation_id=conversation.id)
+    if shares:
+        st.markdown(f"**{words.say('share.existing')}**")
+    for number, share in enumerate(shares):
+        with st.expander(_said_until(share), expanded=number == 0):
+            _draw_shared(share, parts, owner)
+
+
+def _draw_shared(share: Share, parts: Services, owner: str) -> None:
+    key = share.token.replace("_", ".")
+    url = _address(SHARE_PATH + share.token)
+    _draw_link(url, alt=words.say("share.qr"), key=key)
+    with st.container(horizontal=True, gap="small"):
+        st.link_button(words.say("link.open"), url, icon=":material/open_in_new:")
+        st.button(
+            words.say("share.revoke"),
+            key=f"share_revoke_{key}",
+            icon=":material/link_off:",
+            on_click=_revoke,
+            args=(share.token, parts, owner),
+        )
+
+
+def _revoke(token: str, parts: Services, owner: str) -> None:
+    with said_on_the_page():
+        parts.store.revoke_share(token, owner=owner)
+
+
+def _draw_preview(conversation: Conversation, parts: Services) -> None:
+    """Draw the very page that the link will show, with small pictures.
+
+    It can run nothing: what models wrote is escaped, and its own policy forbids scripts.
+    """
+    page = exchange.share_page(
+        conversation,
+        leaf_id=None,
+        language=words.current(),
+        load_content=parts.store.load_content,
+        load_thumbnail=parts.store.load_thumbnail,
+        max_picture_bytes=0,
+    )
+    st.iframe(page, height=_PREVIEW_HEIGHT_PX, alt=words.say("share.preview"))
+
+
+def _said_days(days: int | None) -> str:
+    return words.say("share.days", count=days) if days else words.say("share.no_end")
+
+
+def _said_until(share: Share) -> str:
+    if share.expires_at is None:
+        return words.say("share.until_revoked")
+    moment = words.on_the_clock(share.expires_at)
+    return words.say("share.until", when=words.current().moment(moment))
+
+
+def _draw_link(url: str, *, alt: str, key: str) -> None:
+    """Draw a link for others: as QR code, in letters, to copy."""
+    svg = segno.make(url, error="l").svg_inline(scale=4, border=3, dark="#000", light="#fff")
+    st.image(svg, width=_QR_WIDTH_PX, alt=alt)
+    st.code(url, language=None, wrap_lines=True)
+    copy_button(url, key=f"link_copy_{key}")
+    if urlsplit(url).hostname in LOOPBACK_HOSTS:
+        st.caption(words.say("link.only_here"))
+
+
+def _address(path: str) -> str:
+    """The whole address of a path on this server."""
+    base = "/".join(("", *filter(None, (st.get_option("server.baseUrlPath") or "").split("/"))))
+    hosts = [str(host) for host in st.get_option("server.allowedHosts")]
+    return origin_for_others(st.context.url or "", hosts) + base + path
+
+
+def origin_for_others(page_url: str, allowed_hosts: Sequence[str]) -> str:
+    """Scheme, host and port under which others reach the server, from the address of a page.
+
+    It is what stands in this browser, unless that names its own machine and the server has a name
+    for others too.
+    """
+    here = urlsplit(page_url)
+    names = [host for host in allowed_hosts if host not in LOOPBACK_HOSTS and "*" not in host]
+    if here.hostname in LOOPBACK_HOSTS and names:
+        return addresses.url(names[0], here.port or 80)
+    return f"{here.scheme}://{here.netloc}"
+
+
+def _draw_download(kind: _Format, conversation: Conversation, parts: Services) -> None:
+    spoken, store, owner = words.current_on_the_clock(), parts.store, parts.owner()
+
+    def made() -> io.BytesIO:
+        file = io.BytesIO()
+        kind.write(store.load_conversation(conversation.id, owner=owner), file, spoken, store)
+        file.seek(0)
+        return file
+
+    st.download_button(
+        words.say(kind.label),
+        made,
+        file_name=exchange.file_name(conversation.title, suffix=kind.suffix, language=spoken),
+        mime=kind.mime,
+        key=kind.label.replace(".", "_"),
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _write_html(
+    conversation: Conversation, file: io.BytesIO, spoken: Language, store: ConversationStore
+) -> None:
+    exchange.write_html(conversation, file, language=spoken, load_content=store.load_content)
+
+
+def _write_markdown(
+    conversation: Conversation, file: io.BytesIO, spoken: Language, store: ConversationStore
+) -> None:
+    exchange.write_markdown(conversation, file, language=spoken, load_content=store.load_content)
+
+
+def _write_json(
+    conversation: Conversation, file: io.BytesIO, _spoken: Language, store: ConversationStore
+) -> None:
+    exchange.write_json(conversation, file, load_content=store.load_content)
+
+
+_FORMATS = (
+    _Format("export.html", "export.html.help", ".html", "text/html", _write_html),
+    _Format("export.markdown", "export.markdown.help", ".zip", "application/zip", _write_markdown),
+    _Format("export.json", "export.json.help", ".json", "application/json", _write_json),
+)
+
+
+def _begin_import(parts: Services) -> None:
+    memory = tab()
+    upload = st.session_state[f"import_{memory.import_round}"]
+    if upload is None:
+        return
+    memory.import_job = ImportJob(
+        upload.getvalue(),
+        owner=parts.owner(),
+        language=words.current(),
+        prepare=parts.pictures.prepare_many,
+        store=parts.store,
+    ).start()
+    memory.is_import_new = True
+    memory.import_round += 1  # an empty place, so that Streamlit lets go of the file
+
+
+def _follow_import(job: ImportJob) -> None:
+    place = st.empty()
+    said = -1
+    while not job.done.wait(_LOOK_SECONDS):
+        if len(job.titles) != said:
+            said = len(job.titles)
+            place.markdown(f":shimmer[{words.say('import.reading', count=said)}]")
+        end_run_if_unwanted()
+    place.empty()
+
+
+def _draw_imported(job: ImportJob) -> None:
+    if job.titles:
+        st.success(_said_done(job), icon=":material/check:")
+    elif job.failure is None and not job.refused:
+        st.info(words.say("import.nothing"))
+    if job.failure is not None:
+        notices.show_failure(job.failure)
+    for failure in job.refused[:_MOST_NAMED]:
+        _, what, todo = notices.sentences(failure)
+        st.warning(f"{what} {todo}")
+    if len(job.refused) > _MOST_NAMED:
+        st.caption(words.say("import.more_refused", count=len(job.refused) - _MOST_NAMED))
+
+
+def _said_done(job: ImportJob) -> str:
+    lines = [words.say("import.done", count=len(job.titles))]
+    lines += [f"- {literal(title)}" for title in job.titles[:_MOST_NAMED] if title]
+    if job.missing_pictures:
+        lines += ["", words.say("import.missing_pictures", count=job.missing_pictures)]
+    return "\n".join(lines)
