@@ -102,7 +102,9 @@ def serve_app(
 ) -> Iterator[AppServer]:
     """The server as `make run` starts it, on a free port; data, home and output in `folder`."""
     command = [sys.executable, "-m", "augenblick.launch", "--port", "0", *arguments]
-    with _serve(command, folder, cwd=PROJECT_DIR, env=env, timeout_seconds=timeout_seconds) as it:
+    with serve_command(
+        command, folder, cwd=PROJECT_DIR, env=env, timeout_seconds=timeout_seconds
+    ) as it:
         yield it
 
 
@@ -116,7 +118,7 @@ def serve_script(
     (folder / ".streamlit").mkdir(exist_ok=True)
     shutil.copy(PROJECT_DIR / ".streamlit" / "config.toml", folder / ".streamlit")
     command = [sys.executable, "-m", "streamlit", "run", "own_app.py", "--server.port=0"]
-    with _serve(command, folder, cwd=folder, env=env, timeout_seconds=timeout_seconds) as it:
+    with serve_command(command, folder, cwd=folder, env=env, timeout_seconds=timeout_seconds) as it:
         yield it
 
 
@@ -138,14 +140,16 @@ app = st.App(
 
 
 @contextlib.contextmanager
-def _serve(
+def serve_command(
     command: Sequence[str],
     folder: Path,
     *,
     cwd: Path,
     env: Mapping[str, str] | None,
-    timeout_seconds: float,
+    timeout_seconds: float = 90,
+    health: str = "/_stcore/health",
 ) -> Iterator[AppServer]:
+    """Any server that says on its terminal where it listens and answers 200 at `health`."""
     output_file = folder / "output.txt"
     with output_file.open("wb") as output:
         process = subprocess.Popen(
@@ -158,20 +162,20 @@ def _serve(
         )
     server = AppServer("", process, folder / "data", output_file)
     try:
-        server.url = _wait_for_address(server, timeout_seconds)
+        server.url = _wait_for_address(server, timeout_seconds, health)
         yield server
     finally:
         _end(process)
 
 
-def _wait_for_address(server: AppServer, timeout_seconds: float) -> str:
+def _wait_for_address(server: AppServer, timeout_seconds: float, health: str) -> str:
     """The address it announces, once it answers there."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline and server.process.poll() is None:
         match = _ADDRESS.search(server.output)
         with contextlib.suppress(OSError, http.client.HTTPException):
             url = f"http://127.0.0.1:{match[1]}" if match else ""
-            if url and ask(url, "/_stcore/health").status == 200:
+            if url and ask(url, health).status == 200:
                 return url
         time.sleep(0.1)
     raise AssertionError(f"the server did not come up:\n{server.output}")

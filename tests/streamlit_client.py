@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
@@ -65,9 +66,16 @@ def visit(url: str) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def open_page(
-    url: str, *, query: str = "", cookies: Mapping[str, str] | None = None
+    url: str,
+    *,
+    query: str = "",
+    cookies: Mapping[str, str] | None = None,
+    page_name: str = "",
 ) -> AsyncIterator[Page]:
-    """A tab on the start page, its first run asked for; `query` is the address's, without "?"."""
+    """A tab, its first run asked for; `query` is the address's, without "?".
+
+    `page_name` is what stands in the address, "" for the start page.
+    """
     jar = dict(cookies) if cookies is not None else await asyncio.to_thread(visit, url)
     async with connect(
         f"{url.replace('http', 'ws', 1)}/_stcore/stream",
@@ -76,9 +84,10 @@ async def open_page(
         additional_headers={"Cookie": "; ".join(f"{k}={v}" for k, v in jar.items())},
         compression=None,
         max_size=None,
+        ping_interval=None,  # a browser sends no pings; the server does
         proxy=None,
     ) as connection:
-        page = Page(connection, url, jar, query)
+        page = Page(connection, url, jar, query, page_name)
         reading = asyncio.create_task(page.read())
         try:
             await page.rerun()
@@ -91,17 +100,25 @@ class Page:
     """What one tab shows. `query` follows the address as the server changes it."""
 
     def __init__(
-        self, connection: ClientConnection, url: str, cookies: Mapping[str, str], query: str
+        self,
+        connection: ClientConnection,
+        url: str,
+        cookies: Mapping[str, str],
+        query: str,
+        page_name: str = "",
     ) -> None:
         self.url = url
         self.cookies = cookies
         self.query = query
+        self._page_name = page_name
         self.is_connected = True
         self.received_bytes = 0
+        self.submitted_at = 0.0  # when a question was sent off last, its files uploaded before
         self.input_text = ""  # what the server has put into the chat input
         self._connection = connection
         self._nodes: dict[Path, _Node] = {}
         self.runs = 0  # how often the script has begun
+        self.on_element: Callable[[Element], None] = lambda _: None  # told of each that is drawn
         self._asked_at_run = 0
         self._is_idle = False
         self._session_id = ""
@@ -153,7 +170,11 @@ class Page:
         """Have the script run, with widgets the person has just used."""
         self._is_idle = False
         self._asked_at_run = self.runs
-        state = ClientState(query_string=self.query, widget_states=WidgetStates(widgets=changed))
+        state = ClientState(
+            query_string=self.query,
+            widget_states=WidgetStates(widgets=changed),
+            page_name=self._page_name,
+        )
         await self._send(BackMsg(rerun_script=state))
 
     async def submit(self, text: str, files: Files | None = None) -> None:
@@ -165,6 +186,7 @@ class Page:
         value = ChatInputValue(
             data=text, file_uploader_state=FileUploaderState(uploaded_file_info=uploads)
         )
+        self.submitted_at = time.time()
         await self.rerun(WidgetState(id=self.chat_input.id, chat_input_value=value))
 
     async def click(self, label: str) -> None:
@@ -250,6 +272,7 @@ class Page:
             for below in [p for p in self._nodes if p[: len(path)] == path]:
                 del self._nodes[below]
             self._nodes[path] = _Node(self.runs, delta.new_element)
+            self.on_element(delta.new_element)
             if delta.new_element.chat_input.set_value:
                 self.input_text = delta.new_element.chat_input.value
 

@@ -25,6 +25,7 @@ class Script:
     models: Sequence[str] = ("gpt-4o",)
     finish_reason: str = "stop"
     refusal: tuple[str, str] | None = None  # status and code
+    prompt_tokens: int | None = None  # said at the end, where it is set
     asked: list[Received] = field(default_factory=list)
 
     @property
@@ -54,7 +55,18 @@ class Script:
             yield _event({"delta": {"content": word}})
             yield Pause(self.pause_seconds)
         yield _event({"delta": {}, "finish_reason": self.finish_reason})
+        if self.prompt_tokens is not None:
+            yield _usage(self.prompt_tokens)
         yield b"data: [DONE]\n\n"
+
+
+def _usage(prompt_tokens: int) -> bytes:
+    usage = {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": 5,
+        "total_tokens": prompt_tokens + 5,
+    }
+    return f"data: {json.dumps({'id': 'chatcmpl-1', 'choices': [], 'usage': usage})}\n\n".encode()
 
 
 def _event(choice: dict[str, object]) -> bytes:

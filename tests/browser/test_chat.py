@@ -176,10 +176,10 @@ def test_an_answer_survives_whatever_people_do(
     assert len(script.asked) == 1
 
 
-def test_a_second_device_reads_along_and_a_closed_tab_ends_nothing(
+def test_a_second_tab_reads_along_and_a_closed_one_ends_nothing(
     connected: Endpoint, open_page: OpenPage
 ) -> None:
-    """The same link on another device shows the same answer, also when the first is gone."""
+    """The same address with the same cookie shows the same answer, also when the first is gone."""
     server, script = connected
     script.words, script.pause_seconds = SLOW, 0.05
     page, _ = open_page(server.url)
@@ -187,7 +187,7 @@ def test_a_second_device_reads_along_and_a_closed_tab_ends_nothing(
     expect(messages(page).last).to_contain_text("Wort5 ")
     link = page.url.removeprefix(server.url)
 
-    second, _ = open_page(server.url, link)
+    second, _ = open_page(server.url, link, storage_state=page.context.storage_state())
     expect(messages(second).last).to_contain_text("Wort6 ")
     page.close()
 
@@ -337,7 +337,7 @@ def test_bad_files_are_named_and_the_rest_goes_on(
 
     notices = page.get_by_test_id("stAlert")
     expect(notices).to_have_count(3)
-    expect(notices.filter(has_text="seite.pdf")).to_contain_text("Bildschirmfoto")
+    expect(notices.filter(has_text="seite.pdf")).to_contain_text("beschädigt")
     expect(notices.filter(has_text="text.jpg")).to_contain_text("kein")
     expect(notices.filter(has_text="kaputt.jpg")).to_contain_text("beschädigt")
     assert [part["type"] for part in _content(script)] == ["image_url", "text"]

@@ -94,7 +94,7 @@ def test_a_photo_from_the_camera_can_be_asked_about_alone(
     page, _ = open_page(server.url, permissions=["camera"])
     _take_photo(page)
 
-    page.get_by_role("button", name="Ask about it").click()
+    page.get_by_role("button", name="Ask without words").click()
     expect_whole(page, script.text)
 
     assert _kinds_sent(script) == ["image_url", "text"]
@@ -105,7 +105,7 @@ def _content(script: Script) -> list[dict[str, dict[str, str]]]:
 
 
 def _take_photo(page: Page) -> None:
-    page.get_by_role("button", name="Take a photo").click()
+    page.get_by_role("button", name="Camera").click()
     shutter = page.get_by_test_id("stCameraInputButton")
     expect(shutter).to_be_enabled(timeout=20_000)
     # the button is there before the camera's first picture is
@@ -116,15 +116,22 @@ def _take_photo(page: Page) -> None:
 def test_a_photo_from_the_camera_waits_beside_the_question(
     connected: tuple[AppServer, Script], open_page: OpenPage
 ) -> None:
-    """Taken, shown, sent with the next question, and gone from the input then."""
+    """Taken, shown, sent with the next question, and gone from the input then.
+
+    Nothing of the line below the input stands there twice while the answer is written.
+    """
     server, script = connected
+    script.pause_seconds = 0.3
     page, _ = open_page(server.url, permissions=["camera"])
 
     _take_photo(page)
     draft = page.get_by_role("img", name="Photo from the camera")
     expect(draft).to_be_visible()
     ask(page, "What is this?")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    assert page.get_by_role("button", name="Camera").count() == 1
     expect_whole(page, script.text)
+    script.pause_seconds = 0.0
 
     assert _kinds_sent(script) == ["image_url", "text"]
     expect(draft).to_have_count(0)

@@ -85,8 +85,9 @@ def test_every_page_opens_by_its_address_on_a_fresh_server(
     page_name: str, tmp_path: Path, open_page: OpenPage
 ) -> None:
     """The first visitor of a server may come by a deep link to any page."""
+    address = page_name.replace("_", "-")
     with serve_app(tmp_path) as server:
-        page, _ = open_page(server.url, "/" if page_name == "chat" else f"/{page_name}")
+        page, _ = open_page(server.url, "/" if page_name == "chat" else f"/{address}")
 
         expect(page.get_by_role("main").get_by_role("heading").first).to_be_visible()
         expect(page.get_by_test_id("stAlert")).to_have_count(0)

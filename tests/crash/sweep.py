@@ -15,7 +15,7 @@ import random
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,13 +80,17 @@ class Round:
     shown: dict[str, str]
     addresses: dict[str, str]
     unwritten: set[str]  # the tab said that the answer was not saved yet
+    cookies: Mapping[str, str]  # of the browser with all these tabs
 
 
 def sweep(folder: Path, count: int, findings: Findings) -> Findings:
     """Kill so many times on one data directory, which grows on."""
     endpoint = CountingEndpoint()
     with FaultServer(endpoint) as listening:
-        env = {"OPENAI_BASE_URL": listening.base_url}
+        env = {
+            "OPENAI_BASE_URL": listening.base_url,
+            "AUGENBLICK_MAX_REPLIES_PER_PERSON": str(LIVE_REPLIES),
+        }
         past: Round | None = None
         for number in range(count + 1):
             with serve_app(folder, env=env) as server:
@@ -115,7 +119,7 @@ async def _live_and_die(server: AppServer, number: int) -> Round:
         shown = {mark: text for mark, page in tabs.items() if (text := shown_answer(page, mark))}
         addresses = {mark: tabs[mark].query for mark in shown}
         unwritten = {mark for mark, page in tabs.items() if NOT_WRITTEN in page.notices}
-        return Round(shown, addresses, unwritten)
+        return Round(shown, addresses, unwritten, cookies)
 
 
 async def _ask(page: Page, mark: str) -> None:
@@ -156,12 +160,12 @@ def _check(server: AppServer, past: Round, asked: Sequence[str], findings: Findi
             findings.details.append(f"{shown!r} was kept as {text!r}")
     if written := [past.addresses[mark] for mark in past.shown if answers[mark][0].message.text]:
         address = random.choice(written)
-        findings.without_buttons += not asyncio.run(_offers_to_go_on(server, address))
+        findings.without_buttons += not asyncio.run(_offers_to_go_on(server, address, past.cookies))
     findings.rounds += 1
 
 
-async def _offers_to_go_on(server: AppServer, address: str) -> bool:
-    async with open_page(server.url, query=address) as page:
+async def _offers_to_go_on(server: AppServer, address: str, cookies: Mapping[str, str]) -> bool:
+    async with open_page(server.url, cookies=cookies, query=address) as page:
         await page.wait_for(lambda: page.is_idle)
         return {"Continue", "Ask again"} <= set(page.buttons)
 

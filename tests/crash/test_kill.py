@@ -19,7 +19,7 @@ from tests.crash.playing import (
 from tests.crash.sweep import Findings, sweep
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
-from tests.streamlit_client import open_page
+from tests.streamlit_client import open_page, visit
 
 
 def test_a_killed_server_has_lost_nothing_it_had_shown(tmp_path: Path) -> None:
@@ -41,13 +41,14 @@ def test_question_and_picture_are_kept_before_the_endpoint_hears_of_them(tmp_pat
     with FaultServer(endpoint) as listening:
         env = {"OPENAI_BASE_URL": listening.base_url, "OPENAI_MODEL": "m"}
         with serve_app(tmp_path, env=env) as server:
-            asyncio.run(_ask_and_kill(server, listening))
+            cookies = visit(server.url)
+            asyncio.run(_ask_and_kill(server, listening, cookies))
         endpoint.goes_on.set()
         with serve_app(tmp_path, env=env) as server:
             wait_until_interrupted(server)
             conversation = _marked(server)
             question, answer = conversation.nodes
-            asyncio.run(_sees_question(server, conversation.id))
+            asyncio.run(_sees_question(server, conversation.id, cookies))
 
     assert question.message.text == "q1?"
     assert [part.receipt.source_name for part in question.message.attachments] == ["photo.png"]
@@ -65,8 +66,8 @@ def _marked(server: AppServer) -> Conversation:
         time.sleep(0.05)
 
 
-async def _ask_and_kill(server: AppServer, listening: FaultServer) -> None:
-    async with open_page(server.url) as page:
+async def _ask_and_kill(server: AppServer, listening: FaultServer, cookies: dict[str, str]) -> None:
+    async with open_page(server.url, cookies=cookies) as page:
         await page.submit("q1?", {"photo.png": a_picture()})
         await asyncio.to_thread(_kill_on_contact, server, listening)
 
@@ -77,8 +78,8 @@ def _kill_on_contact(server: AppServer, listening: FaultServer) -> None:
     kill_at_once(server)
 
 
-async def _sees_question(server: AppServer, conversation_id: str) -> None:
-    async with open_page(server.url, query=f"c={conversation_id}") as page:
+async def _sees_question(server: AppServer, conversation_id: str, cookies: dict[str, str]) -> None:
+    async with open_page(server.url, cookies=cookies, query=f"c={conversation_id}") as page:
         await page.wait_for(lambda: page.is_idle)
         assert page.messages[0].texts[-1] == "q1?"
         assert len(page.elements("imgs")) == 1
@@ -104,7 +105,7 @@ async def _follow_to_the_death(first: AppServer, second: AppServer) -> None:
     async with open_page(first.url) as asking:
         await asking.submit("q1?")
         await asking.wait_for(lambda: " 5" in shown_answer(asking, "q1"))
-        async with open_page(second.url, query=asking.query) as following:
+        async with open_page(second.url, cookies=asking.cookies, query=asking.query) as following:
             await following.wait_for(lambda: " 20" in shown_answer(following, "q1"))
             await asyncio.to_thread(kill_at_once, first)
             await following.wait_for(

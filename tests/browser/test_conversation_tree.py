@@ -1,0 +1,248 @@
+"""Working with a conversation, as people do it at a phone and at a desk."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.playing import Script, ask, expect_whole, messages, photo
+from tests.faults.server import FaultServer
+from tests.serving import AppServer, serve_app
+
+Endpoint = tuple[AppServer, Script]
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def connected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """The server with an endpoint; tests change the script."""
+    script = Script()
+    with FaultServer(script) as endpoint:
+        env = {"OPENAI_BASE_URL": endpoint.base_url}
+        with serve_app(tmp_path_factory.mktemp("tree"), env=env) as server:
+            yield server, script
+
+
+@pytest.fixture(autouse=True)
+def _fresh_script(connected: Endpoint) -> None:
+    for name, value in vars(Script()).items():
+        setattr(connected[1], name, value)
+
+
+def _sent(script: Script) -> list[list[str]]:
+    """What each question of the last request was made of: "picture", or its words."""
+    asked = [m for m in json.loads(script.asked[-1].body)["messages"] if m["role"] == "user"]
+    return [
+        [str(part.get("text", "picture")) for part in message["content"]]
+        if isinstance(message["content"], list)
+        else [message["content"]]
+        for message in asked
+    ]
+
+
+def _button(within: Page | Locator, name: str) -> Locator:
+    return within.get_by_role("button", name=name, exact=True)
+
+
+def _menu(page: Page, name: str) -> None:
+    _button(page, "Gespräch").click()
+    page.get_by_role("menuitem", name=name).click()
+
+
+def _close_dialog(page: Page) -> None:
+    """Close a dialog once it is there; it is not yet while the run that opens it goes on."""
+    _button(page.get_by_role("dialog"), "Close").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_question_is_changed_at_a_phone(
+    connected: Endpoint, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """One picture is taken out and one put in; both versions are there to go back and forth."""
+    server, script = connected
+    script.words = ("Zwei Zahlen.",)
+    page, _ = open_page(server.url, locale="de-DE", viewport=PHONE)
+    pictures = [photo(tmp_path, "a.jpg"), photo(tmp_path, "b.jpg", text="7")]
+    ask(page, "Welche Zahlen?", pictures)
+    expect_whole(page, "Zwei Zahlen.")
+    ask(page, "Und ihre Summe?")
+    expect(messages(page)).to_have_count(4)
+    expect_whole(page, "Zwei Zahlen.")
+    first_bytes = json.loads(script.asked[-1].body)["messages"][0]["content"][1]
+    script.words = ("Eine andere.",)
+
+    _button(messages(page).first, "Bearbeiten").click()
+    panel = messages(page).first
+    expect(panel.get_by_role("textbox")).to_be_focused()
+    expect(panel.get_by_role("textbox")).to_be_in_viewport()
+    panel.get_by_text("mitsenden").first.click()
+    panel.locator("summary").click()
+    expect(panel.get_by_role("button", name="Auswählen …")).to_be_visible()
+    expect(panel.get_by_text("per file")).to_be_hidden()  # Streamlit's own words
+    panel.locator('input[type="file"]').set_input_files(photo(tmp_path, "c.jpg", text="9"))
+    expect(panel.get_by_text("c.jpg")).to_be_visible()
+    panel.get_by_role("textbox").fill("Welche ist neu?")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    _button(panel, "Senden").click()
+
+    expect(messages(page)).to_have_count(2)
+    expect_whole(page, "Eine andere.")
+    assert _sent(script) == [["picture", "picture", "Welche ist neu?"]]
+    assert json.loads(script.asked[-1].body)["messages"][0]["content"][0] == first_bytes
+    expect(messages(page).first).to_contain_text("Fassung 2 von 2")
+    _button(messages(page).first, "Vorherige").click()
+    expect(messages(page)).to_have_count(4)
+    expect(messages(page).first).to_contain_text("Welche Zahlen?")
+    _button(messages(page).first, "Nächste").click()
+    expect(messages(page)).to_have_count(2)
+    expect(messages(page).last).to_contain_text("Eine andere.")
+
+
+def test_earlier_pictures_are_switched_off_at_a_phone(
+    connected: Endpoint, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """The line says what goes along and what it costs; only what is ticked is sent."""
+    server, script = connected
+    page, _ = open_page(server.url, locale="de-DE", viewport=PHONE)
+    ask(page, "Was ist das?", [photo(tmp_path, "a.jpg"), photo(tmp_path, "b.jpg", text="7")])
+    expect_whole(page, script.text)
+    ask(page, "Und das?", [photo(tmp_path, "c.jpg", text="9")])
+    expect(messages(page)).to_have_count(4)
+    expect_whole(page, script.text)
+    strip = page.locator(".st-key-context_strip")
+    expect(strip).to_contain_text("3 frühere Bilder gehen mit · etwa 1.300 Tokens")
+
+    strip.locator("summary").click()
+    strip.get_by_text("mitsenden").first.click()
+    expect(strip).to_contain_text("2 von 3 gehen mit · etwa 850 Tokens")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.locator("#stMain").evaluate("element => { element.scrollTop = 0 }")
+    expect(messages(page).last).not_to_be_in_viewport()
+    ask(page, "Noch etwas?")
+    expect(messages(page)).to_have_count(6)
+    expect_whole(page, script.text)
+    expect(messages(page).last).to_be_in_viewport()  # it was scrolled away when it was asked
+    assert _sent(script) == [["picture", "Was ist das?"], ["picture", "Und das?"], ["Noch etwas?"]]
+    expect(strip.locator("details[open]")).to_have_count(0)
+    strip.locator("summary").click()
+    expect(strip.get_by_test_id("stButtonGroup").get_by_role("radio")).to_have_count(3)
+    strip.get_by_test_id("stButtonGroup").get_by_text("1", exact=True).click()
+    expect(strip).to_contain_text("1 von 3 gehen mit")
+    page.reload()
+    ask(page, "Und jetzt?")
+    expect(messages(page)).to_have_count(8)
+    expect_whole(page, script.text)
+
+    assert _sent(script)[:2] == [["Was ist das?"], ["picture", "Und das?"]]
+
+
+def test_messages_are_deleted_after_a_yes(connected: Endpoint, open_page: OpenPage) -> None:
+    """The question says what else goes; the branch that is left is shown."""
+    server, script = connected
+    page, _ = open_page(server.url, locale="de-DE")
+    ask(page, "Erste")
+    expect_whole(page, script.text)
+    script.words = ("Noch einmal.",)
+    _button(page, "Noch einmal fragen").click()
+    expect_whole(page, "Noch einmal.")
+    ask(page, "Zweite")
+    expect(messages(page)).to_have_count(4)
+    expect_whole(page, "Noch einmal.")
+
+    _button(messages(page).nth(1), "Löschen").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 Antwort, 1 spätere Frage")
+    expect(dialog).to_contain_text("Die anderen Fassungen an dieser Stelle bleiben.")
+    _button(dialog, "Löschen").click()
+
+    expect(messages(page)).to_have_count(2)
+    expect(messages(page).last).to_contain_text("Ein Schild mit")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.reload()
+    expect(messages(page)).to_have_count(2)
+    expect(messages(page).last).not_to_contain_text("Antwort 1 von 2")
+
+
+def test_the_menu_of_a_conversation(connected: Endpoint, open_page: OpenPage) -> None:
+    """Another title, a place at the top, a file, a link; and deleting, which can be undone."""
+    server, script = connected
+    page, _ = open_page(server.url, locale="de-DE")
+    ask(page, "Was ist das?")
+    expect_whole(page, script.text)
+    sidebar = page.get_by_test_id("stSidebar")
+
+    _menu(page, "Umbenennen")
+    page.get_by_role("dialog").get_by_role("textbox").fill("Das *neue* Schild")
+    _button(page, "Speichern").click()
+    expect(_button(sidebar, "Das *neue* Schild")).to_be_visible()
+    _menu(page, "Oben anheften")
+    _button(page, "Gespräch").click()
+    expect(page.get_by_role("menuitem", name="Nicht mehr anheften")).to_be_visible()
+    page.get_by_role("menuitem", name="Herunterladen").click()
+    expect(page.get_by_role("dialog").get_by_test_id("stDownloadButton")).to_have_count(3)
+    _close_dialog(page)
+    _menu(page, "Link zum Lesen teilen")
+    expect(page.get_by_role("dialog")).to_contain_text("Link")
+    _close_dialog(page)
+    _menu(page, "Gespräch löschen")
+    expect(messages(page)).to_have_count(0)
+    expect(page.get_by_role("heading", name="Was möchten Sie wissen?")).to_be_visible()
+    _button(page, "Rückgängig").click()
+
+    expect_whole(page, script.text)
+
+
+def test_a_temporary_conversation_is_said_and_stands_in_no_list(
+    connected: Endpoint, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """It goes on and survives a reload; the next conversation is stored again."""
+    server, script = connected
+    page, _ = open_page(server.url, locale="de-DE", viewport=PHONE)
+    note = page.get_by_text("Dieses Gespräch wird nicht gespeichert.")
+    page.get_by_text("Nicht speichern").click()
+    ask(page, "Was ist das Geheime?", [photo(tmp_path, "a.jpg")])
+    expect_whole(page, script.text)
+    expect(note).to_be_visible()
+    ask(page, "Und weiter?")
+    expect(messages(page)).to_have_count(4)
+    expect_whole(page, script.text)
+    assert _sent(script) == [["picture", "Was ist das Geheime?"], ["Und weiter?"]]
+
+    page.reload()
+
+    expect(messages(page)).to_have_count(4)
+    expect(note).to_be_visible()
+    page.goto(server.url)
+    expect(page.get_by_role("heading", name="Was möchten Sie wissen?")).to_be_visible()
+    expect(page.get_by_role("switch", name=re.compile("Nicht speichern"))).not_to_be_checked()
+    expect(page.get_by_test_id("stSidebar").get_by_text("Was ist das Geheime?")).to_have_count(0)
+
+
+def test_the_browsers_back_button_leads_where_people_were(
+    connected: Endpoint, open_page: OpenPage
+) -> None:
+    """To the empty page and on to the conversation again; another page in between loses nothing."""
+    server, script = connected
+    page, _ = open_page(server.url)
+    start = page.get_by_role("heading", name="What would you like to know?")
+    expect(start).to_be_visible()
+    ask(page, "Where is the cat?")
+    expect_whole(page, script.text)
+
+    page.go_back()
+    expect(start).to_be_visible()
+    expect(messages(page)).to_have_count(0)
+    page.go_forward()
+    expect(messages(page)).to_have_count(2)
+    page.get_by_role("link", name="Models and connections").click()
+    expect(page.get_by_role("heading", name="Models and connections")).to_be_visible()
+    page.go_back()
+
+    expect(messages(page)).to_have_count(2)
+    expect(messages(page).last).to_contain_text("Ein Schild mit")

@@ -1,0 +1,160 @@
+"""How answers are drawn: block by block, at once, and without moving anything at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.blocks.texts import CORPUS
+from tests.browser.conftest import OpenPage
+from tests.browser.playing import Script, ask, expect_whole, messages
+from tests.faults.server import FaultServer
+from tests.serving import AppServer, serve_app, serve_script
+
+_CORPUS_PAGE = """
+import streamlit as st
+
+from augenblick.blocks import cut, link_blocks
+from augenblick.ui.markdown import fit_for_page
+from tests.blocks.texts import CORPUS
+
+for number, text in enumerate(CORPUS):
+    text = fit_for_page(text)
+    with st.container(key=f"whole-{number}"):
+        st.markdown(text)
+    with st.container(key=f"apart-{number}"):
+        for block in link_blocks(cut(text)):
+            st.markdown(block)
+st.text("all drawn")
+"""
+_NAMES = re.compile(r' (?:id|class|href|aria-labelledby|aria-describedby)="[^"]*"')
+_WIDE = "\n".join(
+    (
+        "| " + " | ".join(f"Spalte{number}lang" for number in range(12)) + " |",
+        "|" + 12 * "---|",
+        *6 * ["| " + " | ".join(12 * ["wertwert"]) + " |"],
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def connected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AppServer, Script]]:
+    """The server with an endpoint; tests change the script."""
+    script = Script()
+    with FaultServer(script) as endpoint:
+        env = {"OPENAI_BASE_URL": endpoint.base_url}
+        with serve_app(tmp_path_factory.mktemp("rendering"), env=env) as server:
+            yield server, script
+
+
+def test_blocks_look_like_the_whole_in_streamlits_own_renderer(
+    tmp_path_factory: pytest.TempPathFactory, open_page: OpenPage
+) -> None:
+    """With tables, formulas, footnotes, tasks: the page shows the same, cut or not."""
+    with serve_script(tmp_path_factory.mktemp("corpus"), _CORPUS_PAGE) as server:
+        page, _ = open_page(server.url)
+        expect(page.get_by_text("all drawn")).to_be_visible()
+        expect(page.locator(".katex").first).to_be_visible()
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+        for number, text in enumerate(CORPUS):
+            whole, apart = (_drawn(page, f"{way}-{number}") for way in ("whole", "apart"))
+            assert apart == whole, text
+
+
+def _drawn(page: Page, key: str) -> str:
+    drawn = page.locator(f".st-key-{key}").get_by_test_id("stMarkdownContainer").all()
+    html = "".join(element.inner_html() for element in drawn)
+    return re.sub(r"\s+", "", _NAMES.sub("", html))
+
+
+# What a screen reader hears from now on.
+_LISTEN = """() => {
+  window.heard = [];
+  const region = document.getElementById("augenblick-status");
+  new MutationObserver(() => heard.push(region.textContent)).observe(region, { childList: true });
+}"""
+
+
+def test_nothing_moves_when_an_answer_ends_and_both_ends_are_said(
+    connected: tuple[AppServer, Script], open_page: OpenPage
+) -> None:
+    """Finished blocks stay the same elements; screen readers hear start and end, not the words."""
+    server, script = connected
+    paragraphs = [f"Absatz{number} mit **Text**.\n\n" for number in range(1, 30)]
+    script.words, script.pause_seconds = (*paragraphs, "Ende."), 0.1
+    page, _ = open_page(server.url, locale="de-DE")
+    ask(page, "Erzähle")
+    answer = messages(page).last
+    expect(answer).to_contain_text("Absatz5")
+    status = page.locator("#augenblick-status[role=status]")
+    expect(status).to_have_text("Die Antwort wird geschrieben.")
+    first = answer.get_by_text("Absatz1 mit Text.").first.element_handle()
+    first.evaluate("element => { element.dataset.known = 'yes' }")
+
+    expect_whole(page, "Ende.")
+
+    expect(status).to_have_text("Die Antwort ist fertig geschrieben.")
+    expect(page.locator("[data-known=yes]")).to_have_text("Absatz1 mit Text.")
+    assert first.evaluate("element => element.isConnected")
+    expect(answer.get_by_test_id("stMarkdown")).to_have_count(31)  # the last one is the summary
+    assert answer.locator("[aria-live]").count() == 0
+    tops = "list => list.map(element => element.offsetTop)"
+    before = answer.get_by_test_id("stMarkdown").evaluate_all(tops)
+    page.evaluate(_LISTEN)
+    script.words = ("Noch ", "ein ", "Ende.")
+    ask(page, "Und weiter")
+    page.wait_for_function("() => heard.length >= 2")
+    assert page.evaluate("heard") == [
+        "Die Antwort wird geschrieben.",
+        "Die Antwort ist fertig geschrieben.",
+    ]
+    page.reload()
+    expect_whole(page, "Noch ein Ende.")
+    assert messages(page).nth(1).get_by_test_id("stMarkdown").evaluate_all(tops) == before
+
+
+def test_a_link_that_is_defined_at_the_end_is_one_in_the_end(
+    connected: tuple[AppServer, Script], open_page: OpenPage
+) -> None:
+    """The block that refers to it is drawn again once its definition is known."""
+    server, script = connected
+    script.words = ("See [the ", "source][1].\n\n", "More.\n\n", "[1]: https://example.org/one\n")
+    script.pause_seconds = 0.1
+    page, _ = open_page(server.url)
+    ask(page, "Tell me")
+
+    link = messages(page).last.get_by_role("link", name="the source")
+    expect(link).to_have_attribute("href", "https://example.org/one")
+    expect_whole(page, "More.")
+
+
+def test_a_wide_table_scrolls_in_its_own_place_on_a_phone(
+    connected: tuple[AppServer, Script], open_page: OpenPage
+) -> None:
+    """The page stays as wide as the phone, and the newest answer's end is in view."""
+    server, script = connected
+    script.words = (
+        "Davor.\n\n",
+        *_WIDE.splitlines(keepends=True),
+        "\n\n",
+        "y" * 150,
+        "\n\nDanach.",
+    )
+    script.pause_seconds = 0.05
+    page, _ = open_page(
+        server.url, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    for question in ("Eins", "Zwei"):
+        ask(page, question)
+        expect_whole(page, "Danach.")
+
+    table = page.get_by_role("table").last
+    assert table.evaluate("table => table.parentElement.scrollWidth > 1000")
+    assert table.evaluate("table => table.parentElement.clientWidth < 390")
+    main = page.get_by_test_id("stAppScrollToBottomContainer")
+    assert main.evaluate("main => main.scrollWidth") == 390
+    expect(messages(page).last.get_by_text("Danach.")).to_be_in_viewport()
