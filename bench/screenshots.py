@@ -43,8 +43,9 @@ def _take(browser: Browser, url: str, locale: str, scheme: str, width: int) -> N
     page.screenshot(path=_path(f"start-{name}"))
     _ask(page, locale)
     page.screenshot(path=_path(f"chat-{name}"))
-    _visit_endpoints(page, url)
-    page.screenshot(path=_path(f"endpoints-{name}"))
+    for other in ("history", "my-data", "endpoints"):
+        _visit(page, url, other)
+        page.screenshot(path=_path(f"{other}-{name}"))
     page.context.close()
 
 
@@ -76,8 +77,8 @@ def _ask(page: Page, locale: str) -> None:
     page.wait_for_timeout(1000)
 
 
-def _visit_endpoints(page: Page, url: str) -> None:
-    page.goto(f"{url}/endpoints")
+def _visit(page: Page, url: str, name: str) -> None:
+    page.goto(f"{url}/{name}")
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
     page.wait_for_timeout(1000)
 
