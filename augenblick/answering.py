@@ -41,12 +41,13 @@ from augenblick.messages import (
     Role,
     TextPart,
 )
-from augenblick.payload import DataUris, RequestSettings, build_payload
+from augenblick.payload import DataUris, build_payload
 from augenblick.providers import ApiKey, Provider, repair_base_url
 from augenblick.queueing import Limits, ReplyQueue
 from augenblick.remedies import Remedy, Request, Shrink, ToJpeg, apply_lessons, remedy_for
 from augenblick.reply import Added, Reply
 from augenblick.reply_log import LogState, ReplyLog
+from augenblick.settings import RequestSettings
 from augenblick.store import ConversationStore, NewQuestion, OpenedReply, ReplyDelta
 
 _MOST_REMEDIES = 3
@@ -454,6 +455,7 @@ class _Answer:
             adjustments=tuple(self.adjustments),
             answered_model=reply.model,
             system_fingerprint=reply.system_fingerprint,
+            settings=settings,
         )
 
     def _choices(self) -> tuple[ChoiceText, ...]:

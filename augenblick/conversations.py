@@ -21,13 +21,19 @@ from augenblick.messages import (
     Role,
     TextPart,
     Timings,
+    ToolRound,
     Usage,
 )
+from augenblick.settings import RequestSettings
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyRecord:
-    """What is kept of a reply. `end` is None while it is being written."""
+    """What is kept of a reply. `end` is None while it is being written.
+
+    `rounds` are what the model called before the answer that `choices` hold; `settings` is what it
+    was asked with (None for answers from elsewhere).
+    """
 
     provider: str
     model: str
@@ -40,6 +46,8 @@ class ReplyRecord:
     answered_model: str = ""  # the model the endpoint named in its chunks
     system_fingerprint: str = ""
     picked_choice: int = 0
+    rounds: tuple[ToolRound, ...] = ()
+    settings: RequestSettings | None = None
 
     @property
     def is_live(self) -> bool:
@@ -159,15 +167,30 @@ def as_wire_messages(
 ) -> Iterator[Message]:
     """The messages of a path as they are sent, with the pictures of `pictures_sent`.
 
-    An answer with no text yet is left out. A question that keeps neither words nor pictures says
-    so in a word, for many endpoints refuse an empty message.
+    An answer with no text yet is left out, and so are calls without results, which the API refuses.
+    A question that keeps neither words nor pictures says so in a word, for many endpoints refuse an
+    empty message.
     """
     sent = {place[:2] for place in pictures_sent(path, selection)}
     for node in path:
         if node.message.role is not Role.ASSISTANT or node.reply is None:
             yield _without_unsent(node, sent)
-        elif node.reply.picked.text:
-            yield Message(Role.ASSISTANT, (TextPart(node.reply.picked.text),))
+        else:
+            for each in node.reply.rounds:
+                yield from round_messages(each)
+            if node.reply.picked.text:
+                yield Message(Role.ASSISTANT, (TextPart(node.reply.picked.text),))
+
+
+def round_messages(done: ToolRound) -> Iterator[Message]:
+    """The messages of calls and their results: assistant, a tool message each, their pictures."""
+    said = (TextPart(done.text),) if done.text else ()
+    yield Message(Role.ASSISTANT, said, tool_calls=done.calls)
+    for result in done.results:
+        yield Message(Role.TOOL, (TextPart(result.content),), tool_call_id=result.call_id)
+    pictures = tuple(result.picture for result in done.results if result.picture is not None)
+    if pictures:
+        yield Message(Role.USER, pictures)
 
 
 def _without_unsent(node: Node, sent: AbstractSet[tuple[str, int]]) -> Message:

@@ -141,11 +141,25 @@ ContentPart = TextPart | ImagePart
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function the model wants called; `arguments` is the JSON text as it came."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a conversation; pictures come before the text (vendors recommend it)."""
+    """One message of a conversation; pictures come before the text (vendors recommend it).
+
+    An assistant's message may carry `tool_calls`; one with the role "tool" answers `tool_call_id`.
+    """
 
     role: Role
     parts: tuple[ContentPart, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
     @property
     def text(self) -> str:
@@ -178,12 +192,26 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A function the model wants called; `arguments` is the JSON text as it came."""
+class ToolResult:
+    """What came back from one call. The API's tool messages carry text only.
 
-    id: str
-    name: str
-    arguments: str
+    So a picture goes along in a message of its own, after those of all results.
+    """
+
+    call_id: str
+    content: str
+    is_error: bool = False
+    picture: ImagePart | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRound:
+    """What a model said and called before it went on, and what came back; one result per call."""
+
+    calls: tuple[ToolCall, ...]
+    results: tuple[ToolResult, ...]
+    text: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """The request body: `build_payload` is the only maker of data URIs.
 
-Field names, ranges and shapes are those of the Chat Completions API
-(https://platform.openai.com/docs/api-reference/chat/create). A setting that is None is not sent at
-all: "not sent" and "sent with the default value" are different things to many endpoints.
+Field names and shapes are those of the Chat Completions API
+(https://platform.openai.com/docs/api-reference/chat/create). A setting that is None is not sent.
 """
 
 from __future__ import annotations
@@ -10,37 +9,13 @@ from __future__ import annotations
 import base64
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from augenblick.messages import Attachment, ImagePart, Message, Role, TextPart
+from augenblick.messages import Attachment, ImagePart, Message, Role, TextPart, ToolCall
+from augenblick.settings import RequestSettings
 
 Payload = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestSettings:
-    """Every request field besides `messages`. None means: not sent."""
-
-    model: str
-    temperature: float | None = None  # 0 to 2
-    top_p: float | None = None  # 0 to 1
-    n: int | None = None  # 1 to 128
-    stream: bool = True
-    include_usage: bool = True  # stream_options.include_usage, sent only with stream
-    stop: tuple[str, ...] = ()  # up to 4
-    max_tokens: int | None = None
-    presence_penalty: float | None = None  # -2.0 to 2.0
-    frequency_penalty: float | None = None  # -2.0 to 2.0
-    logit_bias: Mapping[str, float] = field(default_factory=dict)  # token id to -100..100
-    user: str | None = None
-    response_format: Mapping[str, Any] | None = None
-    seed: int | None = None
-    tools: tuple[Mapping[str, Any], ...] = ()
-    tool_choice: str | Mapping[str, Any] | None = None
-    system: str = ""  # becomes the first message
-    extra: Mapping[str, Any] = field(default_factory=dict)  # merged last
 
 
 class DataUris:
@@ -93,12 +68,20 @@ def build_payload(
 
 
 def _wire_message(message: Message, data_uri: Callable[[Attachment], str]) -> dict[str, Any]:
-    if not message.attachments:
-        return {"role": message.role.value, "content": message.text}
-    return {
-        "role": message.role.value,
-        "content": [_wire_part(part, data_uri) for part in message.parts],
-    }
+    wire: dict[str, Any] = {"role": message.role.value, "content": message.text}
+    if message.attachments:
+        wire["content"] = [_wire_part(part, data_uri) for part in message.parts]
+    if message.tool_calls:
+        wire["content"] = message.text or None
+        wire["tool_calls"] = [_wire_call(call) for call in message.tool_calls]
+    if message.tool_call_id:
+        wire["tool_call_id"] = message.tool_call_id
+    return wire
+
+
+def _wire_call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def _wire_part(part: TextPart | ImagePart, data_uri: Callable[[Attachment], str]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from augenblick.messages import (
     Role,
     TextPart,
 )
-from augenblick.payload import RequestSettings
+from augenblick.settings import RequestSettings
 
 Shrink = Callable[[Attachment, int], Attachment]  # the longest side in px
 ToJpeg = Callable[[Attachment], Attachment]

@@ -15,7 +15,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from augenblick.conversations import Conversation, PictureSelection, ReplyRecord
-from augenblick.messages import Message, PreparedPicture
+from augenblick.messages import ImagePart, Message, PreparedPicture
+from augenblick.settings import RequestSettings
 
 
 class Trouble(StrEnum):
@@ -132,6 +133,14 @@ class Holdings:
     oldest_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Request settings that a person has given a name; the model is not part of it."""
+
+    name: str
+    settings: RequestSettings
+
+
 class ConversationStore(Protocol):
     """Conversations, attachments and replies, kept for good.
 
@@ -175,6 +184,43 @@ class ConversationStore(Protocol):
 
     def finish_reply(self, reply_id: str, record: ReplyRecord) -> None:
         """Write the whole record, `end` set. Finishing twice keeps the first end."""
+        ...
+
+    def add_reply_picture(self, reply_id: str, part: ImagePart, picture: PreparedPicture) -> None:
+        """Keep a picture that a call of an open reply returned; twice is once.
+
+        It belongs to the reply and goes with it. Nothing happens for a reply that has ended.
+        """
+        ...
+
+    def pick_choice(self, reply_id: str, choice_index: int, *, owner: str) -> None:
+        """Say which choice of an ended reply goes on into later turns, and is found by a search.
+
+        Raises ConversationNotFound for a reply or a choice that is not there.
+        """
+        ...
+
+    def save_trace(self, reply_id: str, content: bytes) -> None:
+        """Keep what went over the wire for a reply, in place of what was kept before.
+
+        Nothing happens for a reply that is not there.
+        """
+        ...
+
+    def load_trace(self, reply_id: str, *, owner: str) -> bytes | None:
+        """What `save_trace` kept. Raises ConversationNotFound."""
+        ...
+
+    def save_preset(self, preset: Preset, *, owner: str) -> None:
+        """Keep request settings under a name (1 to 80 characters), in place of older ones."""
+        ...
+
+    def list_presets(self, owner: str) -> Sequence[Preset]:
+        """The presets of an owner by name."""
+        ...
+
+    def delete_preset(self, name: str, *, owner: str) -> None:
+        """Forget a preset; one that is not there is forgotten already."""
         ...
 
     def request_stop(self, reply_id: str, *, owner: str) -> None:

@@ -19,10 +19,11 @@ from augenblick.errors import ReplyInProgress, StoreUnavailable
 from augenblick.following import LiveReply, StoredReply
 from augenblick.images import prepare_image
 from augenblick.messages import ImagePart, Message, PreparedPicture, ReplyEnd, Role, TextPart
-from augenblick.payload import DataUris, RequestSettings
+from augenblick.payload import DataUris
 from augenblick.providers import ApiKey, Provider
 from augenblick.queueing import Limits, Turn
 from augenblick.reply_log import ReplyLog
+from augenblick.settings import RequestSettings
 from augenblick.sql_store import SqlStore
 from augenblick.store import NewQuestion, OpenedReply, ReplyDelta, Trouble
 from tests.browser.playing import Script, photo

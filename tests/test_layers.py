@@ -18,7 +18,7 @@ from augenblick.places import PROJECT_DIR
 # From the ground up. A room may import from any floor below its own, and from nothing beside it.
 _FLOORS = (
     ("errors", "places", "samples", "blocks"),
-    ("messages", "language", "search_words", "refusals", "retries"),
+    ("messages", "settings", "language", "search_words", "refusals", "retries"),
     ("images", "providers", "chunks", "lanes", "transport", "conversations", "usage"),
     ("payload", "sse", "store", "reply", "migrations", "queueing", "retention"),
     ("client", "sql_store", "reply_log", "exchange"),

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 
+from augenblick.conversations import round_messages
 from augenblick.messages import (
     Attachment,
     Detail,
@@ -11,8 +12,12 @@ from augenblick.messages import (
     PictureReceipt,
     Role,
     TextPart,
+    ToolCall,
+    ToolResult,
+    ToolRound,
 )
-from augenblick.payload import DataUris, RequestSettings, build_payload
+from augenblick.payload import DataUris, build_payload
+from augenblick.settings import RequestSettings
 
 
 def _attachment(content: bytes) -> Attachment:
@@ -140,3 +145,30 @@ def test_kept_data_uris_are_bounded() -> None:
         assert uris(_attachment(bytes([n]) * 900)).startswith("data:image/jpeg;base64,")
 
     assert uris._bytes <= 3000
+
+
+def test_calls_and_their_results_go_as_the_api_wants_them() -> None:
+    """The assistant's calls, a tool message for each, then a picture that one returned."""
+    attachment = _attachment(b"closer")
+    done = ToolRound(
+        (ToolCall("1", "zoom", '{"left":0}'),),
+        (ToolResult("1", "The picture follows.", picture=ImagePart(attachment)),),
+    )
+
+    payload = build_payload(
+        round_messages(done), RequestSettings("m"), data_uri=lambda _: "data:image/jpeg;base64,QQ=="
+    )
+
+    function = {"name": "zoom", "arguments": '{"left":0}'}
+    assert payload["messages"][0] == {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "1", "type": "function", "function": function}],
+    }
+    assert payload["messages"][1] == {
+        "role": "tool",
+        "content": "The picture follows.",
+        "tool_call_id": "1",
+    }
+    assert [message["role"] for message in payload["messages"]] == ["assistant", "tool", "user"]
+    assert payload["messages"][2]["content"][0]["type"] == "image_url"

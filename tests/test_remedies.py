@@ -20,9 +20,10 @@ from augenblick.messages import (
     Role,
     TextPart,
 )
-from augenblick.payload import RequestSettings, build_payload
+from augenblick.payload import build_payload
 from augenblick.refusals import read_error, refusal
 from augenblick.remedies import Remedy, Request, apply_lessons, remedy_for
+from augenblick.settings import RequestSettings
 
 BODIES = json.loads(Path(__file__).with_name("refusals.json").read_text("utf-8"))
 

@@ -19,9 +19,10 @@ from augenblick.messages import (
     TextPart,
     Usage,
 )
-from augenblick.payload import DataUris, Payload, RequestSettings, build_payload
+from augenblick.payload import DataUris, Payload, build_payload
 from augenblick.providers import Provider
 from augenblick.reply import Chunk, Reply
+from augenblick.settings import RequestSettings
 
 _ONCE = RetryPolicy(attempts=2, base_seconds=0.5, cap_seconds=2.0, max_asked_seconds=5.0)
 

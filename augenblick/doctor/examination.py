@@ -14,8 +14,8 @@ from augenblick.doctor.findings import Finding, Mark, Report
 from augenblick.doctor.pictures import COLOURS, DIRECTIONS, TestPicture, draw_test_picture
 from augenblick.errors import AugenblickError
 from augenblick.messages import ReplyEnd
-from augenblick.payload import RequestSettings
 from augenblick.providers import Provider
+from augenblick.settings import RequestSettings
 
 _COUNT = "Count from 1 to 20 in words, separated by commas. Write nothing else."
 _COUNT_FAR = "Count from 1 to 500 in words, separated by commas. Write nothing else."

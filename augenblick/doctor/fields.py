@@ -20,7 +20,7 @@ from augenblick.errors import (
     ServerOverloaded,
 )
 from augenblick.messages import ReplyEnd
-from augenblick.payload import RequestSettings
+from augenblick.settings import RequestSettings
 
 Seen = Callable[[Observation], bool]
 

@@ -20,7 +20,8 @@ from augenblick.exchange import pages, tree
 from augenblick.exchange.pages import LoadBytes
 from augenblick.language import Language
 from augenblick.messages import Attachment, Role
-from augenblick.payload import DataUris, RequestSettings, build_payload
+from augenblick.payload import DataUris, build_payload
+from augenblick.settings import RequestSettings
 
 _LONGEST_NAME = 80
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')  # on Windows; the others forbid less

@@ -28,6 +28,7 @@ from augenblick.sql_store.tables import (
     ReplyRow,
     SearchRow,
     ShareRow,
+    TraceRow,
 )
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -167,6 +168,7 @@ def _remove_nodes(connection: Connection, which: ColumnElement[bool]) -> None:
     connection.execute(delete(ShareRow).where(ShareRow.leaf_id.in_(nodes)))
     forget(connection, SearchRow.node_id.in_(nodes))
     connection.execute(delete(DeltaRow).where(DeltaRow.reply_id.in_(nodes)))
+    connection.execute(delete(TraceRow).where(TraceRow.reply_id.in_(nodes)))
     connection.execute(delete(ReplyRow).where(ReplyRow.node_id.in_(nodes)))
     connection.execute(delete(PartRow).where(PartRow.node_id.in_(nodes)))
     connection.execute(delete(NodeRow).where(which))

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert
 
 from augenblick.conversations import ReplyRecord
-from augenblick.messages import ChoiceText, Message, ReplyEnd, Role
+from augenblick.messages import ChoiceText, Message, ReplyEnd, Role, ToolRound
 from augenblick.sql_store import indexing, rows
 from augenblick.sql_store.statements import now
 from augenblick.sql_store.tables import ConversationRow, NodeRow, PartRow, ReplyRow
@@ -148,4 +148,10 @@ def _ended(node: ImportedNode) -> ReplyRecord:
     if node.record is None:
         choices = (ChoiceText(node.message.text),)
         return ReplyRecord("", "", ReplyEnd.COMPLETE, choices)
-    return replace(node.record, end=node.record.end or ReplyEnd.INTERRUPTED)
+    rounds = tuple(_without_pictures(each) for each in node.record.rounds)
+    end = node.record.end or ReplyEnd.INTERRUPTED
+    return replace(node.record, end=end, rounds=rounds)
+
+
+def _without_pictures(done: ToolRound) -> ToolRound:
+    return replace(done, results=tuple(replace(one, picture=None) for one in done.results))

@@ -72,6 +72,8 @@ def load_nodes(connection: Connection, conversation_id: str) -> tuple[Node, ...]
             ReplyRow.answered_model,
             ReplyRow.system_fingerprint,
             ReplyRow.picked_choice,
+            ReplyRow.rounds,
+            ReplyRow.settings,
         )
         .outerjoin(ReplyRow, ReplyRow.node_id == NodeRow.id)
         .where(NodeRow.conversation_id == conversation_id)
@@ -87,15 +89,15 @@ def _read_node(
     parts: Mapping[str, Sequence[ContentPart]],
     texts: Mapping[str, rows.LaneTexts],
 ) -> Node:
+    own = tuple(parts.get(row.id, ()))
     if row.reply_id is None:
-        message = Message(Role(row.role), tuple(parts.get(row.id, ())))
-        return Node(row.id, row.parent_id, message, row.created_at)
-    record = rows.read_reply(row, texts.get(row.id, {}))
+        return Node(row.id, row.parent_id, Message(Role(row.role), own), row.created_at)
+    record = rows.read_reply(row, texts.get(row.id, {}), own)
     return Node(row.id, row.parent_id, rows.answer_message(record), row.created_at, record)
 
 
 def _load_parts(connection: Connection, conversation_id: str) -> dict[str, list[ContentPart]]:
-    """The parts of every question, by node."""
+    """The parts of every question, and the pictures that calls returned, by node."""
     found = connection.execute(
         select(
             PartRow.node_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -25,8 +25,11 @@ from augenblick.messages import (
     TextPart,
     Timings,
     ToolCall,
+    ToolResult,
+    ToolRound,
     Usage,
 )
+from augenblick.settings import RequestSettings
 from augenblick.store import ReplyDelta
 
 TITLE_LENGTH = 60
@@ -70,12 +73,13 @@ def read_selection(column: Values | None) -> PictureSelection:
 def part_values(node_id: str, message: Message) -> list[Values]:
     """Rows of `part` for a message."""
     return [
-        {"node_id": node_id, "position": position, **_part_values(part)}
+        {"node_id": node_id, "position": position, **part_columns(part)}
         for position, part in enumerate(message.parts)
     ]
 
 
-def _part_values(part: ContentPart) -> Values:
+def part_columns(part: ContentPart) -> Values:
+    """What a part holds, as columns of `part`."""
     if isinstance(part, TextPart):
         return {"text": part.text, "picture_sha256": None, "detail": None,
                 "receipt": None}  # fmt: skip
@@ -138,7 +142,36 @@ def reply_values(record: ReplyRecord) -> Values:
         "answered_model": record.answered_model,
         "system_fingerprint": record.system_fingerprint,
         "picked_choice": record.picked_choice,
+        "rounds": rounds_json(record.rounds),
+        "settings": record.settings.as_fields() if record.settings else None,
     }
+
+
+def rounds_json(rounds: Iterable[ToolRound]) -> list[Values] | None:
+    """The column `rounds`; a picture is named by its bytes and stands among the reply's parts."""
+    return [_round_json(each) for each in rounds] or None
+
+
+def _round_json(done: ToolRound) -> Values:
+    plain = replace(done, results=tuple(replace(one, picture=None) for one in done.results))
+    values = asdict(plain)
+    for written, result in zip(values["results"], done.results, strict=True):
+        written["picture"] = result.picture.attachment.sha256 if result.picture else None
+    return values
+
+
+def _read_round(column: Values, pictures: Mapping[str, ImagePart]) -> ToolRound:
+    results = tuple(
+        ToolResult(**{**item, "picture": pictures.get(item["picture"] or "")})
+        for item in column["results"]
+    )
+    calls = tuple(ToolCall(**call) for call in column["calls"])
+    return ToolRound(**{**column, "calls": calls, "results": results})
+
+
+def read_settings(column: Values) -> RequestSettings:
+    """Request settings from their column."""
+    return RequestSettings.from_fields(column)
 
 
 def choices_json(choices: Iterable[ChoiceText]) -> list[Values]:
@@ -146,8 +179,14 @@ def choices_json(choices: Iterable[ChoiceText]) -> list[Values]:
     return [asdict(choice) for choice in choices]
 
 
-def read_reply(row: Row[*tuple[Any, ...]], texts: LaneTexts) -> ReplyRecord:
-    """A reply from its columns; `texts` is what has been appended to an open one."""
+def read_reply(
+    row: Row[*tuple[Any, ...]], texts: LaneTexts, parts: Iterable[ContentPart]
+) -> ReplyRecord:
+    """A reply from its columns; `texts` is what has been appended to an open one.
+
+    `parts` are the pictures that its calls returned.
+    """
+    pictures = {part.attachment.sha256: part for part in parts if isinstance(part, ImagePart)}
     return ReplyRecord(
         provider=row.provider,
         model=row.model,
@@ -160,6 +199,8 @@ def read_reply(row: Row[*tuple[Any, ...]], texts: LaneTexts) -> ReplyRecord:
         answered_model=row.answered_model,
         system_fingerprint=row.system_fingerprint,
         picked_choice=row.picked_choice,
+        rounds=tuple(_read_round(item, pictures) for item in row.rounds or ()),
+        settings=read_settings(row.settings) if row.settings else None,
     )
 
 

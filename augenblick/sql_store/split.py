@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from augenblick.conversations import Conversation, PictureSelection, ReplyRecord
-from augenblick.messages import PreparedPicture
+from augenblick.messages import ImagePart, PreparedPicture
 from augenblick.sql_store.store import TEMPORARY, SqlStore
 from augenblick.store import (
     ConversationSummary,
@@ -17,6 +17,7 @@ from augenblick.store import (
     ImportedNode,
     NewQuestion,
     OpenedReply,
+    Preset,
     ReplyDelta,
     SearchHit,
     Share,
@@ -77,6 +78,34 @@ class SplitStore:
     def finish_reply(self, reply_id: str, record: ReplyRecord) -> None:
         """Write the whole record, `end` set. Finishing twice keeps the first end."""
         self._of(reply_id).finish_reply(reply_id, record)
+
+    def add_reply_picture(self, reply_id: str, part: ImagePart, picture: PreparedPicture) -> None:
+        """Keep a picture that a call of an open reply returned."""
+        self._of(reply_id).add_reply_picture(reply_id, part, picture)
+
+    def pick_choice(self, reply_id: str, choice_index: int, *, owner: str) -> None:
+        """Say which choice of an ended reply goes on."""
+        self._of(reply_id).pick_choice(reply_id, choice_index, owner=owner)
+
+    def save_trace(self, reply_id: str, content: bytes) -> None:
+        """Keep what went over the wire for a reply, where the reply is."""
+        self._of(reply_id).save_trace(reply_id, content)
+
+    def load_trace(self, reply_id: str, *, owner: str) -> bytes | None:
+        """What `save_trace` kept."""
+        return self._of(reply_id).load_trace(reply_id, owner=owner)
+
+    def save_preset(self, preset: Preset, *, owner: str) -> None:
+        """Keep request settings under a name."""
+        self._kept.save_preset(preset, owner=owner)
+
+    def list_presets(self, owner: str) -> Sequence[Preset]:
+        """The presets of an owner by name."""
+        return self._kept.list_presets(owner)
+
+    def delete_preset(self, name: str, *, owner: str) -> None:
+        """Forget a preset."""
+        self._kept.delete_preset(name, owner=owner)
 
     def request_stop(self, reply_id: str, *, owner: str) -> None:
         """Ask whichever process writes this open reply to stop it."""

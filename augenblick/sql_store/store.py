@@ -24,11 +24,12 @@ from augenblick.errors import (
     StoreError,
     StoreUnavailable,
 )
-from augenblick.messages import PreparedPicture, ReplyEnd, Role
+from augenblick.messages import ImagePart, PreparedPicture, ReplyEnd, Role
 from augenblick.sql_store import (
     deleting,
     importing,
     indexing,
+    keeping,
     listing,
     reading,
     rows,
@@ -53,6 +54,7 @@ from augenblick.store import (
     ImportedNode,
     NewQuestion,
     OpenedReply,
+    Preset,
     ReplyDelta,
     SearchHit,
     Share,
@@ -164,6 +166,43 @@ class SqlStore:
             if statements.lock_open_reply(connection, reply_id):
                 statements.end_reply(connection, reply_id, values)
 
+    def add_reply_picture(self, reply_id: str, part: ImagePart, picture: PreparedPicture) -> None:
+        """Keep a picture that a call of an open reply returned; twice is once."""
+        with self._writing() as connection:
+            if statements.lock_open_reply(connection, reply_id):
+                self._add_pictures(connection, [picture], {part.attachment.sha256})
+                keeping.add_part(connection, reply_id, part)
+
+    def pick_choice(self, reply_id: str, choice_index: int, *, owner: str) -> None:
+        """Say which choice of an ended reply goes on. Raises ConversationNotFound."""
+        with self._writing() as connection:
+            keeping.pick_choice(connection, reply_id, choice_index, owner)
+
+    def save_trace(self, reply_id: str, content: bytes) -> None:
+        """Keep what went over the wire for a reply, in place of what was kept before."""
+        with self._writing() as connection:
+            keeping.save_trace(connection, self._database, reply_id, content)
+
+    def load_trace(self, reply_id: str, *, owner: str) -> bytes | None:
+        """What `save_trace` kept. Raises ConversationNotFound."""
+        with self._database.reading() as connection:
+            return keeping.load_trace(connection, reply_id, owner)
+
+    def save_preset(self, preset: Preset, *, owner: str) -> None:
+        """Keep request settings under a name, in place of older ones. Raises ValueError."""
+        with self._writing() as connection:
+            keeping.save_preset(connection, self._database, preset, owner)
+
+    def list_presets(self, owner: str) -> Sequence[Preset]:
+        """The presets of an owner by name."""
+        with self._database.reading() as connection:
+            return keeping.list_presets(connection, owner)
+
+    def delete_preset(self, name: str, *, owner: str) -> None:
+        """Forget a preset; one that is not there is forgotten already."""
+        with self._writing() as connection:
+            keeping.delete_presets(connection, owner=owner, name=name)
+
     def request_stop(self, reply_id: str, *, owner: str) -> None:
         """Ask whichever process writes this open reply to stop it; repeating is harmless.
 
@@ -255,6 +294,7 @@ class SqlStore:
         what is left where this is interrupted.
         """
         self._patiently(partial(deleting.doom_all, owner=owner))
+        self._patiently(partial(keeping.delete_presets, owner=owner))
         self._remove_each(ConversationRow.owner == owner)
         self._database.empty_log()
 

@@ -227,6 +227,8 @@ class ReplyRow(Base):
     system_fingerprint: Mapped[str]
     picked_choice: Mapped[int]
     is_stop_requested: Mapped[bool] = mapped_column(server_default=false())
+    settings: Mapped[Json | None]
+    rounds: Mapped[JsonList | None]
 
 
 Index(
@@ -286,6 +288,25 @@ class SearchRow(Base):
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id"), index=True)
     node_id: Mapped[str | None] = mapped_column(ForeignKey("node.id"), unique=True)
     words: Mapped[Sequence[str]] = mapped_column(Words())
+
+
+class TraceRow(Base):
+    """What went over the wire for a reply, packed (`trace` knows how)."""
+
+    __tablename__ = "trace"
+
+    reply_id: Mapped[str] = mapped_column(ForeignKey("reply.node_id"), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PresetRow(Base):
+    """Request settings that a person has given a name."""
+
+    __tablename__ = "preset"
+
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    settings: Mapped[Json]
 
 
 class LessonRow(Base):

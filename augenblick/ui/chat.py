@@ -7,12 +7,12 @@ from functools import partial
 from augenblick.conversations import Conversation, Node
 from augenblick.errors import ConversationNotFound
 from augenblick.following import LiveReply, StoredReply
-from augenblick.payload import RequestSettings
 from augenblick.ui import words
 from augenblick.ui.alternatives import Actions
 from augenblick.ui.choice import ModelChoice
 from augenblick.ui.deleting import ask_whether_to_delete
 from augenblick.ui.editing import begin_editing
+from augenblick.ui.experts.chosen import chosen_settings
 from augenblick.ui.receipt import Sending
 from augenblick.ui.resources import Services
 from augenblick.ui.sharper import find_sharper
@@ -131,7 +131,7 @@ def _ask_again(
             owner=parts.owner(),
             submission_id=new_submission_id(),
             provider=parts.provider(choice.provider),
-            settings=RequestSettings(model=choice.model),
+            settings=chosen_settings(choice.model),
         )
 
 
@@ -147,7 +147,7 @@ def _go_on(
             owner=parts.owner(),
             submission_id=new_submission_id(),
             provider=parts.provider(choice.provider),
-            settings=RequestSettings(model=choice.model),
+            settings=chosen_settings(choice.model),
             instruction=words.say("answer.go_on_instruction"),
         )
 

@@ -14,11 +14,11 @@ from augenblick.errors import Failure, ReplyInProgress, StoreError
 from augenblick.following import LiveReply, StoredReply
 from augenblick.images import PictureSource
 from augenblick.messages import PreparedPicture
-from augenblick.payload import RequestSettings
 from augenblick.samples import SAMPLES
 from augenblick.ui import notices, words
 from augenblick.ui.choice import ModelChoice
 from augenblick.ui.drafts import draw_drafts, keep_as_drafts
+from augenblick.ui.experts.chosen import chosen_settings
 from augenblick.ui.pdf_pages import WaitingQuestion, open_pdfs
 from augenblick.ui.pdf_questions import have_wait
 from augenblick.ui.picture_choice import PictureChoice
@@ -227,7 +227,7 @@ def _draft(
         uploads=memory.picture_choice.of(question.uploads),
         pictures=drafts,
         provider=choice.provider,
-        settings=RequestSettings(model=choice.model),
+        settings=chosen_settings(choice.model),
         detail=memory.picture_choice.detail,
         revision=revision,
         is_temporary=memory.is_temporary,

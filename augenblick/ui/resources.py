@@ -23,12 +23,12 @@ from augenblick.errors import ConfigurationError, ImageError, ModelLoading, Stor
 from augenblick.fitted_pictures import FittedPictures
 from augenblick.images import PicturePool, PictureSource
 from augenblick.messages import PreparedPicture
-from augenblick.payload import RequestSettings
 from augenblick.places import data_dir
 from augenblick.providers import READER_NAME, Provider, read_providers
 from augenblick.queueing import read_limits
 from augenblick.reply_log import ReplyLog
 from augenblick.retention import Retention, read_retention
+from augenblick.settings import RequestSettings
 from augenblick.sql_store import SplitStore, open_store
 from augenblick.store import ConversationStore, NewQuestion, OpenedReply
 from augenblick.ui.model_lists import ModelLists

@@ -10,9 +10,9 @@ from augenblick.conversations import Conversation, Node
 from augenblick.errors import AugenblickError
 from augenblick.images import PictureOptions, PictureSource, sharper
 from augenblick.messages import Detail, ImagePart, PreparedPicture
-from augenblick.payload import RequestSettings
 from augenblick.store import NewQuestion
 from augenblick.ui.choice import ModelChoice
+from augenblick.ui.experts.chosen import chosen_settings
 from augenblick.ui.resources import Services
 from augenblick.ui.state import new_submission_id, tab
 
@@ -78,7 +78,7 @@ def _ask_sharper(
             again.source.content, name=again.source.name, options=again.options
         )
         question = _question(again, picture, parts, conversation, choice)
-        parts.ask(question, RequestSettings(model=choice.model))
+        parts.ask(question, chosen_settings(choice.model))
     except AugenblickError as error:
         memory.failure = error.failure
 

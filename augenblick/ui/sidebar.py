@@ -14,6 +14,7 @@ from augenblick.language import LANGUAGES
 from augenblick.store import ConversationSummary
 from augenblick.ui import words
 from augenblick.ui.choice import ModelChoice, draw_choice
+from augenblick.ui.experts.panel import draw_panel
 from augenblick.ui.looking import keep_in_view
 from augenblick.ui.markdown import literal
 from augenblick.ui.resources import Services
@@ -37,8 +38,11 @@ def draw_sidebar(parts: Services, conversation: Conversation | None) -> Sidebar:
     with st.sidebar:
         _draw_new(open_conversation)
         choice = draw_choice(parts, conversation)
+        panel_place = st.container()
         recent_place = st.container()
     draw_language()
+    with panel_place:
+        draw_panel()
     with st.sidebar:
         keep_in_view()
     return Sidebar(choice, recent_place)

@@ -20,6 +20,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from augenblick.errors import AugenblickError, Failure
 from augenblick.images import PictureSource
 from augenblick.messages import PreparedPicture
+from augenblick.settings import RequestSettings
 from augenblick.ui.import_job import ImportJob
 from augenblick.ui.pdf_pages import OpenPdf, WaitingQuestion
 from augenblick.ui.picture_choice import PictureChoice
@@ -102,6 +103,8 @@ class Tab:
     import_job: ImportJob | None = None  # the file with conversations that came in last
     import_round: int = 0
     is_import_new: bool = False  # nothing that counts conversations knows of it yet
+    is_expert: bool = False  # whether `settings` are used and what they need is drawn
+    settings: RequestSettings = field(default_factory=lambda: RequestSettings(""))
     runs: RunBudget = field(default_factory=RunBudget)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from augenblick.errors import AugenblickError, Failure, ImageError, StoreUnavailable
 from augenblick.images import PictureSource
 from augenblick.messages import Detail, ImagePart, Message, PreparedPicture, Role, TextPart
-from augenblick.payload import RequestSettings
+from augenblick.settings import RequestSettings
 from augenblick.store import NewQuestion, OpenedReply
 
 _TRY_AGAIN_SECONDS = 0.5

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from augenblick.language import language
-from augenblick.payload import RequestSettings
+from augenblick.settings import RequestSettings
 from augenblick.store import NewQuestion, OpenedReply
 from augenblick.ui.resources import Services, close_services
 from tests.browser.playing import Script

@@ -10,7 +10,7 @@ from PIL import Image
 
 from augenblick.images import PictureOptions, PicturePool, PictureSource
 from augenblick.messages import Detail, ImagePart
-from augenblick.payload import RequestSettings
+from augenblick.settings import RequestSettings
 from augenblick.store import NewQuestion, OpenedReply
 from augenblick.ui.picture_choice import PictureChoice
 from augenblick.ui.submission import Draft, Submission

@@ -11,8 +11,9 @@ import pytest
 
 from augenblick.conversations import PictureSelection
 from augenblick.errors import AugenblickError, ConversationNotFound
+from augenblick.settings import RequestSettings
 from augenblick.sql_store import SqlStore
-from augenblick.store import ConversationStore, Holdings, OpenedReply
+from augenblick.store import ConversationStore, Holdings, OpenedReply, Preset
 from tests.store.values import a_picture, a_question, a_record
 
 
@@ -44,6 +45,8 @@ def _open_reply(store: SqlStore, owner: str, place: Place) -> OpenedReply:
 BY_ID: dict[str, Attempt] = {
     "open_reply": _open_reply,
     "request_stop": lambda store, owner, at: store.request_stop(at.live_id, owner=owner),
+    "pick_choice": lambda store, owner, at: store.pick_choice(at.reply_id, 0, owner=owner),
+    "load_trace": lambda store, owner, at: store.load_trace(at.reply_id, owner=owner),
     "load_conversation": lambda store, owner, at: store.load_conversation(
         at.conversation_id, owner=owner
     ),
@@ -73,12 +76,17 @@ BY_ID: dict[str, Attempt] = {
 }
 """Calls about one conversation."""
 
+PRESET = Preset("Receipts", RequestSettings("", temperature=0.2, stop=("END",)))
+
 ABOUT_ONESELF: dict[str, Callable[[SqlStore, str], object]] = {
     "list_conversations": lambda store, owner: list(store.list_conversations(owner)),
     "search": lambda store, owner: list(store.search(owner, "secret")),
     "holdings": lambda store, owner: store.holdings(owner),
     "list_pictures": lambda store, owner: store.list_pictures(owner),
     "list_shares": lambda store, owner: list(store.list_shares(owner)),
+    "list_presets": lambda store, owner: list(store.list_presets(owner)),
+    "save_preset": lambda store, owner: store.save_preset(PRESET, owner=owner),
+    "delete_preset": lambda store, owner: store.delete_preset(PRESET.name, owner=owner),
     "delete_everything": lambda store, owner: store.delete_everything(owner),
     "import_conversation": lambda store, owner: store.import_conversation(
         owner=owner, title="Mine", nodes=(), pictures=()
@@ -91,6 +99,8 @@ def a_place(store: SqlStore) -> Place:
     """A conversation of "you", shared, with an answer that is being written."""
     first = store.save_question(a_question("A secret", pictures=(a_picture(),), owner="you"))
     store.finish_reply(first.reply_id, a_record("Another secret"))
+    store.save_trace(first.reply_id, b"a secret trace")
+    store.save_preset(PRESET, owner="you")
     live = store.save_question(
         a_question(
             "And?",
@@ -117,6 +127,8 @@ def everything_of_you(store: SqlStore, place: Place) -> tuple[object, ...]:
         store.holdings("you"),
         store.stop_requests([place.live_id]),
         store.search("you", "secret"),
+        store.load_trace(place.reply_id, owner="you"),
+        store.list_presets("you"),
     )
 
 
@@ -180,7 +192,9 @@ def test_lists_searches_and_counts_show_the_own_only(store: SqlStore) -> None:
     assert store.list_pictures("you", conversation_id=place.conversation_id)
     for name, attempt in ABOUT_ONESELF.items():
         if name != "import_conversation":
-            assert attempt(store, "me") == empty.get(name, None if "delete" in name else []), name
+            assert attempt(store, "me") == empty.get(
+                name, [] if "list" in name or name == "search" else None
+            ), name
     ABOUT_ONESELF["import_conversation"](store, "me")
     store.delete_everything("me")
     assert everything_of_you(store, place) == before

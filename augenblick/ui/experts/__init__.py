@@ -1,0 +1,4 @@
+"""What people who prototype see once they switch it on; nobody else meets any of it.
+
+`chosen` says with which settings the next request goes out, `panel` draws them.
+"""

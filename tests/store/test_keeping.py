@@ -1,0 +1,114 @@
+"""What is kept beside an answer, and presets, on both databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from augenblick.errors import ConversationNotFound
+from augenblick.messages import (
+    ChoiceText,
+    Detail,
+    ImagePart,
+    ReplyEnd,
+    ToolCall,
+    ToolResult,
+    ToolRound,
+)
+from augenblick.settings import RequestSettings
+from augenblick.sql_store import SqlStore
+from augenblick.store import Preset
+from tests.store.values import a_picture, a_question, a_record
+
+SETTINGS = RequestSettings(
+    "gpt-4o",
+    temperature=0.0,
+    stop=("END", "\n"),
+    logit_bias={"50256": -100},
+    tools=({"type": "function", "function": {"name": "zoom"}},),
+    tool_choice={"type": "function", "function": {"name": "zoom"}},
+    stream=False,
+)
+
+
+def test_settings_and_calls_come_back_as_they_were(store: SqlStore) -> None:
+    """A record keeps what was asked with, each call, and the picture that a call returned."""
+    opened = store.save_question(a_question(pictures=(a_picture(),)))
+    closer = a_picture(b"closer")
+    part = ImagePart(closer.attachment, Detail.HIGH)
+    for _ in range(2):
+        store.add_reply_picture(opened.reply_id, part, closer)
+    calls = (ToolCall("1", "zoom", '{"left": 0}'), ToolCall("2", "clock", ""))
+    results = (
+        ToolResult("1", "Here it is.", picture=part),
+        ToolResult("2", "No clock.", is_error=True),
+    )
+    rounds = (ToolRound(calls, results, text="Let me look.", reasoning="Small print."),)
+    record = replace(a_record(), rounds=rounds, settings=SETTINGS)
+    store.finish_reply(opened.reply_id, record)
+    found = store.load_conversation(opened.conversation_id).nodes[-1].reply
+    assert found == record
+    assert store.load_content(closer.attachment.sha256) == b"closer"
+    store.delete_message(opened.conversation_id, opened.reply_id, owner="me")
+    with pytest.raises(KeyError):
+        store.load_content(closer.attachment.sha256)
+
+
+def test_a_reply_that_has_ended_takes_no_more_pictures(store: SqlStore) -> None:
+    """A picture that comes too late is not kept."""
+    opened = store.save_question(a_question())
+    store.finish_reply(opened.reply_id, a_record())
+    late = a_picture(b"late")
+    store.add_reply_picture(opened.reply_id, ImagePart(late.attachment), late)
+    with pytest.raises(KeyError):
+        store.load_content(late.attachment.sha256)
+
+
+def test_the_picked_choice_goes_on_and_is_found(store: SqlStore) -> None:
+    """Another choice becomes the answer for later turns and for the search."""
+    opened = store.save_question(a_question())
+    choices = (ChoiceText("A zebra"), ChoiceText("An okapi"))
+    store.finish_reply(opened.reply_id, replace(a_record(), choices=choices))
+    assert [hit.node_id for hit in store.search("me", "zebra")] == [opened.reply_id]
+    store.pick_choice(opened.reply_id, 1, owner="me")
+    node = store.load_conversation(opened.conversation_id).nodes[-1]
+    assert node.message.text == "An okapi"
+    assert not store.search("me", "zebra")
+    assert [hit.node_id for hit in store.search("me", "okapi")] == [opened.reply_id]
+    for unknown in (2, -1):
+        with pytest.raises(ConversationNotFound):
+            store.pick_choice(opened.reply_id, unknown, owner="me")
+
+
+def test_a_trace_is_replaced_and_goes_with_its_answer(store: SqlStore) -> None:
+    """The newest trace counts; one for a reply that is gone is not kept."""
+    opened = store.save_question(a_question())
+    assert store.load_trace(opened.reply_id, owner="me") is None
+    store.save_trace(opened.reply_id, b"first")
+    store.save_trace(opened.reply_id, b"\x00second")
+    assert store.load_trace(opened.reply_id, owner="me") == b"\x00second"
+    store.finish_reply(opened.reply_id, a_record(end=ReplyEnd.STOPPED))
+    store.delete_conversation(opened.conversation_id, owner="me")
+    store.purge(deleted_before=datetime.now(UTC) + timedelta(hours=1))
+    store.save_trace(opened.reply_id, b"third")
+    with pytest.raises(ConversationNotFound):
+        store.load_trace(opened.reply_id, owner="me")
+
+
+def test_presets_are_kept_by_name_until_everything_goes(store: SqlStore) -> None:
+    """The newest of a name counts, each owner has their own, and deletion takes them along."""
+    low = Preset("Low", RequestSettings("", temperature=0.1))
+    store.save_preset(Preset(" Low \n", SETTINGS), owner="me")
+    store.save_preset(low, owner="me")
+    store.save_preset(Preset("All", SETTINGS), owner="me")
+    assert store.list_presets("me") == [Preset("All", SETTINGS), low]
+    assert store.list_presets("you") == []
+    store.delete_preset("Low", owner="you")
+    store.delete_preset("All", owner="me")
+    assert store.list_presets("me") == [low]
+    with pytest.raises(ValueError, match="name"):
+        store.save_preset(Preset(" ", SETTINGS), owner="me")
+    store.delete_everything("me")
+    assert store.list_presets("me") == []
