@@ -12,7 +12,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -49,6 +49,7 @@ from augenblick.reply import Added, Reply
 from augenblick.reply_log import LogState, ReplyLog
 from augenblick.settings import RequestSettings
 from augenblick.store import ConversationStore, NewQuestion, OpenedReply, ReplyDelta
+from augenblick.trace import Recorder
 
 _MOST_REMEDIES = 3
 _PATIENCE_SECONDS = 30.0  # a database server restarts in less
@@ -257,6 +258,7 @@ class Answering:
             answer.reply.close(failure=Failure("unexpected", {}, type(error).__name__))
         self._finish(answer, task)
         self._queue.leave(live.reply_id)
+        self._keep_trace(answer)
         with self._lock:
             self._workers.discard(threading.current_thread())
 
@@ -312,9 +314,13 @@ class Answering:
 
     def _stream(self, answer: _Answer, request: Request, provider: Provider) -> None:
         live = answer.live
-        build = partial(build_payload, request.messages, request.settings, data_uri=self._data_uri)
+        data_uri = answer.recorder.knowing(self._data_uri)
+        build = partial(build_payload, request.messages, request.settings, data_uri=data_uri)
         with self._client(provider).stream(  # the payload has no name: it goes once it is sent
-            _patiently(live, build), cancellation=live.cancellation, on_wait=live.show_wait
+            _patiently(live, build),
+            cancellation=live.cancellation,
+            on_wait=live.show_wait,
+            recorder=answer.recorder,
         ) as stream:
             if stream.headers_seconds is not None:
                 answer.reply.note_headers(at_seconds=stream.headers_seconds)
@@ -346,6 +352,13 @@ class Answering:
             self._log.finish(live.reply_id, record, lambda: self._end(live))
         if self._log.state.is_troubled:
             live.release_all(is_durable=False)
+
+    def _keep_trace(self, answer: _Answer) -> None:
+        """Keep what went over the wire, once the answer has ended and nobody waits for this."""
+        if answer.recorder.is_empty:
+            return
+        with contextlib.suppress(StoreError):  # the answer is there; its X-ray is missing
+            self._store.save_trace(answer.live.reply_id, answer.recorder.pack())
 
     def _end(self, live: LiveReply) -> None:
         live.release_all(is_durable=True)
@@ -436,6 +449,7 @@ class _Answer:
     started: float
     adjustments: list[Adjustment]
     beginning: _Beginning | None = None
+    recorder: Recorder = field(default_factory=Recorder)
 
     @property
     def has_text(self) -> bool:

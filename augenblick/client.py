@@ -26,6 +26,7 @@ from augenblick.providers import Provider
 from augenblick.refusals import ErrorBody, read_error, refusal, scrub
 from augenblick.retries import RetryPolicy, Wait, asked_seconds, shall_retry
 from augenblick.sse import DONE, Event, read_events
+from augenblick.trace import Line, Recorder
 from augenblick.transport import (
     CATCHABLE,
     WATCHDOG,
@@ -96,9 +97,13 @@ class ChatClient:
         *,
         cancellation: Cancellation | None = None,
         on_wait: OnWait | None = None,
+        recorder: Recorder | None = None,
     ) -> ChatStream:
-        """Post a request. Sent when the result is entered; `"stream": false` works as well."""
-        return ChatStream(self, payload, cancellation or Cancellation(), on_wait)
+        """Post a request. Sent when the result is entered; `"stream": false` works as well.
+
+        A recorder takes down all that goes over the wire.
+        """
+        return ChatStream(self, payload, cancellation or Cancellation(), on_wait, recorder)
 
     def list_models(self, *, cancellation: Cancellation | None = None) -> tuple[str, ...]:
         """The names at `GET {base_url}/models`, in the order of the endpoint; within 30 seconds."""
@@ -172,10 +177,12 @@ class _Exchange:
         *,
         is_stream: bool,
         total_seconds: float | None = None,
+        line: Line | None = None,
     ) -> None:
         self._client = client
         self._secrets = secrets
         self._is_stream = is_stream
+        self._line = line
         self.call = Call(total_seconds=total_seconds or client.deadlines.total_seconds)
         self.raw: HTTPResponse | None = None
         self.status = 0
@@ -205,6 +212,7 @@ class _Exchange:
             try:
                 self._attempt(method, path, body)
             except ProviderError as error:
+                self.note_end(error.code)
                 self.release()
                 pause = self._pause_after(error)
                 if pause is None:
@@ -218,6 +226,11 @@ class _Exchange:
     def refuse(self, body: ErrorBody) -> ProviderError:
         """Our error for one that came inside a successful answer."""
         return refusal(0, body, secrets=self._secrets, request_id=self.request_id)
+
+    def note_end(self, how: str) -> None:
+        """Have the recorder, if there is one, take down how this exchange ended."""
+        if self._line is not None:
+            self._line.ended(how)
 
     def release(self) -> None:
         """Let go of the connection: closed, unless it was read to its end and is pooled again."""
@@ -247,6 +260,8 @@ class _Exchange:
         self.call.begin_attempt(client.deadlines, is_stream=self._is_stream)
         try:
             request = client._prepare(method, path, body, is_stream=self._is_stream)  # noqa: SLF001 - one unit
+            if self._line is not None:
+                self._line.sent(method, request.url or "", request.headers.items())
             with making(self.call):
                 self.raw = client._post(request)  # noqa: SLF001 - one unit
         except CATCHABLE as error:
@@ -259,6 +274,8 @@ class _Exchange:
         self.status = self.raw.status
         self.headers = {name.lower(): value for name, value in self.raw.headers.items()}
         self.headers_seconds = time.monotonic() - self.call.started
+        if self._line is not None:
+            self._line.answered(self.status, self.raw.headers.items())
         self._check_status()
 
     def _check_status(self) -> None:
@@ -269,7 +286,10 @@ class _Exchange:
             raise errors.Redirected(
                 f"HTTP {self.status}", status=self.status, host=scrub(target.netloc)[:200]
             )
-        body = read_error(self._error_body())
+        content = self._error_body()
+        if self._line is not None:
+            self._line.content(content)
+        body = read_error(content)
         self.call.check()
         raise refusal(
             self.status,
@@ -359,6 +379,7 @@ class ChatStream:
         payload: Mapping[str, Any],
         cancellation: Cancellation,
         on_wait: OnWait | None,
+        recorder: Recorder | None,
     ) -> None:
         self._client = client
         self._cancellation = cancellation
@@ -366,10 +387,15 @@ class ChatStream:
         self._asked_to_stream = payload.get("stream") is True
         self._content: bytes | None = encode_payload(payload)
         self._sent_bytes = len(self._content)
+        self._line: Line | None = None
+        if recorder is not None:
+            key = client.provider.api_key.reveal()
+            self._line = recorder.open(payload, encode_payload, secrets=[key])
         self._exchange = _Exchange(
             client,
             client._secrets(payload),  # noqa: SLF001 - one unit
             is_stream=self._asked_to_stream,
+            line=self._line,
         )
         self._stack = ExitStack()
         self._chunks: Generator[Chunk, None, None] | None = None
@@ -388,7 +414,8 @@ class ChatStream:
         try:
             self._exchange.enter(self._stack, self._cancellation)
             pieces = self._exchange.send("POST", "/chat/completions", self._content, self._on_wait)
-        except BaseException:  # also a stop: whatever it was, the connection is given back
+        except BaseException as error:  # also a stop: whatever it was, the connection is given back
+            self._exchange.note_end(error.code if isinstance(error, AugenblickError) else "left")
             self._stack.close()
             raise
         self._content = None  # megabytes of pictures, which a long answer would hold
@@ -462,12 +489,19 @@ class ChatStream:
             first, kind = _first_bytes(pieces), self._content_type()
             start = first.lstrip(b"\xef\xbb\xbf\r\n\t ")[:1]
             if start == b"<" or (kind == "text/html" and not first.startswith(b"data:")):
-                raise errors.NotAnEndpoint(_page_title(first + _some(pieces)))
+                page = first + _some(pieces)
+                self._note_content(page)
+                raise errors.NotAnEndpoint(_page_title(page))
             if start in {b"{", b"["} or (kind == "application/json" and not start):
                 yield from self._read_json(first, pieces)
             else:
                 yield from self._read_stream(first, pieces)
+            self._exchange.note_end("done" if self._is_done else "closed")
+        except AugenblickError as error:
+            self._exchange.note_end(error.code)
+            raise
         finally:
+            self._exchange.note_end("left")
             self._ended_seconds = self._seconds()
 
     def _read_json(self, first: bytes, pieces: Iterable[bytes]) -> Iterator[Chunk]:
@@ -475,6 +509,7 @@ class ChatStream:
         self._exchange.call.lift("first_token")
         self._exchange.call.allow_silence(self._client.deadlines.idle_seconds)
         content = b"".join((first, *pieces)).strip()
+        self._note_content(content)
         try:
             wire = json.loads(content.removeprefix(b"\xef\xbb\xbf"))
         except (ValueError, RecursionError):
@@ -488,8 +523,11 @@ class ChatStream:
     def _read_stream(self, first: bytes, pieces: Iterable[bytes]) -> Iterator[Chunk]:
         self.was_streamed = True
         self._exchange.call.allow_silence(self._client.deadlines.first_token_seconds)
+        line = self._line
         for event in read_events(_chained(first, pieces), on_comment=self._count_comment):
             self._note_event()
+            if line is not None:
+                line.event(event.data, event.event, event.id)
             yield from self._from_event(event)
             if self._is_done:
                 return
@@ -497,6 +535,7 @@ class ChatStream:
             raise errors.MalformedStream(count=self.malformed_count)
         is_stream = self._content_type() == "text/event-stream"
         if not is_stream and not self.event_count and self.received_bytes:
+            self._note_content(first)
             raise errors.NotAnEndpoint
 
     def _from_event(self, event: Event) -> Iterator[Chunk]:
@@ -540,8 +579,14 @@ class ChatStream:
         self._exchange.call.lift("first_token")
         self._exchange.call.allow_silence(self._client.deadlines.idle_seconds)
 
-    def _count_comment(self, _: str) -> None:
+    def _note_content(self, content: bytes) -> None:
+        if self._line is not None:
+            self._line.content(content)
+
+    def _count_comment(self, text: str) -> None:
         self.comment_count += 1
+        if self._line is not None:
+            self._line.comment(text)
 
     def _content_type(self) -> str:
         return self.headers.get("content-type", "").split(";")[0].strip().lower()

@@ -78,6 +78,7 @@ AugenblickError
     QuestionNotSent           saved, but the database was away when it was to be sent
     ReplyInProgress         the conversation is already being answered
     StoreUnavailable        the database does not answer; worth another try
+    TraceUnreadable         what was kept of the wire is damaged or of another version
 
 A star marks what is safe to send again (`is_retryable`): the endpoint has not begun to answer.
 
@@ -601,3 +602,9 @@ class StoreUnavailable(StoreError):
     """The database does not answer, is full or read-only; nothing was written."""
 
     code = "store_unavailable"
+
+
+class TraceUnreadable(StoreError):
+    """What was kept of what went over the wire can't be read."""
+
+    code = "trace_unreadable"

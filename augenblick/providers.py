@@ -7,6 +7,8 @@ itself; nothing here opens a connection.
 from __future__ import annotations
 
 import ipaddress
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +46,19 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a model costs for a million tokens."""
+
+    input: float
+    output: float
+    currency: str = "USD"  # by ISO 4217
+
+    def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
+        """The price of a request, in the currency."""
+        return (prompt_tokens * self.input + completion_tokens * self.output) / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One endpoint that speaks the Chat Completions API.
 
@@ -59,6 +74,11 @@ class Provider:
     query: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     proxy: str = field(default="", repr=False)
+    prices: tuple[tuple[str, Price], ...] = ()  # by model, where somebody wrote them down
+
+    def price_of(self, model: str) -> Price | None:
+        """What a model costs; None where nobody said."""
+        return dict(self.prices).get(model)
 
     @property
     def is_reader(self) -> bool:
@@ -154,7 +174,39 @@ def _from_table(name: str, table: object) -> Provider:
         query=(*query, *((str(k), str(v)) for k, v in extra_query.items())),
         headers=tuple((str(k), str(v)) for k, v in extra_headers.items()),
         proxy=str(table.get("proxy", "")),
+        prices=_prices(name, table.get("prices", {})),
     )
+
+
+def _prices(name: str, table: object) -> tuple[tuple[str, Price], ...]:
+    """The prices of a provider: tables by model; `currency` beside them holds for all."""
+    if not isinstance(table, Mapping):
+        raise ConfigurationError(f"[providers.{name}.prices] must hold tables, one per model")
+    usual = table.get("currency", "USD")
+    return tuple(
+        (str(model), _price(name, str(model), each, usual))
+        for model, each in table.items()
+        if model != "currency" or isinstance(each, Mapping)
+    )
+
+
+def _price(name: str, model: str, table: object, usual: object) -> Price:
+    where = f'[providers.{name}.prices."{model}"]'
+    if not isinstance(table, Mapping):
+        raise ConfigurationError(f"{where} must be a table with input and output")
+    numbers = (table.get("input"), table.get("output"))
+    if not all(_is_amount(number) for number in numbers):
+        raise ConfigurationError(f"{where} needs input and output: a price for a million tokens")
+    currency = table.get("currency", usual)
+    if not isinstance(currency, str) or not re.fullmatch("[A-Za-z]{3}", currency):
+        raise ConfigurationError(f"{where} currency must be three letters, such as EUR")
+    price_in, price_out = (float(number or 0) for number in numbers)
+    return Price(price_in, price_out, currency.upper())
+
+
+def _is_amount(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= float(str(value)) < math.inf
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from augenblick.conversations import Conversation, PictureSelection, ReplyRecord
-from augenblick.messages import ImagePart, Message, PreparedPicture
+from augenblick.messages import ImagePart, Message, PreparedPicture, Timings, Usage
 from augenblick.settings import RequestSettings
 
 
@@ -141,6 +141,14 @@ class Preset:
     settings: RequestSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What an earlier answer took, and nothing of what it said."""
+
+    usage: Usage
+    timings: Timings
+
+
 class ConversationStore(Protocol):
     """Conversations, attachments and replies, kept for good.
 
@@ -209,6 +217,13 @@ class ConversationStore(Protocol):
 
     def load_trace(self, reply_id: str, *, owner: str) -> bytes | None:
         """What `save_trace` kept. Raises ConversationNotFound."""
+        ...
+
+    def recent_figures(self, provider: str, model: str, *, limit: int = 30) -> Sequence[Figures]:
+        """What the last whole answers of a model took, newest first, whoever asked.
+
+        Only of answers whose endpoint counted tokens.
+        """
         ...
 
     def save_preset(self, preset: Preset, *, owner: str) -> None:

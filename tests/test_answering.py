@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,9 @@ from augenblick.reply_log import ReplyLog
 from augenblick.settings import RequestSettings
 from augenblick.sql_store import SqlStore
 from augenblick.store import NewQuestion, OpenedReply, ReplyDelta, Trouble
+from augenblick.trace import Trace, read_trace
 from tests.browser.playing import Script, photo
-from tests.faults.server import FaultServer
+from tests.faults.server import FaultServer, Received, Step
 
 SETTINGS = RequestSettings("gpt-4o")
 
@@ -455,3 +456,103 @@ def test_an_end_that_is_not_written_yet_does_not_hurry_those_who_follow(desk: De
     live.release_all(is_durable=True)
 
     assert live.wait_for_end(timeout_seconds=30)
+
+
+def _trace(desk: Desk, opened: OpenedReply) -> Trace:
+    """What was kept of the wire, once the worker has kept it."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        kept = desk.store.load_trace(opened.reply_id, owner="somebody")
+        if kept is not None:
+            return read_trace(kept)
+        time.sleep(0.01)
+    raise AssertionError("no trace was kept")
+
+
+def test_every_reply_leaves_its_trace(desk: Desk, tmp_path: Path) -> None:
+    """The request byte for byte with its picture folded, and every event; no key."""
+    picture = prepare_image(photo(tmp_path, "a.jpg").read_bytes(), name="a.jpg")
+    opened = desk.ask(pictures=(picture,))
+    desk.follow(opened)
+
+    (exchange,) = _trace(desk, opened).exchanges
+
+    assert exchange.request.pictures[0].sha256 == picture.attachment.sha256
+    uri = DataUris(desk.store.load_content)(picture.attachment)
+    assert exchange.request.unfold(lambda _: uri) == desk.script.asked[0].body
+    said = [json.loads(each.data) for each in exchange.events[:-1]]
+    text = "".join(each["choices"][0]["delta"].get("content", "") for each in said)
+    assert text == desk.script.text
+    assert exchange.end == "done"
+
+
+def test_a_remedied_request_shows_both_exchanges(desk: Desk) -> None:
+    """What was refused, in which words, and what was sent instead."""
+    refused = iter([True])
+    play = desk.server._answer
+
+    def answer(received: Received) -> Iterable[Step]:
+        steps = play(received)
+        if next(refused, False):
+            error = {"message": "Unrecognized request argument supplied: stream_options"}
+            return desk.script.refuse(json.dumps({"error": error}).encode())
+        return steps
+
+    desk.server._answer = answer
+    opened = desk.ask()
+    _, record = desk.follow(opened)
+
+    first, second = _trace(desk, opened).exchanges
+    assert record.adjustments
+    assert (first.status, second.status) == (400, 200)
+    assert first.end == "unknown_field"
+    assert b"stream_options" in first.content
+    bodies = [each.request.unfold(lambda _: "") for each in (first, second)]
+    assert bodies == [received.body for received in desk.script.asked]
+    assert b"stream_options" in bodies[0]
+    assert b"stream_options" not in bodies[1]
+
+
+def test_a_stopped_reply_leaves_its_trace(desk: Desk) -> None:
+    """With what had come until then."""
+    desk.script.words, desk.script.pause_seconds = ("One ", "two ", "three"), 0.3
+    opened = desk.ask()
+    found = desk.find(opened)
+    while not found.follow(timeout_seconds=0.2).position:
+        pass
+    found.stop()
+    _, record = desk.follow(opened)
+
+    (exchange,) = _trace(desk, opened).exchanges
+    assert record.end is ReplyEnd.STOPPED
+    assert exchange.end == "cancelled"
+    assert any("One " in each.data for each in exchange.events)
+
+
+def test_a_trace_that_cannot_be_kept_harms_nothing(tmp_path: Path) -> None:
+    """The answer ends as ever, and the next one as well."""
+    script = Script()
+    store = _Traceless(f"sqlite:///{tmp_path / 'a.db'}")
+    with FaultServer(script) as server, closing(store), ReplyLog(store) as log:
+        answering = _answering(store, log, limits=Limits(1, 1))
+        provider = Provider("t", "T", server.base_url, ApiKey())
+        desk = Desk(answering, store, log, script, server, provider)
+        for number in range(2):
+            text, record = desk.follow(desk.ask(submission_id=str(number)))
+            assert text == script.text
+            assert record.end is ReplyEnd.COMPLETE
+        answering.close()
+    assert store.tried == 2
+
+
+class _Traceless(SqlStore):
+    """A store that takes no trace."""
+
+    tried = 0
+
+    def save_trace(self, reply_id: str, content: bytes) -> None:
+        """Not at all."""
+        assert reply_id
+        assert content
+        self.tried += 1
+        raise StoreUnavailable(reason=Trouble.FULL)

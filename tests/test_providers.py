@@ -5,7 +5,14 @@ import pickle
 import pytest
 
 from augenblick.errors import ConfigurationError
-from augenblick.providers import ApiKey, Provider, read_providers, repair_base_url, wants_reader
+from augenblick.providers import (
+    ApiKey,
+    Price,
+    Provider,
+    read_providers,
+    repair_base_url,
+    wants_reader,
+)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +127,43 @@ def test_a_key_never_shows_itself() -> None:
         assert "canary" not in shown
     with pytest.raises(TypeError):
         pickle.dumps(key)
+
+
+def _with_prices(prices: object) -> dict[str, object]:
+    return {"providers": {"work": {"base_url": "http://h/v1", "prices": prices}}}
+
+
+def test_prices_are_read_by_model() -> None:
+    """For a million tokens each way; a currency beside the models holds for all of them."""
+    prices = {
+        "currency": "eur",
+        "large": {"input": 2.5, "output": 10},
+        "odd/name:7b": {"input": 0, "output": 0.1, "currency": "CHF"},
+    }
+
+    (provider,) = read_providers({}, _with_prices(prices), reader_url=None)
+
+    assert provider.price_of("large") == Price(2.5, 10.0, "EUR")
+    assert provider.price_of("odd/name:7b") == Price(0.0, 0.1, "CHF")
+    assert provider.price_of("other") is None
+    assert Price(2.5, 10.0).cost(1_000_000, 500_000) == 7.5
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        7,
+        {"m": 2.5},
+        {"m": {"input": 1}},
+        {"m": {"input": 1, "output": -1}},
+        {"m": {"input": "1", "output": 1}},
+        {"m": {"input": True, "output": 1}},
+        {"m": {"input": float("nan"), "output": 1}},
+        {"m": {"input": 1, "output": 1, "currency": "euro"}},
+        {"currency": 3, "m": {"input": 1, "output": 1}},
+    ],
+)
+def test_prices_that_make_no_sense_are_said(prices: object) -> None:
+    """The sentence names the table."""
+    with pytest.raises(ConfigurationError, match=r"providers\.work\.prices"):
+        read_providers({}, _with_prices(prices), reader_url=None)

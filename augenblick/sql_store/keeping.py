@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from augenblick.errors import ConversationNotFound
-from augenblick.messages import ImagePart
+from augenblick.messages import ImagePart, ReplyEnd, Timings, Usage
 from augenblick.sql_store import indexing, rows
 from augenblick.sql_store.database import Database
 from augenblick.sql_store.statements import check_own
 from augenblick.sql_store.tables import PartRow, PresetRow, ReplyRow, SearchRow, TraceRow
-from augenblick.store import Preset
+from augenblick.store import Figures, Preset
 
 _LONGEST_NAME = 80
 
@@ -61,6 +61,25 @@ def load_trace(connection: Connection, reply_id: str, owner: str) -> bytes | Non
     """Read a trace. Raises ConversationNotFound."""
     _check_own_reply(connection, reply_id, owner)
     return connection.scalar(select(TraceRow.content).where(TraceRow.reply_id == reply_id))
+
+
+def recent_figures(
+    connection: Connection, provider: str, model: str, limit: int
+) -> Sequence[Figures]:
+    """What the last whole answers of a model took, newest first."""
+    query = (
+        select(ReplyRow.usage, ReplyRow.timings)
+        .where(
+            ReplyRow.provider == provider,
+            ReplyRow.model == model,
+            ReplyRow.ended_as.in_((ReplyEnd.COMPLETE.value, ReplyEnd.LENGTH.value)),
+            ReplyRow.usage.is_not(None),
+        )
+        .order_by(ReplyRow.ended_at.desc())
+        .limit(limit)
+    )
+    found = connection.execute(query).all()
+    return [Figures(Usage(**row.usage), Timings(**(row.timings or {}))) for row in found]
 
 
 def save_preset(connection: Connection, database: Database, preset: Preset, owner: str) -> None:

@@ -13,6 +13,7 @@ from augenblick.messages import ImagePart, PreparedPicture
 from augenblick.sql_store.store import TEMPORARY, SqlStore
 from augenblick.store import (
     ConversationSummary,
+    Figures,
     Holdings,
     ImportedNode,
     NewQuestion,
@@ -94,6 +95,10 @@ class SplitStore:
     def load_trace(self, reply_id: str, *, owner: str) -> bytes | None:
         """What `save_trace` kept."""
         return self._of(reply_id).load_trace(reply_id, owner=owner)
+
+    def recent_figures(self, provider: str, model: str, *, limit: int = 30) -> Sequence[Figures]:
+        """What the last whole answers of a model took; temporary ones leave nothing behind."""
+        return self._kept.recent_figures(provider, model, limit=limit)
 
     def save_preset(self, preset: Preset, *, owner: str) -> None:
         """Keep request settings under a name."""

@@ -50,6 +50,7 @@ from augenblick.sql_store.tables import (
 )
 from augenblick.store import (
     ConversationSummary,
+    Figures,
     Holdings,
     ImportedNode,
     NewQuestion,
@@ -187,6 +188,11 @@ class SqlStore:
         """What `save_trace` kept. Raises ConversationNotFound."""
         with self._database.reading() as connection:
             return keeping.load_trace(connection, reply_id, owner)
+
+    def recent_figures(self, provider: str, model: str, *, limit: int = 30) -> Sequence[Figures]:
+        """What the last whole answers of a model took, newest first."""
+        with self._database.reading() as connection:
+            return keeping.recent_figures(connection, provider, model, limit)
 
     def save_preset(self, preset: Preset, *, owner: str) -> None:
         """Keep request settings under a name, in place of older ones. Raises ValueError."""

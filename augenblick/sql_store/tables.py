@@ -209,6 +209,7 @@ class ReplyRow(Base):
     """
 
     __tablename__ = "reply"
+    __table_args__ = (Index(None, "provider", "model", "ended_at"),)
 
     node_id: Mapped[str] = mapped_column(ForeignKey("node.id"), primary_key=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id"), index=True)

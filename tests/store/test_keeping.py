@@ -13,9 +13,11 @@ from augenblick.messages import (
     Detail,
     ImagePart,
     ReplyEnd,
+    Timings,
     ToolCall,
     ToolResult,
     ToolRound,
+    Usage,
 )
 from augenblick.settings import RequestSettings
 from augenblick.sql_store import SqlStore
@@ -112,3 +114,33 @@ def test_presets_are_kept_by_name_until_everything_goes(store: SqlStore) -> None
         store.save_preset(Preset(" ", SETTINGS), owner="me")
     store.delete_everything("me")
     assert store.list_presets("me") == []
+
+
+def test_figures_are_of_whole_answers_of_that_model_newest_first(store: SqlStore) -> None:
+    """Whoever asked; what failed, what was not counted and other models do not say anything."""
+    assert store.recent_figures("reader", "look") == []
+    for number, (owner, end, model, is_counted) in enumerate(
+        [
+            ("me", ReplyEnd.COMPLETE, "look", True),
+            ("you", ReplyEnd.LENGTH, "look", True),
+            ("me", ReplyEnd.FAILED, "look", True),
+            ("me", ReplyEnd.STOPPED, "look", True),
+            ("me", ReplyEnd.COMPLETE, "other", True),
+            ("me", ReplyEnd.COMPLETE, "look", False),
+            ("me", ReplyEnd.COMPLETE, "look", True),
+        ]
+    ):
+        opened = store.save_question(replace(a_question(owner=owner), model=model))
+        usage = Usage(prompt_tokens=number, completion_tokens=1) if is_counted else None
+        record = replace(
+            a_record(end=end), model=model, usage=usage, timings=Timings(0.5, 1.0, number)
+        )
+        store.finish_reply(opened.reply_id, record)
+    store.save_question(a_question())  # being written
+
+    found = store.recent_figures("reader", "look")
+
+    assert [each.usage.prompt_tokens for each in found] == [6, 1, 0]
+    assert [each.timings.total_seconds for each in found] == [6, 1, 0]
+    assert store.recent_figures("reader", "look", limit=1) == found[:1]
+    assert store.recent_figures("elsewhere", "look") == []

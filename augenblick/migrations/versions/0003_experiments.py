@@ -15,6 +15,9 @@ def upgrade() -> None:
     """Add the columns and the tables."""
     op.add_column("reply", sa.Column("settings", sa.JSON(none_as_null=True)))
     op.add_column("reply", sa.Column("rounds", sa.JSON(none_as_null=True)))
+    op.create_index(
+        op.f("ix_reply_provider_model_ended_at"), "reply", ["provider", "model", "ended_at"]
+    )
     op.create_table(
         "trace",
         sa.Column("reply_id", sa.Text(), nullable=False),
