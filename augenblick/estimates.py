@@ -19,6 +19,7 @@ from augenblick.usage import estimate_pictures, estimate_text
 _MESSAGE_TOKENS = 4  # role and separators
 _FEWEST_FOR_A_SLOPE = 5  # points, below which a line through them says nothing
 _LEAST_SPREAD = 1.5  # the longest prompt, in shortest ones
+_LEAST_FACTOR, _MOST_FACTOR = 0.25, 4.0
 _UNKNOWN_PICTURE_TOKENS = 1000  # of a family without a published rule, at the usual size
 
 
@@ -50,18 +51,27 @@ def estimate_prompt(messages: Iterable[Message], settings: RequestSettings) -> i
     return tokens
 
 
+def counted_factor(estimated_tokens: int, counted_tokens: int | None) -> float:
+    """How far off an estimate was, once the endpoint has counted; within what can be believed."""
+    if not counted_tokens or not estimated_tokens:
+        return 1.0
+    return min(max(counted_tokens / estimated_tokens, _LEAST_FACTOR), _MOST_FACTOR)
+
+
 def estimate_request(
     messages: Iterable[Message],
     settings: RequestSettings,
     *,
     figures: Sequence[Figures] = (),
     price: Price | None = None,
+    factor: float = 1.0,
 ) -> Estimate:
     """About what a request takes, by what earlier ones at that endpoint and model took.
 
-    The answer is taken to be as long as the median of theirs, within `max_tokens`, `n` times.
+    The answer is taken to be as long as the median of theirs, within `max_tokens`, `n` times;
+    `factor` is the `counted_factor` of the request before.
     """
-    prompt_tokens = estimate_prompt(messages, settings)
+    prompt_tokens = round(factor * estimate_prompt(messages, settings))
     one_answer = _answer_tokens(figures, settings)
     if one_answer is None:
         return Estimate(prompt_tokens)

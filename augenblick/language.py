@@ -7,6 +7,7 @@ keys, which a test checks. Which language somebody reads is decided by who calls
 from __future__ import annotations
 
 import copy
+import math
 import re
 from datetime import datetime, tzinfo
 from functools import cache
@@ -16,11 +17,14 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 
 LANGUAGES = ("en", "de")
 DEFAULT_LANGUAGE = "en"
 _MEGABYTE = 1_000_000
+_CENTS = {"EUR": "ct", "USD": "¢"}
+_FEW_CENTS = 0.10  # of the whole unit; below it cents are easier to read
+_MOST_DIGITS = 4
 _FOLDER = Path(__file__).parent / "locales"
 
 
@@ -63,6 +67,15 @@ class Language:
         """Write a number as the language does, with so many decimals at most."""
         pattern = "#,##0" + ("." + "#" * digits if digits else "")
         return format_decimal(value, format=pattern, locale=self.code)
+
+    def money(self, amount: float, currency: str) -> str:
+        """Write an amount with its currency, small ones in cents: $1.20, 0.3 ct."""
+        cent = _CENTS.get(currency)
+        if cent is None or amount >= _FEW_CENTS:
+            return format_currency(amount, currency, locale=self.code)
+        cents = amount * 100
+        digits = max(0, 1 - math.floor(math.log10(cents))) if cents > 0 else 0
+        return f"{self.number(cents, digits=min(digits, _MOST_DIGITS))}\N{NO-BREAK SPACE}{cent}"
 
     def bytes(self, count: int) -> str:
         """Write a size with its unit: 812 KB, 3.4 MB."""

@@ -15,7 +15,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 from typing import Any, Final, Self
 from urllib.parse import quote, quote_plus, unquote_plus, urlsplit
@@ -50,6 +50,8 @@ class WirePicture:
     sha256: str
     media_type: str
     byte_count: int
+    width_px: int
+    height_px: int
 
 
 BodyPiece = bytes | WirePicture
@@ -186,8 +188,7 @@ class Recorder:
             if isinstance(piece, bytes):
                 self._write(_BODY, number, piece)
             else:
-                fields = [piece.sha256, piece.media_type, piece.byte_count]
-                self._write(_PICTURE, number, json.dumps(fields).encode())
+                self._write(_PICTURE, number, json.dumps(astuple(piece)).encode())
         return Line(self, number, secrets)
 
     def pack(self) -> bytes:
@@ -480,7 +481,13 @@ def _fold(
     pieces = encode(folded).split(nonce.encode())
     yield pieces[0]
     for attachment, piece in zip(found, pieces[1:], strict=True):
-        yield WirePicture(attachment.sha256, attachment.media_type, attachment.byte_count)
+        yield WirePicture(
+            attachment.sha256,
+            attachment.media_type,
+            attachment.byte_count,
+            attachment.width_px,
+            attachment.height_px,
+        )
         yield piece
 
 

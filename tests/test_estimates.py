@@ -8,7 +8,12 @@ from statistics import median
 
 import pytest
 
-from augenblick.estimates import estimate_prompt, estimate_request, tokens_per_second
+from augenblick.estimates import (
+    counted_factor,
+    estimate_prompt,
+    estimate_request,
+    tokens_per_second,
+)
 from augenblick.messages import (
     Attachment,
     Detail,
@@ -85,6 +90,17 @@ def test_cost_is_what_goes_in_and_the_usual_answer() -> None:
     assert short.seconds is not None
     assert one.seconds is not None
     assert short.seconds < one.seconds
+
+
+def test_what_the_endpoint_counted_corrects_the_next_estimate() -> None:
+    """By the factor that the last one was off, within what can be believed."""
+    messages = [question("x" * 3984)]
+
+    assert counted_factor(1000, 1300) == 1.3
+    assert estimate_request(messages, SETTINGS, factor=1.3).prompt_tokens == 1300
+    assert counted_factor(1000, None) == counted_factor(0, 7) == 1.0
+    assert counted_factor(10, 10_000) == 4.0
+    assert counted_factor(10_000, 10) == 0.25
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -165,6 +165,26 @@ def test_numbers_are_written_as_the_language_does() -> None:
     assert german.moment(moment).startswith("23.11.26")
 
 
+@pytest.mark.parametrize(
+    ("code", "amount", "currency", "written"),
+    [
+        ("de", 0.0031, "EUR", "0,31 ct"),
+        ("en", 0.0031, "USD", "0.31 ¢"),
+        ("en", 0.05, "EUR", "5 ct"),
+        ("en", 0.0000004, "USD", "0 ¢"),
+        ("en", 0.0, "USD", "0 ¢"),
+        ("en", 1.239, "USD", "$1.24"),
+        ("de", 1.239, "EUR", "1,24 €"),
+        ("de", 0.12, "CHF", "0,12 CHF"),
+    ],
+)
+def test_money_is_written_as_the_language_does(
+    code: str, amount: float, currency: str, written: str
+) -> None:
+    """Small amounts in cents, two digits of them."""
+    assert language(code).money(amount, currency).replace("\N{NO-BREAK SPACE}", " ") == written
+
+
 def test_plural_forms_follow_the_count() -> None:
     """One picture is prepared, three are."""
     german = language("de")
