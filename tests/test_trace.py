@@ -276,9 +276,7 @@ def test_folding_and_unfolding_is_byte_exact(tmp_path: Path) -> None:
     request = only(read_trace(packed)).request
 
     attachment = picture.attachment
-    wire = WirePicture(
-        attachment.sha256, attachment.media_type, attachment.byte_count, 640, 400
-    )
+    wire = WirePicture(attachment.sha256, attachment.media_type, attachment.byte_count, 640, 400)
     assert request.pictures == (wire, wire)
     assert request.is_whole
     assert request.unfold(lambda _: uris(attachment)) == encode_payload(payload)

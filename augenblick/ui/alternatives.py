@@ -27,6 +27,7 @@ class Actions:
     edit: Callable[[str], None]
     delete: Callable[[str], None]
     sending: Callable[[Node], Sending]  # of a question: how its pictures were sent
+    xray: Callable[[str], None] | None = None  # for experts
 
 
 def draw_alternatives(

@@ -19,6 +19,7 @@ from augenblick.queueing import Turn
 from augenblick.ui import notices, words
 from augenblick.ui.alternatives import Actions, draw_alternatives
 from augenblick.ui.copy_button import copy_button
+from augenblick.ui.experts.summary import summary_for_experts
 from augenblick.ui.markdown import MarkdownFilter, fit_for_page, literal
 from augenblick.ui.pace import frame_seconds
 from augenblick.ui.state import end_run_if_unwanted
@@ -278,6 +279,15 @@ def _draw_actions(
         if is_last:
             _draw_button("ask_again", "refresh", actions.ask_again, node.id)
         draw_alternatives(node, siblings, actions.show, label="answer.which")
+        if actions.xray is not None:
+            st.button(
+                words.say("xray.button"),
+                key=f"xray_{node.id}",
+                type="tertiary",
+                icon=":material/radiology:",
+                on_click=actions.xray,
+                args=(node.id,),
+            )
         st.button(
             words.say("answer.delete"),
             key=f"bin_{node.id}",
@@ -287,7 +297,7 @@ def _draw_actions(
             args=(node.id,),
         )
         if record.end is not ReplyEnd.FAILED or record.picked.text:
-            st.caption(_summary(record))
+            st.caption(summary_for_experts(record) if actions.xray else _summary(record))
 
 
 def _draw_button(name: str, icon: str, act: Callable[[str], None], answer_id: str) -> None:

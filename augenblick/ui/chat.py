@@ -13,6 +13,7 @@ from augenblick.ui.choice import ModelChoice
 from augenblick.ui.deleting import ask_whether_to_delete
 from augenblick.ui.editing import begin_editing
 from augenblick.ui.experts.chosen import chosen_settings
+from augenblick.ui.experts.xray import ask_for_xray
 from augenblick.ui.receipt import Sending
 from augenblick.ui.resources import Services
 from augenblick.ui.sharper import find_sharper
@@ -101,6 +102,7 @@ def actions(parts: Services, conversation: Conversation | None, choice: ModelCho
         edit=partial(begin_editing, conversation),
         delete=ask_whether_to_delete,
         sending=partial(_sending, parts, conversation, choice),
+        xray=ask_for_xray if tab().is_expert else None,
     )
 
 

@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from augenblick.conversations import Conversation
 from augenblick.ui import words
 from augenblick.ui.deleting import delete_conversations, open_confirmation
+from augenblick.ui.experts.xray import open_xray
 from augenblick.ui.history import open_renaming
 from augenblick.ui.resources import Services
 from augenblick.ui.sharing import draw_device_dialog, draw_export, draw_share_dialog
@@ -54,6 +55,8 @@ def open_dialog(conversation: Conversation, parts: Services) -> None:
         open_confirmation(conversation, deleting, parts)
     elif choice:
         _DIALOGS[choice](conversation, parts)
+    elif memory.xray and not memory.is_dialog_open:
+        open_xray(conversation, parts)
 
 
 def draw_temporary_switch(place: DeltaGenerator) -> None:

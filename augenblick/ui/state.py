@@ -105,6 +105,8 @@ class Tab:
     is_import_new: bool = False  # nothing that counts conversations knows of it yet
     is_expert: bool = False  # whether `settings` are used and what they need is drawn
     settings: RequestSettings = field(default_factory=lambda: RequestSettings(""))
+    xray: str = ""  # the answer whose X-ray is open
+    expectation: object = None  # what the next request will take, and what that was made of
     runs: RunBudget = field(default_factory=RunBudget)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`
 
@@ -199,6 +201,7 @@ def open_conversation(conversation_id: str | None) -> None:
     memory.editing = None
     memory.deleting = None
     memory.menu_choice = ""
+    memory.xray = ""
     memory.is_temporary = False
     show_in_address(conversation_id)
 

@@ -1,0 +1,122 @@
+"""The line near the input: about what the next request will take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from augenblick.conversations import Conversation, Node, as_wire_messages
+from augenblick.errors import ConfigurationError, ModelLoading, StoreError
+from augenblick.estimates import Estimate, counted_factor, estimate_prompt, estimate_request
+from augenblick.messages import ImagePart, Message, Role
+from augenblick.providers import Price
+from augenblick.settings import RequestSettings
+from augenblick.store import Figures
+from augenblick.ui import words
+from augenblick.ui.choice import ModelChoice
+from augenblick.ui.experts.chosen import chosen_settings
+from augenblick.ui.resources import Services
+from augenblick.ui.state import tab
+
+_LEARN_FROM = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """An estimate, and all that it depends on."""
+
+    basis: tuple[object, ...]
+    estimate: Estimate
+
+
+def draw_expectation(
+    conversation: Conversation | None, parts: Services, choice: ModelChoice
+) -> None:
+    """Draw the line for experts; nobody else meets it. The words being typed are not known yet."""
+    if not tab().is_expert:
+        return
+    said = _said(_expect(conversation, parts, choice))
+    if said:
+        with st.bottom:
+            st.caption(said, help=words.say("expectation.help"))
+
+
+def _expect(conversation: Conversation | None, parts: Services, choice: ModelChoice) -> Estimate:
+    """The estimate, made anew only when something it depends on has changed."""
+    memory = tab()
+    settings = chosen_settings(choice.model)
+    drafts = tuple(
+        ImagePart(draft.attachment, memory.picture_choice.detail) for draft in memory.drafts
+    )
+    basis = (
+        choice.provider, settings, drafts,
+        (conversation.id, conversation.leaf_id, conversation.updated_at, conversation.pictures)
+        if conversation else None,
+    )  # fmt: skip
+    known = memory.expectation
+    if isinstance(known, Expectation) and known.basis == basis:
+        return known.estimate
+    path = conversation.path() if conversation else ()
+    selection = conversation.pictures if conversation else None
+    question = Message(Role.USER, drafts)
+    messages = [
+        *(as_wire_messages(path, selection) if selection is not None else ()),
+        *([question] if drafts else ()),
+    ]
+    estimate = estimate_request(
+        messages,
+        settings,
+        figures=_figures(parts, choice),
+        price=_price(parts, choice),
+        factor=_factor(path, settings),
+    )
+    memory.expectation = Expectation(basis, estimate)
+    return estimate
+
+
+def _factor(path: tuple[Node, ...], settings: RequestSettings) -> float:
+    """How far the estimate of the last request here was off, where its model is the same."""
+    for place in range(len(path) - 1, -1, -1):
+        record = path[place].reply
+        if record is None or record.usage is None or record.model != settings.model:
+            continue
+        messages = as_wire_messages(path[:place])
+        estimated = estimate_prompt(messages, record.settings or settings)
+        return counted_factor(estimated, record.usage.prompt_tokens)
+    return 1.0
+
+
+def _figures(parts: Services, choice: ModelChoice) -> tuple[Figures, ...]:
+    try:
+        found = parts.store.recent_figures(choice.provider, choice.model, limit=_LEARN_FROM)
+    except StoreError:
+        return ()  # an estimate is worth no notice
+    return tuple(found)
+
+
+def _price(parts: Services, choice: ModelChoice) -> Price | None:
+    try:
+        return parts.provider(choice.provider).price_of(choice.model)
+    except (ConfigurationError, ModelLoading):
+        return None
+
+
+def _said(estimate: Estimate) -> str:
+    """The line, of what is known; empty where that is nothing."""
+    language = words.current()
+    parts = []
+    if estimate.prompt_tokens:
+        count = _roughly(estimate.prompt_tokens)
+        parts.append(words.say("expectation.tokens", count=count))
+    if estimate.cost is not None:
+        parts.append(f"≈ {language.money(estimate.cost, estimate.currency)}")
+    if estimate.seconds is not None:
+        digits = 0 if estimate.seconds >= 10 else 1  # noqa: PLR2004 - two digits in all
+        parts.append(f"≈ {language.number(estimate.seconds, digits=digits)} s")
+    return " · ".join(parts)
+
+
+def _roughly(count: int) -> int:
+    """Round to two digits; more would pretend to know more."""
+    return round(count, 2 - len(str(count)))

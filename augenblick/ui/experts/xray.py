@@ -1,0 +1,108 @@
+"""The X-ray of an answer: a dialog with what went over the wire for it.
+
+Its parts lie in tabs of the browser, for a dialog can ask the script for nothing while an answer
+is being followed below it.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from augenblick.conversations import Conversation, Node
+from augenblick.errors import StoreError
+from augenblick.trace import Trace, WireExchange, read_trace
+from augenblick.ui import notices, words
+from augenblick.ui.experts import xray_again, xray_numbers, xray_wire
+from augenblick.ui.resources import Services
+from augenblick.ui.state import tab
+
+
+def ask_for_xray(answer_id: str) -> None:
+    """Have the dialog opened by this run; for callbacks."""
+    tab().xray = answer_id
+
+
+def open_xray(conversation: Conversation, parts: Services) -> None:
+    """Open the dialog, in every run until it is closed, so that no end of an answer closes it."""
+    node = next((node for node in conversation.nodes if node.id == tab().xray), None)
+    if node is None or node.reply is None:
+        close_xray()
+        return
+
+    @st.dialog(words.say("xray.title"), width="large", on_dismiss=close_xray)
+    def xray() -> None:
+        _draw(node, conversation, parts)
+
+    xray()
+
+
+def close_xray() -> None:
+    """Forget that it is open."""
+    tab().xray = ""
+
+
+def _draw(node: Node, conversation: Conversation, parts: Services) -> None:
+    try:
+        packed = parts.store.load_trace(node.id, owner=parts.owner())
+        trace = read_trace(packed) if packed is not None else Trace(())
+    except StoreError as error:
+        notices.show_failure(error.failure)
+        return
+    if not trace.exchanges:
+        st.info(words.say("xray.none"), icon=":material/radiology:")
+        return
+    exchange = _choose(trace)
+    if trace.cut_records:
+        size = words.current().bytes(trace.cut_bytes)
+        st.caption(words.say("xray.cut", count=trace.cut_records, size=size))
+    _draw_tabs(exchange, node, conversation, parts)
+
+
+def _choose(trace: Trace) -> WireExchange:
+    """Let a request be chosen where there were several; the last is the one that was answered."""
+    exchanges = trace.exchanges
+    if len(exchanges) == 1:
+        return exchanges[0]
+    number = st.selectbox(
+        words.say("xray.exchange", count=len(exchanges)),
+        range(len(exchanges)),
+        index=len(exchanges) - 1,
+        format_func=lambda number: _name(number, exchanges[number]),
+        key="xray_exchange",
+    )
+    return exchanges[number]
+
+
+def _name(number: int, exchange: WireExchange) -> str:
+    status = f"HTTP {exchange.status}" if exchange.status else words.say("xray.no_answer")
+    return f"{number + 1} · {status} · {exchange.end}"
+
+
+def _draw_tabs(
+    exchange: WireExchange, node: Node, conversation: Conversation, parts: Services
+) -> None:
+    request, response, events, chart, numbers, code, replay = st.tabs(
+        [
+            words.say("xray.request"),
+            words.say("xray.response"),
+            words.say("xray.events"),
+            words.say("xray.chart"),
+            words.say("xray.numbers"),
+            words.say("xray.code"),
+            words.say("xray.replay"),
+        ]
+    )
+    with request:
+        xray_wire.draw_request(exchange, conversation, parts)
+    with response:
+        xray_wire.draw_response(exchange)
+    with events:
+        xray_wire.draw_events(exchange)
+    with chart:
+        xray_numbers.draw_chart(exchange)
+    with numbers:
+        xray_numbers.draw_numbers(exchange, node, conversation, parts)
+    with code:
+        xray_again.draw_code(exchange.request, conversation, parts)
+    with replay:
+        xray_again.draw_replay(node, conversation, parts, close=close_xray)
