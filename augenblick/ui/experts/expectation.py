@@ -20,6 +20,7 @@ from augenblick.ui.resources import Services
 from augenblick.ui.state import tab
 
 _LEARN_FROM = 30
+_SHORTEST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,12 @@ def _said(estimate: Estimate) -> str:
         count = _roughly(estimate.prompt_tokens)
         parts.append(words.say("expectation.tokens", count=count))
     if estimate.cost is not None:
-        parts.append(f"≈ {language.money(estimate.cost, estimate.currency)}")
+        cost = language.money(estimate.cost, estimate.currency)
+        parts.append(words.say("expectation.cost", cost=cost))
     if estimate.seconds is not None:
         digits = 0 if estimate.seconds >= 10 else 1  # noqa: PLR2004 - two digits in all
-        parts.append(f"≈ {language.number(estimate.seconds, digits=digits)} s")
+        seconds = language.number(max(estimate.seconds, _SHORTEST_SECONDS), digits=digits)
+        parts.append(words.say("expectation.seconds", seconds=seconds))
     return " · ".join(parts)
 
 

@@ -47,11 +47,11 @@ def draw_code(request: WireRequest, conversation: Conversation, parts: Services)
         label_visibility="collapsed",
     )
     try:
-        body = request.unfold(lambda picture: _data_uri(picture, conversation, parts))
+        uris = {each: _data_uri(each, conversation, parts) for each in set(request.pictures)}
     except KeyError:
         st.info(words.say("xray.pictures_gone"))
         return
-    whole = write_snippet(kind, request, body)
+    whole = write_snippet(kind, request, request.unfold(uris.__getitem__))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if len(whole.text) <= _MOST_COPIED:
             copy_button(whole.text, key=f"xray_copy_{kind.value}")
@@ -65,8 +65,9 @@ def draw_code(request: WireRequest, conversation: Conversation, parts: Services)
             icon=":material/download:",
             key=f"xray_file_{kind.value}",
         )
-    short = request.unfold(_short_uri)
-    shown = write_snippet(kind, request, short).text
+    shown = whole.text
+    for picture, uri in uris.items():  # base64 is written the same in all four
+        shown = shown.replace(uri, _short_uri(picture))
     if len(shown) > _MOST_SHOWN:
         shown = f"{shown[:_MOST_SHOWN]}\n…"
     with st.container(key="xray_code"):

@@ -56,7 +56,8 @@ def draw_numbers(
         return
     rows = [*_rows(record, parts), *_wire_rows(exchange)]
     lines = [f"| {name} | {literal(value)} |" for name, value in rows]
-    st.markdown("\n".join(("| | |", "|:--|:--|", *lines)))
+    with st.container(key="xray_numbers"):
+        st.markdown("\n".join(("| | |", "|:--|:--|", *lines)))
     said = _fingerprint(node, record, conversation)
     if said:
         st.caption(said)

@@ -19,6 +19,7 @@ from augenblick.ui.thumbnails import thumbnails
 _PAGE = 500
 _MOST_CHARACTERS = 50_000  # of an answer in one piece that is drawn
 _THUMBNAIL_PX = 132
+_DATA_PX = 900  # wider than any screen's rest: what comes first is read, the rest by scrolling
 
 
 def draw_request(exchange: WireExchange, conversation: Conversation, parts: Services) -> None:
@@ -32,7 +33,7 @@ def draw_request(exchange: WireExchange, conversation: Conversation, parts: Serv
     if body is None:
         st.info(words.say("xray.body_cut"))
         return
-    st.json(body, expanded=3)
+    st.json(body, expanded=6)
     if request.pictures:
         _draw_pictures(request, known, parts)
 
@@ -84,6 +85,7 @@ def draw_events(exchange: WireExchange) -> None:
             "#": st.column_config.NumberColumn(width=50),
             words.say("xray.time"): st.column_config.NumberColumn(format="%.3f", width=70),
             words.say("xray.gap"): st.column_config.NumberColumn(format="%.1f", width=80),
+            words.say("xray.data"): st.column_config.TextColumn(width=_DATA_PX),
         },
         hide_index=True,
         height=min(460, 36 * len(shown) + 40),
@@ -134,6 +136,7 @@ def _draw_pictures(request: WireRequest, known: dict[str, Attachment], parts: Se
             with st.container(width=_THUMBNAIL_PX, gap="xxsmall"):
                 if picture.sha256 in known:
                     thumbnail = thumbnails().get(picture.sha256, parts.store.load_thumbnail)
-                    st.image(thumbnail, width="stretch")
+                    source = known[picture.sha256].receipt.source_name
+                    st.image(thumbnail, width="stretch", alt=source)
                 st.caption(literal(_name(number, picture, known)))
                 st.caption(f"`sha256 {picture.sha256[:12]}…`")

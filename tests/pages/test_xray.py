@@ -1,0 +1,309 @@
+"""The X-ray of an answer, the line before and the line after: for experts, and for nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from augenblick.conversations import ReplyRecord
+from augenblick.language import language
+from augenblick.messages import Timings, Usage
+from augenblick.providers import READER_NAME
+from augenblick.sql_store import SqlStore
+from augenblick.store import ConversationStore
+from augenblick.ui.experts.summary import summary_for_experts
+from augenblick.ui.resources import close_services, services
+from tests.browser.playing import Script
+from tests.faults.server import FaultServer
+
+MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
+KEY = "sk-canary-4711-abcdef"
+
+
+@dataclass
+class Two:
+    """Two endpoints the page is configured with; the model of the first has a price."""
+
+    first: Script
+    second: Script
+
+
+@pytest.fixture
+def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
+    """Both run, and a store of its own."""
+    scripts = Two(
+        Script(prompt_tokens=1000, models=("gpt-4o",)), Script(("Zweiter.",), models=("other",))
+    )
+    with ExitStack() as stack:
+        first, second = (
+            stack.enter_context(FaultServer(script)) for script in (scripts.first, scripts.second)
+        )
+        tables = {
+            "one": {
+                "base_url": first.base_url,
+                "api_key": KEY,
+                "models": ["gpt-4o"],
+                "prices": {"gpt-4o": {"input": 2.5, "output": 10, "currency": "EUR"}},
+            },
+            "two": {"base_url": second.base_url, "models": ["other"]},
+        }
+        monkeypatch.setattr("augenblick.ui.resources._secrets", lambda: {"providers": tables})
+        monkeypatch.setenv("AUGENBLICK_DATA_DIR", str(tmp_path))
+        yield scripts
+        close_services()
+
+
+def _open(*, is_expert: bool = True, locale: str = "en-US") -> AppTest:
+    page = AppTest.from_file(str(MAIN), default_timeout=60)
+    page.context = {"locale": locale, "url": "http://localhost:8501/"}
+    if is_expert:
+        page.query_params["expert"] = "true"
+    page.run()
+    assert not page.exception
+    return page
+
+
+def _ask(page: AppTest, text: str) -> str:
+    """Ask, and give the id of the answer once its trace is kept."""
+    page.chat_input[0].set_value(text).run()
+    assert not page.exception
+    conversation_id = _conversation_id(page)
+    answer = services().store.load_conversation(conversation_id).path()[-1]
+    _wait_for_traces()
+    return answer.id
+
+
+def _conversation_id(page: AppTest) -> str:
+    found = page.query_params["c"]
+    return found if isinstance(found, str) else found[0]
+
+
+def _wait_for_traces() -> None:
+    """A worker keeps the trace before it ends."""
+    while (worker := services().answering._any_worker()) is not None:
+        worker.join(10)
+
+
+def _xray(page: AppTest, answer_id: str) -> AppTest:
+    page.button(key=f"xray_{answer_id}").click().run()
+    assert not page.exception
+    return page
+
+
+def test_whoever_is_no_expert_meets_nothing_of_it(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No button, no line near the input, the short line below, and no read of the store."""
+    reads: list[str] = []
+    for name in ("load_trace", "recent_figures"):
+        monkeypatch.setattr(SqlStore, name, lambda *_, name=name, **__: reads.append(name))
+    page = _open(is_expert=False)
+
+    answer_id = _ask(page, "Wer bist du?")
+
+    assert f"xray_{answer_id}" not in [button.key for button in page.button]
+    said = [caption.value for caption in page.caption]
+    assert not [line for line in said if "≈" in line or "tokens in" in line]
+    assert [line for line in said if line.startswith("gpt-4o") and "1,005 tokens" in line]
+    assert reads == []
+
+
+def test_an_expert_sees_the_request_the_response_and_the_code(two: Two) -> None:
+    """As it was sent and as it came, without the key."""
+    page = _open()
+    answer_id = _ask(page, 'Größe "5"?')
+
+    page = _xray(page, answer_id)
+
+    (body,) = [json.loads(shown.value) for shown in page.json]
+    assert body == json.loads(two.first.asked[0].body)
+    codes = [code.value for code in page.code]
+    assert "Authorization: Bearer …" in codes[0]
+    assert codes[1].startswith("HTTP 200")
+    assert two.first.asked[0].body.decode() in codes[2]
+    assert "${OPENAI_API_KEY}" in codes[2]
+    events = page.dataframe[0].value
+    assert len(events) == len(two.first.words) + 4
+    assert list(events[language("en").text("xray.data")])[-1] == "[DONE]"
+    assert KEY not in "".join(codes)
+    (numbers,) = [
+        each.value
+        for each in page.markdown
+        if "prompt\\_tokens" in each.value or "prompt_tokens" in each.value
+    ]
+    assert "1,000" in numbers
+    assert "0.26" in numbers  # cents: 1000 tokens at 2.50 and 5 at 10.00 for a million
+    assert "stop" in numbers
+
+
+@pytest.mark.parametrize("kind", ["openai", "requests", "fetch"])
+def test_the_code_can_be_had_in_each_language(two: Two, kind: str) -> None:
+    """One click shows another."""
+    page = _open()
+    page = _xray(page, _ask(page, "Ja?"))
+
+    page.segmented_control(key="xray_kind").set_value(kind).run()
+
+    assert not page.exception
+    sign = {"openai": "OpenAI(", "requests": "requests.request(", "fetch": "await fetch("}[kind]
+    assert sign in page.code[2].value
+
+
+def test_a_replay_sends_the_same_question_to_another_endpoint(two: Two) -> None:
+    """With the recorded settings, as another answer of the same question."""
+    page = _open()
+    memory = page.session_state["tab"]
+    memory.settings = replace(memory.settings, temperature=0.25, seed=7, system="Kurz.")
+    answer_id = _ask(page, "Wer bist du?")
+    memory.settings = replace(memory.settings, temperature=2.0, seed=None, system="")
+    page = _xray(page, answer_id)
+
+    page.selectbox(key="xray_model").set_value("two/other").run()
+    page.button(key="xray_send").click().run()
+
+    assert not page.exception
+    (sent,) = [received.json() for received in two.second.asked]
+    first = two.first.asked[0].json()
+    assert first["temperature"] == 0.25
+    assert sent == {**first, "model": "other"}
+    conversation_id = _conversation_id(page)
+    conversation = services().store.load_conversation(conversation_id)
+    siblings = conversation.siblings(conversation.path()[-1])
+    assert [node.reply.provider for node in siblings if node.reply] == ["one", "two"]
+    assert page.chat_message[1].markdown[0].value == "Zweiter."
+
+
+@pytest.mark.parametrize("damage", [b"", b"AGTR\x01nonsense", b"AGTR\x07"])
+def test_a_damaged_trace_is_said_kindly(two: Two, damage: bytes) -> None:
+    """A sentence in the dialog instead of its parts; the page goes on."""
+    page = _open(locale="de-DE")
+    answer_id = _ask(page, "Wer bist du?")
+    services().store.save_trace(answer_id, damage)
+
+    page = _xray(page, answer_id)
+
+    what = language("de").text("error.trace_unreadable.what")
+    assert [error for error in page.error if what in error.value]
+    assert not page.tabs
+
+
+def test_an_answer_without_a_trace_says_so(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older answers and imported ones have none."""
+    monkeypatch.setattr(SqlStore, "save_trace", lambda *_, **__: None)
+    page = _open()
+
+    page = _xray(page, _ask(page, "Wer bist du?"))
+
+    assert language("en").text("xray.none") in [told.value for told in page.info]
+
+
+def test_a_remedied_request_shows_both(two: Two) -> None:
+    """Which one is looked at can be chosen; the answered one comes first."""
+    refuse = two.first.refuse
+    answer = type(two.first).__call__
+    calls: list[int] = []
+
+    def once_refused(script: Script, received: object) -> object:
+        steps = answer(script, received)  # type: ignore[arg-type] # handed on
+        if received.path.endswith("/models"):  # type: ignore[attr-defined] # as above
+            return steps
+        calls.append(1)
+        body = {"error": {"message": "Unrecognized request argument supplied: stream_options"}}
+        return refuse(json.dumps(body).encode()) if len(calls) == 1 else steps
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Script, "__call__", once_refused)
+        page = _open()
+        page = _xray(page, _ask(page, "Wer bist du?"))
+    chooser = page.selectbox(key="xray_exchange")
+    assert len(chooser.options) == 2
+    assert page.code[1].value.startswith("HTTP 200")
+
+    chooser.select_index(0).run()
+
+    assert not page.exception
+    assert page.code[1].value.startswith("HTTP 400")
+    assert "stream_options" in page.json[1].value
+
+
+def test_the_fingerprint_is_compared_with_the_answer_before(two: Two) -> None:
+    """The endpoint may have changed under the same name of a model."""
+    page = _open()
+    for number, (before, said) in enumerate(
+        [("", ""), ("fp_1", "xray.same_fingerprint"), ("fp_1", "xray.other_fingerprint")]
+    ):
+        fingerprint = "fp_2" if said == "xray.other_fingerprint" else "fp_1"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("tests.browser.playing._event", _event_with(fingerprint))
+            answer_id = _ask(page, f"Frage {number}")
+        page = _xray(page, answer_id)
+        expected = language("en").text(said, before=before.replace("_", "\\_")) if said else ""
+        captions = [caption.value for caption in page.caption if "fingerprint" in caption.value]
+        assert captions == ([expected] if expected else [])
+
+
+def _event_with(fingerprint: str) -> object:
+    def event(choice: dict[str, object]) -> bytes:
+        chunk = {
+            "model": "gpt-4o",
+            "system_fingerprint": fingerprint,
+            "choices": [{"index": 0, **choice}],
+        }
+        return f"data: {json.dumps(chunk)}\n\n".encode()
+
+    return event
+
+
+def test_what_the_next_request_takes_is_learned_and_read_once(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an answer there are tokens, cost and time; a rerun asks the store nothing."""
+    reads: list[str] = []
+    recent = SqlStore.recent_figures
+
+    def count(store: SqlStore, provider: str, model: str, *, limit: int) -> object:
+        reads.append(model)
+        return recent(store, provider, model, limit=limit)
+
+    monkeypatch.setattr(SqlStore, "recent_figures", count)
+    page = _open()
+    assert not [caption for caption in page.caption if "≈" in caption.value]
+    _ask(page, "x" * 3000)  # 754 tokens by the rule, 1000 as the endpoint counts
+
+    (line,) = [caption.value for caption in page.caption if "≈" in caption.value]
+    assert line.startswith("≈ 1,000 tokens in · ≈ 0.")
+    assert "ct" in line
+    assert line.endswith(" s")
+    before = len(reads)
+    page.run()
+    page.run()
+    assert len(reads) == before
+
+
+def test_the_line_after_says_what_an_expert_asks_for() -> None:
+    """Model, tokens each way, speed, first token, time; what nobody said is left out."""
+    record = ReplyRecord(
+        "one", "gpt-4o", usage=Usage(1234, 100, 1334), timings=Timings(0.1, 0.5, 4.5)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("augenblick.ui.words.current", lambda: language("en"))
+        whole = summary_for_experts(record)
+        bare = summary_for_experts(replace(record, usage=None, timings=Timings()))
+        reader = summary_for_experts(replace(record, provider=READER_NAME))
+
+    assert whole == (
+        "gpt-4o · 1,234 tokens in, 100 out · 25 tokens/s · first token after 0.5 s · 4.5 s"
+    )
+    assert bare == "gpt-4o"
+    assert reader == whole
+
+
+def test_both_stores_know_the_calls() -> None:
+    """What the page asks for is part of the contract."""
+    assert hasattr(ConversationStore, "recent_figures")
