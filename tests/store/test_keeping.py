@@ -112,3 +112,14 @@ def test_presets_are_kept_by_name_until_everything_goes(store: SqlStore) -> None
         store.save_preset(Preset(" ", SETTINGS), owner="me")
     store.delete_everything("me")
     assert store.list_presets("me") == []
+
+
+def test_a_preset_keeps_every_sign_and_every_number(store: SqlStore) -> None:
+    """What a person typed comes back as it was, signs that databases dislike included."""
+    settings = RequestSettings(
+        "", system="a\x00b\n\t€🙂", seed=2**63 - 1, extra={"x": [None, 0.1, {"y\x00": "\\u0000"}]}
+    )
+
+    store.save_preset(Preset("\u2060", settings), owner="somebody")
+
+    assert list(store.list_presets("somebody")) == [Preset("\u2060", settings)]
