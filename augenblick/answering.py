@@ -47,7 +47,7 @@ from augenblick.queueing import Limits, ReplyQueue
 from augenblick.remedies import Remedy, Request, Shrink, ToJpeg, apply_lessons, remedy_for
 from augenblick.reply import Added, Reply
 from augenblick.reply_log import LogState, ReplyLog
-from augenblick.settings import RequestSettings
+from augenblick.settings import RequestSettings, refuse_invalid
 from augenblick.store import ConversationStore, NewQuestion, OpenedReply, ReplyDelta
 from augenblick.trace import Recorder
 
@@ -96,8 +96,9 @@ class Answering:
     ) -> OpenedReply:
         """Save a question and start its answer; the same submission twice starts one.
 
-        Raises as `ConversationStore.save_question`; then nothing was sent.
+        Raises SettingsInvalid, and as `ConversationStore.save_question`; then nothing was sent.
         """
+        refuse_invalid(settings)
         opened = self._store.save_question(question)
         self._start(opened, question.owner, _Task(opened, provider, settings))
         return opened
@@ -112,7 +113,11 @@ class Answering:
         provider: Provider,
         settings: RequestSettings,
     ) -> OpenedReply:
-        """Start another answer to a saved question. Raises as `ConversationStore.open_reply`."""
+        """Start another answer to a saved question.
+
+        Raises SettingsInvalid, and as `ConversationStore.open_reply`.
+        """
+        refuse_invalid(settings)
         opened = self._store.open_reply(
             owner=owner,
             submission_id=submission_id,
@@ -138,8 +143,9 @@ class Answering:
         """Have an answer that ended too early written on, as a new answer that begins with it.
 
         Endpoints don't agree on how an unfinished answer is taken up again, so it is sent as said
-        and `instruction`, in the person's language, asks for the rest. Raises as `open_reply`.
+        and `instruction`, in the person's language, asks for the rest. Raises as `ask_again`.
         """
+        refuse_invalid(settings)
         conversation = self._store.load_conversation(conversation_id, owner=owner)
         node = next((node for node in conversation.nodes if node.id == answer_id), None)
         if node is None or node.reply is None or node.parent_id is None:

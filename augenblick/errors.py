@@ -67,6 +67,8 @@ AugenblickError
       StreamInterrupted     the connection broke in the middle of the answer
       ErrorInStream         the endpoint reported an error inside a 200 answer
   Cancelled                 the person stopped it: a signal, not a fault
+  SettingsInvalid           a request field can't be sent like this; `params["field"]`
+    MessagesInExtra         the free JSON holds the messages
   ImportRefused             a file with conversations can't be taken in
     ImportUnknown           it is none of the formats
     ImportDamaged           it can't be read to its end
@@ -533,6 +535,21 @@ class Cancelled(AugenblickError):
     """The person stopped it: raised in every phase, and no ProviderError."""
 
     code = "cancelled"
+
+
+class SettingsInvalid(AugenblickError):
+    """A request field holds what the API does not document; nothing was saved or sent.
+
+    `params`: `field`, with the path inside of it, and `allowed`, in signs rather than words.
+    """
+
+    code = "settings_invalid"
+
+
+class MessagesInExtra(SettingsInvalid):
+    """The free JSON holds `messages`, and merged last it would replace the conversation."""
+
+    code = "messages_in_extra"
 
 
 class ImportRefused(AugenblickError):

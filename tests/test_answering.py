@@ -7,15 +7,16 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from augenblick.answering import Answering, ask_about
 from augenblick.client import ChatClient
 from augenblick.conversations import Conversation, ReplyRecord
-from augenblick.errors import ReplyInProgress, StoreUnavailable
+from augenblick.errors import ReplyInProgress, SettingsInvalid, StoreUnavailable
 from augenblick.following import LiveReply, StoredReply
 from augenblick.images import prepare_image
 from augenblick.messages import ImagePart, Message, PreparedPicture, ReplyEnd, Role, TextPart
@@ -29,6 +30,7 @@ from augenblick.store import NewQuestion, OpenedReply, ReplyDelta, Trouble
 from augenblick.trace import Trace, read_trace
 from tests.browser.playing import Script, photo
 from tests.faults.server import FaultServer, Received, Step
+from tests.settings_table import RIGHT, WRONG
 
 SETTINGS = RequestSettings("gpt-4o")
 
@@ -51,6 +53,7 @@ class Desk:
         submission_id: str = "one",
         pictures: tuple[PreparedPicture, ...] = (),
         after: OpenedReply | None = None,
+        settings: RequestSettings = SETTINGS,
     ) -> OpenedReply:
         """Ask as the page does."""
         images = (ImagePart(picture.attachment) for picture in pictures)
@@ -64,7 +67,7 @@ class Desk:
             provider=self.provider.name,
             model=SETTINGS.model,
         )
-        return self.answering.ask(question, provider=self.provider, settings=SETTINGS)
+        return self.answering.ask(question, provider=self.provider, settings=settings)
 
     def find(self, opened: OpenedReply) -> LiveReply | StoredReply:
         """Find a reply as the page of whoever asked does."""
@@ -124,6 +127,71 @@ def test_a_question_is_saved_sent_and_answered(desk: Desk, tmp_path: Path) -> No
     assert [node.message.role for node in stored.path()] == [Role.USER, Role.ASSISTANT]
     assert stored.path()[1].reply == record
     assert desk.store.load_content(picture.attachment.sha256) == picture.content
+
+
+@pytest.mark.parametrize(("chosen", "body"), RIGHT)
+def test_what_was_chosen_is_what_arrives(
+    desk: Desk, chosen: dict[str, Any], body: dict[str, Any]
+) -> None:
+    """Every chosen field stands in the request as it is, and no other one does."""
+    desk.follow(desk.ask(settings=RequestSettings("gpt-4o", **chosen)))
+
+    arrived = json.loads(desk.script.asked[-1].body)
+    messages = arrived.pop("messages")
+    assert json.dumps(arrived, sort_keys=True) == json.dumps(
+        {"model": "gpt-4o", **body}, sort_keys=True
+    )
+    assert messages == [{"role": "user", "content": "What is this?"}]
+
+
+def test_a_system_message_comes_first_and_unchanged(desk: Desk) -> None:
+    """It is a message of its own, before the conversation."""
+    system = "  Be brief.\n\nÄ "
+
+    desk.follow(desk.ask(settings=replace(SETTINGS, system=system)))
+
+    sent = json.loads(desk.script.asked[-1].body)["messages"]
+    assert sent[0] == {"role": "system", "content": system}
+    assert [message["role"] for message in sent] == ["system", "user"]
+
+
+@pytest.mark.parametrize(("chosen", "path"), WRONG)
+def test_what_cannot_be_sent_is_refused_before_anything_is_saved(
+    desk: Desk, chosen: dict[str, Any], path: str
+) -> None:
+    """The error names the field; no conversation begins and no request goes out."""
+    with pytest.raises(SettingsInvalid) as caught:
+        desk.ask(settings=RequestSettings(**{"model": "gpt-4o", **chosen}))
+
+    assert caught.value.params["field"] == path
+    assert desk.store.list_conversations("somebody") == []
+    assert desk.server.received == []
+
+
+def test_an_answer_is_not_asked_for_again_with_what_cannot_be_sent(desk: Desk) -> None:
+    """Neither again nor to be written on; the conversation stays as it is."""
+    opened = desk.ask()
+    desk.follow(opened)
+    wrong = replace(SETTINGS, temperature=3)
+    question = (opened.conversation_id, opened.question_id)
+    answer = (opened.conversation_id, opened.reply_id)
+
+    with pytest.raises(SettingsInvalid):
+        desk.answering.ask_again(
+            *question, owner="somebody", submission_id="2", provider=desk.provider, settings=wrong
+        )
+    with pytest.raises(SettingsInvalid):
+        desk.answering.continue_answer(
+            *answer,
+            owner="somebody",
+            submission_id="3",
+            provider=desk.provider,
+            settings=wrong,
+            instruction="Go on.",
+        )
+
+    assert len(desk.store.load_conversation(opened.conversation_id).nodes) == 2
+    assert len(desk.script.asked) == 1
 
 
 def test_the_question_is_durable_before_the_endpoint_hears_of_it(desk: Desk) -> None:

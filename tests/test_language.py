@@ -19,6 +19,7 @@ FAMILIES = (
     "detail.",
     "quality.",
     "error.",
+    "setting.help.",
     "adjustment.",
     "end.",
     "receipt.removed.",

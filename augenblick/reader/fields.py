@@ -12,6 +12,7 @@ are accepted and never called; what would force a call is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -143,8 +144,16 @@ def _tool_choice(value: JsonValue, param: str) -> str:
     return chosen
 
 
+def _function_name(value: JsonValue, param: str) -> str:
+    name: str = string(64, min_length=1)(value, param)
+    if not _FUNCTION_NAME.fullmatch(name):
+        raise invalid(param, "expected letters, digits, underscores and dashes only.")
+    return name
+
+
+_FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _FUNCTION = record(
-    {"name": string(64, min_length=1)},
+    {"name": _function_name},
     {"description": string(), "parameters": mapping, "strict": boolean},
 )
 _TOOL = record({"type": one_of("function"), "function": _FUNCTION})

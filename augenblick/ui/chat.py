@@ -12,7 +12,7 @@ from augenblick.ui.alternatives import Actions
 from augenblick.ui.choice import ModelChoice
 from augenblick.ui.deleting import ask_whether_to_delete
 from augenblick.ui.editing import begin_editing
-from augenblick.ui.experts.chosen import chosen_settings
+from augenblick.ui.experts.chosen import sendable_settings
 from augenblick.ui.experts.xray import ask_for_xray
 from augenblick.ui.receipt import Sending
 from augenblick.ui.resources import Services
@@ -133,7 +133,7 @@ def _ask_again(
             owner=parts.owner(),
             submission_id=new_submission_id(),
             provider=parts.provider(choice.provider),
-            settings=chosen_settings(choice.model),
+            settings=sendable_settings(choice.model),
         )
 
 
@@ -149,7 +149,7 @@ def _go_on(
             owner=parts.owner(),
             submission_id=new_submission_id(),
             provider=parts.provider(choice.provider),
-            settings=chosen_settings(choice.model),
+            settings=sendable_settings(choice.model),
             instruction=words.say("answer.go_on_instruction"),
         )
 

@@ -10,15 +10,16 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from augenblick.conversations import Conversation
-from augenblick.errors import Failure, ReplyInProgress, StoreError
+from augenblick.errors import Failure, ReplyInProgress, SettingsInvalid, StoreError
 from augenblick.following import LiveReply, StoredReply
 from augenblick.images import PictureSource
 from augenblick.messages import PreparedPicture
 from augenblick.samples import SAMPLES
+from augenblick.settings import RequestSettings
 from augenblick.ui import notices, words
 from augenblick.ui.choice import ModelChoice
 from augenblick.ui.drafts import draw_drafts, keep_as_drafts
-from augenblick.ui.experts.chosen import chosen_settings
+from augenblick.ui.experts.chosen import sendable_settings
 from augenblick.ui.pdf_pages import WaitingQuestion, open_pdfs
 from augenblick.ui.pdf_questions import have_wait
 from augenblick.ui.picture_choice import PictureChoice
@@ -171,15 +172,23 @@ def submit(*, conversation: Conversation | None, choice: ModelChoice, parts: Ser
     """Send off what this tab was asked; returns whether the input is to be drawn anew.
 
     While one question is on its way or being answered, another goes back to the person with the
-    reason; the same once more is a second click and nothing happens. One with a PDF of several
-    pages waits until they are chosen.
+    reason; the same once more is a second click and nothing happens. So does one for which a
+    setting stands in the panel that can't be sent. One with a PDF of several pages waits until
+    they are chosen.
     """
     memory = tab()
+    if not memory.asked:
+        return False
+    try:
+        settings = sendable_settings(choice.model)
+    except SettingsInvalid as error:
+        give_back_asked(error.failure, parts)
+        return True
     is_answering = conversation is not None and conversation.live_node is not None
     given_back: list[Question] = []
     is_changed = False
     for question in list(memory.asked):
-        draft = _draft(question, memory, conversation, choice, parts)
+        draft = _draft(question, memory, conversation, choice, parts, settings=settings)
         pdfs = open_pdfs(draft.uploads, parts.pictures, key=f"pdf_{question.submission_id}")
         with memory.lock:
             if question not in memory.asked or draft.conversation_id != memory.conversation_id:
@@ -212,6 +221,8 @@ def _draft(
     conversation: Conversation | None,
     choice: ModelChoice,
     parts: Services,
+    *,
+    settings: RequestSettings,
 ) -> Draft:
     revision = question.revision
     leaf_id = conversation.leaf_id if conversation else None
@@ -227,7 +238,7 @@ def _draft(
         uploads=memory.picture_choice.of(question.uploads),
         pictures=drafts,
         provider=choice.provider,
-        settings=chosen_settings(choice.model),
+        settings=settings,
         detail=memory.picture_choice.detail,
         revision=revision,
         is_temporary=memory.is_temporary,

@@ -12,7 +12,7 @@ from augenblick.images import PictureOptions, PictureSource, sharper
 from augenblick.messages import Detail, ImagePart, PreparedPicture
 from augenblick.store import NewQuestion
 from augenblick.ui.choice import ModelChoice
-from augenblick.ui.experts.chosen import chosen_settings
+from augenblick.ui.experts.chosen import sendable_settings
 from augenblick.ui.resources import Services
 from augenblick.ui.state import new_submission_id, tab
 
@@ -78,7 +78,7 @@ def _ask_sharper(
             again.source.content, name=again.source.name, options=again.options
         )
         question = _question(again, picture, parts, conversation, choice)
-        parts.ask(question, chosen_settings(choice.model))
+        parts.ask(question, sendable_settings(choice.model))
     except AugenblickError as error:
         memory.failure = error.failure
 

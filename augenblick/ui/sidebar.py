@@ -41,8 +41,9 @@ def draw_sidebar(parts: Services, conversation: Conversation | None) -> Sidebar:
         panel_place = st.container()
         recent_place = st.container()
     draw_language()
+    is_temporary = conversation.is_temporary if conversation else tab().is_temporary
     with panel_place:
-        draw_panel()
+        draw_panel(parts, is_kept=bool(parts.browser()) and not is_temporary)
     with st.sidebar:
         keep_in_view()
     return Sidebar(choice, recent_place)

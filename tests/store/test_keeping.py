@@ -144,3 +144,14 @@ def test_figures_are_of_whole_answers_of_that_model_newest_first(store: SqlStore
     assert [each.timings.total_seconds for each in found] == [6, 1, 0]
     assert store.recent_figures("reader", "look", limit=1) == found[:1]
     assert store.recent_figures("elsewhere", "look") == []
+
+
+def test_a_preset_keeps_every_sign_and_every_number(store: SqlStore) -> None:
+    """What a person typed comes back as it was, signs that databases dislike included."""
+    settings = RequestSettings(
+        "", system="a\x00b\n\t€🙂", seed=2**63 - 1, extra={"x": [None, 0.1, {"y\x00": "\\u0000"}]}
+    )
+
+    store.save_preset(Preset("\u2060", settings), owner="somebody")
+
+    assert list(store.list_presets("somebody")) == [Preset("\u2060", settings)]

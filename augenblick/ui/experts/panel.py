@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from augenblick.errors import MessagesInExtra, SettingsInvalid
+from augenblick.settings import RequestSettings
 from augenblick.ui import words
+from augenblick.ui.experts import presets
+from augenblick.ui.experts.entries import take_over
+from augenblick.ui.experts.fields import (
+    draw_length,
+    draw_request,
+    draw_sampling,
+    draw_system_message,
+)
+from augenblick.ui.experts.sentences import show_wrong
+from augenblick.ui.resources import Services
 from augenblick.ui.state import tab
 
 _SWITCH_KEY = "expert"  # also the name of the query parameter
 
 
-def draw_panel() -> None:
-    """Draw the switch and, while it is on, the sections below it."""
+def draw_panel(parts: Services, *, is_kept: bool) -> None:
+    """Draw the switch and, while it is on, the sections below it.
+
+    `is_kept` says whether what is set here may be stored, which it may not be where nothing is.
+    """
     tab().is_expert = st.toggle(
         words.say("expert.switch"),
         key=_SWITCH_KEY,
@@ -19,3 +35,60 @@ def draw_panel() -> None:
         bind="query-params",
         persist_state="session",
     )
+    if tab().is_expert:
+        _draw_sections(parts, is_kept=is_kept)
+
+
+def _draw_sections(parts: Services, *, is_kept: bool) -> None:
+    presets.begin(parts)
+    take_over(tab())
+    summary_place = st.container(gap="xsmall")
+    with st.container(gap="xxsmall", key="expert_sections"):
+        draw_sampling()
+        draw_length()
+        draw_system_message()
+        # the answer's format and the tools have their sections here
+        draw_request()
+        if parts.browser():
+            presets.draw_presets(parts)
+    if tab().panel.clearing:
+        st.rerun()
+    take_over(tab())  # what the address brought is known now
+    _forget_refusal()
+    _draw_summary(summary_place)
+    if is_kept:
+        presets.keep(parts)
+
+
+def _forget_refusal() -> None:
+    """What was refused because of a setting that is right by now needs no notice any more."""
+    memory = tab()
+    codes = {SettingsInvalid.code, MessagesInExtra.code}
+    if memory.failure is not None and memory.failure.code in codes and not memory.panel.problems:
+        memory.failure = None
+
+
+def _draw_summary(place: DeltaGenerator) -> None:
+    """How much is sent besides model and conversation, and what is not."""
+    memory = tab()
+    panel = memory.panel
+    count = len(memory.settings.as_fields().keys() - {"model", "include_usage"})
+    with place:
+        for ignored in panel.ignored:
+            if ignored.params["field"] in memory.settings.as_fields():
+                continue  # it has another value by now
+            field, allowed = ignored.params["field"], ignored.params["allowed"]
+            show_wrong(words.say("expert.ignored", field=field, allowed=allowed))
+        if panel.problems:  # in the place of the other line: nothing moves while somebody types
+            show_wrong(words.say("expert.not_sendable", fields=", ".join(panel.problems)))
+        else:
+            key = "expert.sent" if count else "expert.sent_nothing"
+            st.caption(words.say(key, count=count))
+        if panel.problems or memory.settings != RequestSettings(""):
+            st.button(
+                words.say("expert.reset"),
+                key="expert_reset",
+                type="tertiary",
+                icon=":material/restart_alt:",
+                on_click=presets.reset,
+            )
