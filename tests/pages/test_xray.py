@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,15 +12,25 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from augenblick.conversations import ReplyRecord
+from augenblick.images import PictureSource
 from augenblick.language import language
-from augenblick.messages import Timings, Usage
+from augenblick.messages import (
+    ImagePart,
+    Message,
+    PreparedPicture,
+    Role,
+    TextPart,
+    Timings,
+    Usage,
+)
 from augenblick.providers import READER_NAME
+from augenblick.settings import RequestSettings
 from augenblick.sql_store import SqlStore
-from augenblick.store import ConversationStore
+from augenblick.store import NewQuestion
 from augenblick.ui.experts.summary import summary_for_experts
 from augenblick.ui.resources import close_services, services
-from tests.browser.playing import Script
-from tests.faults.server import FaultServer
+from tests.browser.playing import Script, photo
+from tests.faults.server import FaultServer, Received, Step
 
 MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
 KEY = "sk-canary-4711-abcdef"
@@ -232,6 +242,78 @@ def test_a_remedied_request_shows_both(two: Two) -> None:
     assert "stream_options" in page.json[1].value
 
 
+def test_the_code_of_a_remedied_request_holds_the_picture_that_was_made_to_fit(
+    two: Two, tmp_path: Path
+) -> None:
+    """It is stored nowhere, and made again for whoever copies the code; after a restart as well."""
+    first = type(two.first).__call__
+
+    def too_large(script: Script, received: Received) -> Iterable[Step]:
+        steps = first(script, received)
+        if len(script.asked) > 1 or received.path.endswith("/models"):
+            return steps
+        error = {"message": "At least one of the image dimensions exceed max: 320 pixels"}
+        return script.refuse(json.dumps({"error": error}).encode())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Script, "__call__", too_large)
+        answer_id, conversation_id = _ask_with_picture(tmp_path)
+    close_services()
+    page = AppTest.from_file(str(MAIN), default_timeout=60)
+    page.context = {"locale": "en-US", "url": "http://localhost:8501/"}
+    page.query_params["expert"] = "true"
+    page.query_params["c"] = conversation_id
+    page.run()
+
+    copied: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "augenblick.ui.experts.xray_again.copy_button", lambda text, **_: copied.append(text)
+        )
+        page = _xray(page, answer_id)
+
+    refused, answered = two.first.asked
+    assert len(answered.body) < len(refused.body)
+    assert answered.body.decode() in copied[-1]
+    assert "base64,(" in page.code[2].value
+    assert f"head -c {len(answered.body)} " in page.code[2].value
+
+
+def _ask_with_picture(folder: Path) -> tuple[str, str]:
+    """Ask about a picture of 640 pixels, without a page; give answer and conversation."""
+    parts = services()
+    content = photo(folder, "schild.jpg").read_bytes()
+    (picture,) = parts.prepare([PictureSource("schild.jpg", content)])
+    assert isinstance(picture, PreparedPicture)
+    question = NewQuestion(
+        submission_id="one",
+        owner="our-browser",
+        conversation_id=None,
+        parent_id=None,
+        message=Message(Role.USER, (ImagePart(picture.attachment), TextPart("Was?"))),
+        pictures=(picture,),
+        provider="one",
+        model="gpt-4o",
+    )
+    opened = parts.ask(question, RequestSettings("gpt-4o"))
+    _wait_for_traces()
+    return opened.reply_id, opened.conversation_id
+
+
+def test_many_events_come_in_pages(two: Two) -> None:
+    """Five hundred at once, numbered through."""
+    two.first.words = ("a ",) * 1203
+    page = _open()
+    page = _xray(page, _ask(page, "Zähle"))
+    assert len(page.dataframe[0].value) == 500
+
+    page.number_input(key="xray_page").set_value(3).run()
+
+    assert not page.exception
+    shown = page.dataframe[0].value
+    assert list(shown["#"]) == list(range(1001, 1208))
+
+
 def test_the_fingerprint_is_compared_with_the_answer_before(two: Two) -> None:
     """The endpoint may have changed under the same name of a model."""
     page = _open()
@@ -302,8 +384,3 @@ def test_the_line_after_says_what_an_expert_asks_for() -> None:
     )
     assert bare == "gpt-4o"
     assert reader == whole
-
-
-def test_both_stores_know_the_calls() -> None:
-    """What the page asks for is part of the contract."""
-    assert hasattr(ConversationStore, "recent_figures")

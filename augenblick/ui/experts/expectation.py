@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import streamlit as st
 
 from augenblick.conversations import Conversation, Node, as_wire_messages
-from augenblick.errors import ConfigurationError, ModelLoading, StoreError
+from augenblick.errors import StoreError
 from augenblick.estimates import Estimate, counted_factor, estimate_prompt, estimate_request
 from augenblick.messages import ImagePart, Message, Role
-from augenblick.providers import Price
 from augenblick.settings import RequestSettings
 from augenblick.store import Figures
 from augenblick.ui import words
 from augenblick.ui.choice import ModelChoice
 from augenblick.ui.experts.chosen import chosen_settings
+from augenblick.ui.experts.prices import price_of
 from augenblick.ui.resources import Services
 from augenblick.ui.state import tab
 
@@ -69,7 +69,7 @@ def _expect(conversation: Conversation | None, parts: Services, choice: ModelCho
         messages,
         settings,
         figures=_figures(parts, choice),
-        price=_price(parts, choice),
+        price=price_of(parts, choice.provider, choice.model),
         factor=_factor(path, settings),
     )
     memory.expectation = Expectation(basis, estimate)
@@ -94,13 +94,6 @@ def _figures(parts: Services, choice: ModelChoice) -> tuple[Figures, ...]:
     except StoreError:
         return ()  # an estimate is worth no notice
     return tuple(found)
-
-
-def _price(parts: Services, choice: ModelChoice) -> Price | None:
-    try:
-        return parts.provider(choice.provider).price_of(choice.model)
-    except (ConfigurationError, ModelLoading):
-        return None
 
 
 def _said(estimate: Estimate) -> str:

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 import streamlit as st
 
 from augenblick.conversations import Conversation, Node, ReplyRecord
-from augenblick.errors import ConfigurationError, ModelLoading
 from augenblick.estimates import tokens_per_second
-from augenblick.providers import Price
 from augenblick.rhythm import Rhythm, read_rhythm, thinned
 from augenblick.store import Figures
 from augenblick.trace import WireExchange
 from augenblick.ui import words
+from augenblick.ui.experts.prices import price_of
 from augenblick.ui.markdown import literal
 from augenblick.ui.resources import Services
 
@@ -63,14 +62,6 @@ def draw_numbers(
         st.caption(said)
 
 
-def price_of(parts: Services, record: ReplyRecord) -> Price | None:
-    """What the model of an answer costs, if somebody wrote it down."""
-    try:
-        return parts.provider(record.provider).price_of(record.model)
-    except (ConfigurationError, ModelLoading):
-        return None  # the endpoint is configured no longer
-
-
 def _figures(rhythm: Rhythm, exchange: WireExchange) -> Iterator[tuple[str, str]]:
     language = words.current()
     if rhythm.first_seconds is not None:
@@ -110,7 +101,7 @@ def _rows(record: ReplyRecord, parts: Services) -> Iterator[tuple[str, str]]:
         ):
             if count is not None:
                 yield name, language.number(count)
-        price = price_of(parts, record)
+        price = price_of(parts, record.provider, record.model)
         if price is not None:
             cost = price.cost(usage.prompt_tokens or 0, usage.completion_tokens or 0)
             yield words.say("xray.cost"), language.money(cost, price.currency)
