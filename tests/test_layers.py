@@ -21,7 +21,7 @@ _FLOORS = (
     ("messages", "settings", "language", "search_words", "refusals", "retries"),
     ("images", "providers", "chunks", "lanes", "transport", "conversations", "usage"),
     ("payload", "sse", "store", "reply", "migrations", "queueing", "retention"),
-    ("client", "sql_store", "reply_log", "exchange"),
+    ("client", "sql_store", "reply_log", "exchange", "side_by_side", "agreement"),
     ("remedies", "following", "fitted_pictures"),
     ("answering",),
     ("web", "launch", "doctor"),
