@@ -55,6 +55,12 @@ class ReplyRecord:
         return self.end is None
 
     @property
+    def is_several(self) -> bool:
+        """Whether several answers were asked for and came."""
+        asked = self.settings.n if self.settings is not None else None
+        return (asked or 1) > 1 and len(self.choices) > 1
+
+    @property
     def picked(self) -> ChoiceText:
         """The choice that goes on into later turns."""
         for_index = dict(enumerate(self.choices))
