@@ -232,7 +232,7 @@ class Answering:
         live = LiveReply(
             opened,
             on_stop=partial(self._queue.hurry, opened.reply_id),
-            choice_count=task.settings.n or 1,
+            choice_count=task.settings.choice_count,
         )
         with self._lock:
             self._live[opened.reply_id] = live
@@ -260,7 +260,7 @@ class Answering:
         return True
 
     def _work(self, live: LiveReply, task: _Task) -> None:
-        reply = Reply(n=task.settings.n or 1)
+        reply = Reply(n=task.settings.choice_count)
         answer = _Answer(live, reply, time.monotonic(), [], task.beginning)
         try:
             if live.cancellation.is_cancelled or self._closing.is_set():
@@ -501,7 +501,7 @@ class _Answer:
             adjustments=(*self.adjustments, *self._failed()),
             answered_model=reply.model,
             system_fingerprint=reply.system_fingerprint,
-            picked_choice=self._first_said() if (settings.n or 1) > 1 else 0,
+            picked_choice=self._first_said() if settings.choice_count > 1 else 0,
             settings=settings,
         )
 

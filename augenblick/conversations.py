@@ -57,8 +57,8 @@ class ReplyRecord:
     @property
     def is_several(self) -> bool:
         """Whether several answers were asked for and came."""
-        asked = self.settings.n if self.settings is not None else None
-        return (asked or 1) > 1 and len(self.choices) > 1
+        is_asked = self.settings is not None and self.settings.choice_count > 1
+        return is_asked and len(self.choices) > 1
 
     @property
     def picked(self) -> ChoiceText:

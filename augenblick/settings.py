@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
+MOST_CHOICES = 128  # the largest `n` of the API
+
 
 @dataclass(frozen=True, slots=True)
 class RequestSettings:
@@ -36,6 +38,12 @@ class RequestSettings:
     tool_choice: str | Mapping[str, Any] | None = None
     system: str = ""  # becomes the first message
     extra: Mapping[str, Any] = field(default_factory=dict)  # merged last
+
+    @property
+    def choice_count(self) -> int:
+        """How many answers are asked for, from 1 to 128."""
+        asked = self.extra.get("n", self.n)
+        return min(asked, MOST_CHOICES) if isinstance(asked, int) and asked > 1 else 1
 
     def as_fields(self) -> dict[str, Any]:
         """What differs from the defaults, as JSON values; the model always."""

@@ -135,10 +135,18 @@ class SideBySide:
         """
         if self.end is None or not self.choices:
             return ()
-        found = ((part, at, _why(part)) for at, part in self._parts.items())
+        found = ((at, _why(part)) for at, part in self._parts.items())
         return tuple(
-            Adjustment("answer_failed", {**failure.params, "number": at + 1, "code": failure.code})
-            for _, at, failure in found
+            Adjustment(
+                "answer_failed",
+                {
+                    **failure.params,
+                    "number": at + 1,
+                    "code": failure.code,
+                    "detail": failure.detail,
+                },
+            )
+            for at, failure in found
             if failure is not None
         )
 

@@ -50,6 +50,7 @@ class Desk:
         self.log = ReplyLog(self.store)
         self.answering = self.other_process()
         self.provider = Provider("test", "Test", base_url, ApiKey("k"))
+        self.extra: dict[str, Any] = {}
         self._count = 0
 
     def other_process(self) -> Answering:
@@ -90,7 +91,7 @@ class Desk:
             provider=self.provider.name,
             model=model,
         )
-        settings = RequestSettings(model, n=n)
+        settings = RequestSettings(model, n=n, extra=self.extra)
         return self.answering.ask(question, provider=self.provider, settings=settings)
 
     def find(self, opened: OpenedReply) -> LiveReply | StoredReply:
@@ -184,6 +185,30 @@ def test_one_answer_is_asked_for_as_ever(desk: Desk, script: Several) -> None:
 
     assert _asked_for(script) == [None]
     assert not record.is_several
+
+
+def test_n_among_the_free_fields_counts_too(desk: Desk, script: Several) -> None:
+    """They are merged last, so that is what the endpoint is asked for."""
+    desk.extra = {"n": 2}
+    texts, record = desk.follow(desk.ask(None))
+
+    assert _asked_for(script) == [2]
+    assert texts == [script.text(0), script.text(1)]
+    assert record.is_several
+
+
+@pytest.mark.parametrize(
+    ("n", "extra", "expected"),
+    [
+        (None, {}, 1), (1, {}, 1), (3, {}, 3), (3, {"n": 2}, 2), (None, {"n": "many"}, 1),
+        (2, {"n": None}, 1), (None, {"n": 10**9}, 128), (None, {"n": -1}, 1),
+    ],
+)  # fmt: skip
+def test_how_many_answers_are_asked_for(
+    n: int | None, extra: dict[str, Any], expected: int
+) -> None:
+    """Whatever stands in the free fields, it is a number that can be worked with."""
+    assert RequestSettings("m", n=n, extra=extra).choice_count == expected
 
 
 def _lines(*chunks: dict[str, Any]) -> bytes:

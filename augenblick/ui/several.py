@@ -198,8 +198,9 @@ def _with_marks(pieces: Iterable[Piece]) -> str:
 def _failure_of(record: ReplyRecord, at: int) -> Failure | None:
     """Why this answer did not come, where each was asked for by itself."""
     for adjustment in record.adjustments:
-        if adjustment.code == "answer_failed" and adjustment.params.get("number") == at + 1:
-            return Failure(str(adjustment.params["code"]), dict(adjustment.params))
+        params = adjustment.params
+        if adjustment.code == "answer_failed" and params.get("number") == at + 1:
+            return Failure(str(params.get("code")), dict(params), str(params.get("detail", "")))
     return None
 
 
