@@ -161,7 +161,7 @@ class Answering:
             model=settings.model,
         )
         beginning = _Beginning(node.reply.picked.text, instruction)
-        settings = replace(settings, n=None)  # what is written on is one answer
+        settings = settings.for_one_answer()  # what is written on is one
         self._start(opened, owner, _Task(opened, provider, settings, beginning))
         return opened
 

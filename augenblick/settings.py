@@ -7,7 +7,7 @@ Names, ranges and shapes are those of the API
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 MOST_CHOICES = 128  # the largest `n` of the API
@@ -44,6 +44,11 @@ class RequestSettings:
         """How many answers are asked for, from 1 to 128."""
         asked = self.extra.get("n", self.n)
         return min(asked, MOST_CHOICES) if isinstance(asked, int) and asked > 1 else 1
+
+    def for_one_answer(self) -> Self:
+        """The same without any `n`."""
+        extra = {name: value for name, value in self.extra.items() if name != "n"}
+        return replace(self, n=None, extra=extra)
 
     def as_fields(self) -> dict[str, Any]:
         """What differs from the defaults, as JSON values; the model always."""

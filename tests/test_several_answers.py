@@ -491,7 +491,7 @@ def test_writing_on_is_one_answer(desk: Desk, script: Several) -> None:
         owner="somebody",
         submission_id="more",
         provider=desk.provider,
-        settings=RequestSettings("gpt-4o", n=3),
+        settings=RequestSettings("gpt-4o", n=3, extra={"n": 2}),
         instruction="Go on.",
     )
     texts, record = desk.follow(more)
