@@ -44,10 +44,19 @@ from augenblick.messages import (
 from augenblick.payload import DataUris, build_payload
 from augenblick.providers import ApiKey, Provider, repair_base_url
 from augenblick.queueing import Limits, ReplyQueue
-from augenblick.remedies import Remedy, Request, Shrink, ToJpeg, apply_lessons, remedy_for
+from augenblick.remedies import (
+    Remedy,
+    Request,
+    Shrink,
+    ToJpeg,
+    apply_lessons,
+    ask_for_missing,
+    remedy_for,
+)
 from augenblick.reply import Added, Reply
 from augenblick.reply_log import LogState, ReplyLog
 from augenblick.settings import RequestSettings, refuse_invalid
+from augenblick.side_by_side import SideBySide
 from augenblick.store import ConversationStore, NewQuestion, OpenedReply, ReplyDelta
 from augenblick.trace import Recorder
 
@@ -159,15 +168,25 @@ class Answering:
             model=settings.model,
         )
         beginning = _Beginning(node.reply.picked.text, instruction)
+        settings = settings.for_one_answer()  # what is written on is one
         self._start(opened, owner, _Task(opened, provider, settings, beginning))
         return opened
 
-    def find(self, conversation_id: str, reply_id: str, *, owner: str) -> LiveReply | StoredReply:
-        """Return what to follow and stop an open reply with, whoever is writing it."""
+    def find(
+        self, conversation_id: str, reply_id: str, *, owner: str, choice_count: int = 1
+    ) -> LiveReply | StoredReply:
+        """Return what to follow and stop an open reply with, whoever is writing it.
+
+        `choice_count` is how many choices it is known to have so far.
+        """
         with self._lock:
             live = self._live.get(reply_id)
         return live or StoredReply(
-            self._store, conversation_id=conversation_id, reply_id=reply_id, owner=owner
+            self._store,
+            conversation_id=conversation_id,
+            reply_id=reply_id,
+            owner=owner,
+            choice_count=choice_count,
         )
 
     def list_models(self, provider: Provider) -> tuple[str, ...]:
@@ -217,7 +236,11 @@ class Answering:
         """Have the worker of a new reply begin when it is its turn."""
         if not opened.is_new:
             return
-        live = LiveReply(opened, on_stop=partial(self._queue.hurry, opened.reply_id))
+        live = LiveReply(
+            opened,
+            on_stop=partial(self._queue.hurry, opened.reply_id),
+            choice_count=task.settings.choice_count,
+        )
         with self._lock:
             self._live[opened.reply_id] = live
         person = owner or opened.conversation_id  # a browser without our cookie is nobody we know
@@ -244,7 +267,7 @@ class Answering:
         return True
 
     def _work(self, live: LiveReply, task: _Task) -> None:
-        reply = Reply(n=task.settings.n or 1)
+        reply = Reply(n=task.settings.choice_count)
         answer = _Answer(live, reply, time.monotonic(), [], task.beginning)
         try:
             if live.cancellation.is_cancelled or self._closing.is_set():
@@ -286,7 +309,7 @@ class Answering:
         applied: list[str] = []
         while True:
             try:
-                self._stream(answer, request, provider)
+                self._stream_all(answer, request, provider)
             except ProviderError as error:
                 remedy = self._remedy(answer, error, request, lessons, applied)
                 if remedy is None:
@@ -297,6 +320,7 @@ class Answering:
                 lessons |= remedy.lessons
                 self._learn(remedy, provider, settings)
             else:
+                self._ask_for_missing(answer, request, task)
                 return
 
     def _remedy(
@@ -318,7 +342,28 @@ class Answering:
             for name, value in remedy.lessons.items():
                 self._store.save_lesson(provider.name, settings.model, name, value)
 
-    def _stream(self, answer: _Answer, request: Request, provider: Provider) -> None:
+    def _stream_all(self, answer: _Answer, request: Request, provider: Provider) -> None:
+        """Send as often as there are answers wanted from an endpoint that gives one at a time."""
+        if request.times == 1 and isinstance(answer.reply, Reply):
+            self._stream(answer, answer.reply, request, provider)
+            return
+        answer.reply = together = SideBySide(request.times)
+        together.run(lambda part: self._stream(answer, part, request, provider))
+
+    def _ask_for_missing(self, answer: _Answer, request: Request, task: _Task) -> None:
+        """Ask for the answers that an endpoint was asked for and did not give."""
+        begun = answer.reply
+        if isinstance(begun, SideBySide):
+            return
+        remedy = ask_for_missing(request, len(begun.missing))
+        if remedy is None:
+            return
+        answer.adjustments.append(remedy.adjustment)
+        self._learn(remedy, task.provider, task.settings)
+        answer.reply = together = SideBySide(remedy.request.times, begun=begun)
+        together.run(lambda part: self._stream(answer, part, remedy.request, task.provider))
+
+    def _stream(self, answer: _Answer, reply: Reply, request: Request, provider: Provider) -> None:
         live = answer.live
         data_uri = answer.recorder.knowing(self._data_uri)
         build = partial(build_payload, request.messages, request.settings, data_uri=data_uri)
@@ -329,22 +374,23 @@ class Answering:
             recorder=answer.recorder,
         ) as stream:
             if stream.headers_seconds is not None:
-                answer.reply.note_headers(at_seconds=stream.headers_seconds)
+                reply.note_headers(at_seconds=stream.headers_seconds)
             for chunk in stream:
-                added = answer.reply.fold(chunk, at_seconds=time.monotonic() - answer.started)
+                added = reply.fold(chunk, at_seconds=time.monotonic() - answer.started)
                 if added:
                     self._write(live, added)
 
     def _write(self, live: LiveReply, added: Sequence[Added]) -> None:
-        mark = live.hold(added)
         deltas = [
             ReplyDelta(live.reply_id, piece.choice_index, piece.lane, piece.text) for piece in added
         ]
-        self._log.append(
-            deltas,
-            lambda: live.release(mark, is_durable=True),
-            is_unwanted=lambda: live.cancellation.is_cancelled,
-        )
+        with live.in_order:  # several requests may write; a mark stands for all that came before
+            mark = live.hold(added)
+            self._log.append(
+                deltas,
+                lambda: live.release(mark, is_durable=True),
+                is_unwanted=lambda: live.cancellation.is_cancelled,
+            )
         if self._log.state.is_troubled:
             live.release(mark, is_durable=False)
 
@@ -451,7 +497,7 @@ class _Answer:
     """What one worker has in hand."""
 
     live: LiveReply
-    reply: Reply
+    reply: Reply | SideBySide
     started: float
     adjustments: list[Adjustment]
     beginning: _Beginning | None = None
@@ -472,11 +518,19 @@ class _Answer:
             usage=reply.usage,
             timings=timings,
             failure=reply.failure,
-            adjustments=tuple(self.adjustments),
+            adjustments=(*self.adjustments, *self._failed()),
             answered_model=reply.model,
             system_fingerprint=reply.system_fingerprint,
+            picked_choice=self._first_said() if settings.choice_count > 1 else 0,
             settings=settings,
         )
+
+    def _failed(self) -> tuple[Adjustment, ...]:
+        return self.reply.failed if isinstance(self.reply, SideBySide) else ()
+
+    def _first_said(self) -> int:
+        """The first of several answers that says something."""
+        return next((at for at, choice in enumerate(self.reply.choices) if choice.text), 0)
 
     def _choices(self) -> tuple[ChoiceText, ...]:
         if self.beginning is None:

@@ -55,6 +55,12 @@ class ReplyRecord:
         return self.end is None
 
     @property
+    def is_several(self) -> bool:
+        """Whether several answers were asked for and came."""
+        is_asked = self.settings is not None and self.settings.choice_count > 1
+        return is_asked and len(self.choices) > 1
+
+    @property
     def picked(self) -> ChoiceText:
         """The choice that goes on into later turns."""
         for_index = dict(enumerate(self.choices))

@@ -5,6 +5,7 @@ Both hand out what there is from any position, to any number of followers.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from bisect import bisect_right
@@ -19,6 +20,7 @@ from augenblick.reply import Added
 from augenblick.store import ConversationStore, OpenedReply
 
 _LOOK_SECONDS = 0.25
+_LANES = ("reasoning", "text", "refusal")
 _PIECE_CHARS = 200  # pieces are joined up to this: a word each would cost ten times its text
 
 
@@ -37,15 +39,17 @@ class Progress:
 class LiveReply:
     """A reply while it waits and is being written. Safe in threads; only `follow` waits."""
 
-    def __init__(self, opened: OpenedReply, *, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, opened: OpenedReply, *, on_stop: Callable[[], None], choice_count: int = 1
+    ) -> None:
         self.conversation_id = opened.conversation_id
         self.reply_id = opened.reply_id
+        self.choice_count = choice_count  # how many were asked for
         self.cancellation = Cancellation()
+        self.in_order = threading.Lock()  # for those who hold pieces and have them written
         self._on_stop = on_stop
         self._changed = threading.Condition()
-        self._pieces: list[Added] = []
-        self._starts: list[int] = []  # the position at which each piece begins
-        self._length = 0  # positions, marks and lengths count characters
+        self._pieces = _Pieces()
         self._released = 0
         self._durable = 0
         self._wait: Wait | None = None
@@ -63,7 +67,7 @@ class LiveReply:
             )
             released = self._released
             return Progress(
-                tuple(self._between(position, released)),
+                tuple(self._pieces.between(position, released)),
                 max(position, released),
                 self._wait,
                 self._record,
@@ -88,8 +92,8 @@ class LiveReply:
         with self._changed:
             self._wait = None
             for piece in added:
-                self._add(piece)
-            return self._length
+                self._pieces.add(piece)
+            return self._pieces.length
 
     def release(self, mark: int, *, is_durable: bool) -> None:
         """Show everything up to a mark."""
@@ -123,23 +127,34 @@ class LiveReply:
             if self._record is not None and is_durable:
                 self._has_ended.set()
             self._is_end_durable = self._record is None or self._has_ended.is_set()
-            self.release(self._length, is_durable=is_durable)
+            self.release(self._pieces.length, is_durable=is_durable)
 
-    def _add(self, piece: Added) -> None:
+
+class _Pieces:
+    """What was said, in order; positions count the characters of all choices and lanes."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._pieces: list[Added] = []
+        self._starts: list[int] = []  # the position at which each piece begins
+
+    def add(self, piece: Added) -> None:
+        """Take in what comes next."""
         last = self._pieces[-1] if self._pieces else None
         if last is not None and _is_continued(last, piece):
             self._pieces[-1] = replace(last, text=last.text + piece.text)
         else:
             self._pieces.append(piece)
-            self._starts.append(self._length)
-        self._length += len(piece.text)
+            self._starts.append(self.length)
+        self.length += len(piece.text)
 
-    def _between(self, position: int, released: int) -> Iterator[Added]:
+    def between(self, position: int, end: int) -> Iterator[Added]:
+        """Give back what stands between two positions."""
         for at in range(max(0, bisect_right(self._starts, position) - 1), len(self._pieces)):
             start, piece = self._starts[at], self._pieces[at]
-            if start >= released:
+            if start >= end:
                 return
-            if text := piece.text[max(0, position - start) : released - start]:
+            if text := piece.text[max(0, position - start) : end - start]:
                 yield replace(piece, text=text)
 
 
@@ -149,33 +164,49 @@ def _is_continued(last: Added, piece: Added) -> bool:
 
 
 class StoredReply:
-    """A reply that another process is writing, followed and stopped through the store."""
+    """A reply that another process is writing, followed and stopped through the store.
+
+    Safe in threads: those who follow the same one share what was read. A position is one of this
+    object and of no other. `choice_count` grows with the choices that are seen.
+    """
 
     def __init__(
-        self, store: ConversationStore, *, conversation_id: str, reply_id: str, owner: str
+        self,
+        store: ConversationStore,
+        *,
+        conversation_id: str,
+        reply_id: str,
+        owner: str,
+        choice_count: int = 1,
     ) -> None:
         self.conversation_id = conversation_id
         self.reply_id = reply_id
+        self.choice_count = max(1, choice_count)
         self._store = store
         self._owner = owner
+        self._lock = threading.Lock()
+        self._pieces = _Pieces()
+        self._seen: dict[tuple[int, str], int] = {}  # characters by choice and lane
+        self._record: ReplyRecord | None = None
+        self._looked_at = -math.inf
 
     def follow(self, position: int = 0, *, timeout_seconds: float) -> Progress:
-        """As `LiveReply.follow`; the position counts characters.
+        """As `LiveReply.follow`. While the store can't be read nothing comes.
 
-        While the store can't be read nothing comes. Raises ConversationNotFound.
+        Raises ConversationNotFound.
         """
         deadline = time.monotonic() + timeout_seconds
         while True:
             try:
-                record = self._load()
+                with self._lock:
+                    self._look()
+                    length, record = self._pieces.length, self._record
+                    if length > position or record or time.monotonic() > deadline:
+                        pieces = tuple(self._pieces.between(position, length))
+                        return Progress(pieces, length, None, record, is_durable=True)
             except StoreUnavailable:
                 time.sleep(timeout_seconds)
                 return Progress((), position, None, None, is_durable=False)
-            text = record.picked.text
-            if len(text) > position or not record.is_live or time.monotonic() > deadline:
-                pieces = (Added(0, "text", text[position:]),)
-                ended = None if record.is_live else record
-                return Progress(pieces, len(text), None, ended, is_durable=True)
             time.sleep(_LOOK_SECONDS)
 
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
@@ -186,6 +217,24 @@ class StoredReply:
     def stop(self) -> None:
         """Ask the process that writes the reply to end it. Raises StoreError."""
         self._store.request_stop(self.reply_id, owner=self._owner)
+
+    def _look(self) -> None:
+        """Read what has come, unless another follower has just done so."""
+        if self._record is not None or time.monotonic() - self._looked_at < _LOOK_SECONDS:
+            return
+        record = self._load()
+        self._looked_at = time.monotonic()
+        self.choice_count = max(self.choice_count, len(record.choices))
+        for at, choice in enumerate(record.choices):
+            for lane in _LANES:
+                self._add_new(at, lane, getattr(choice, lane))
+        self._record = None if record.is_live else record
+
+    def _add_new(self, at: int, lane: str, text: str) -> None:
+        seen = self._seen.get((at, lane), 0)
+        if len(text) > seen:
+            self._pieces.add(Added(at, lane, text[seen:]))
+            self._seen[at, lane] = len(text)
 
     def _load(self) -> ReplyRecord:
         for node in self._store.load_conversation(self.conversation_id).nodes:

@@ -190,6 +190,7 @@ _ABOUT_LOAD = frozenset({0, 500, 503})
 _ABOUT_KEY = frozenset({0, 400})
 _ONLY_STREAM = frozenset({0})
 _NUMBER = r"[\d,]+"
+_ABOUT = "about_"  # begins the name of a group that tells the field, whatever the words call it
 
 
 def _row(means: type[StatusError], statuses: frozenset[int], *patterns: str) -> list[_Wording]:
@@ -199,8 +200,10 @@ def _row(means: type[StatusError], statuses: frozenset[int], *patterns: str) -> 
 # Where wordings were found: vllm-project/vllm#17092 (limit of pictures), anthropics/claude-code
 # #4778 and #49537 (pixels), ggml-org/llama.cpp#15377 and #15780, lmstudio-bug-tracker#362,
 # Gitlawb/openclaude#353 (LM Studio), aaif-goose/goose#5396 (OpenRouter), browser-use/web-ui#274
-# (Azure), mistralai/platform-docs-public#7 and eca#231 (Mistral), gpustack#429 (vLLM); the
-# others from the error pages of the vendors' API references.
+# (Azure), mistralai/platform-docs-public#7 and eca#231 (Mistral), gpustack#429 (vLLM);
+# vllm-project/vllm#16459, raullenchai/Rapid-MLX#747, theopenco/llmgateway#2433, genkit-ai/
+# genkit#546 and googleapis/python-genai#1723 (several answers); the others from the error pages
+# of the vendors' API references.
 _WORDINGS: Final = (
     # Too many pictures: vLLM, Groq, Mistral, Ollama
     *_row(
@@ -292,6 +295,16 @@ _WORDINGS: Final = (
         r"invalid '(?P<field>\w+)': \w+", r"`temperature` and `(?P<field>top_p)` cannot both",
         r"[\"'`](?P<field>temperature|top_p|n|seed|stop|logit_bias|max_tokens|presence_penalty"
         r"|frequency_penalty|response_format|user)[\"'`]? (?:must|should|has to) be",
+    ),
+    # Several answers: vLLM, Rapid-MLX, Groq, LLM Gateway, llama.cpp, DeepSeek, Gemini
+    *_row(
+        errors.FieldValueRejected, _ABOUT_REQUEST,
+        r"(?P<about_n>(?<![\w.])[\"'`]?n[\"'`]?\s?:?\s(?:(?:number|value|parameter)\s)?"
+        r"(?:must|should|has to)\s(?:be|equal)\b)",
+        r"(?P<about_n>does not support the [\"'`]?n[\"'`]? parameter)",
+        r"(?P<about_n>only one completion choice)", r"(?P<about_n>invalid n value)",
+        r"(?P<about_n>multiple candidates (?:is|are) not)",
+        r"(?P<about_n>candidateCount must be)", r"(?P<about_n>only one candidate can be)",
     ),
     # No system message: Gemma's template, o1, Gemini's API
     *_row(
@@ -410,6 +423,8 @@ def _params(means: type[StatusError], match: re.Match[str], body: ErrorBody) -> 
         if name.startswith("limit"):
             if digits := text.replace(",", "")[:12]:
                 params[name] = int(digits)
+        elif name.startswith(_ABOUT):
+            params["field"] = name.removeprefix(_ABOUT)
         else:
             params[name] = _snake(text)
     if issubclass(means, errors.FieldRejected):

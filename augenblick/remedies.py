@@ -37,18 +37,25 @@ _NOT_SENT: Final[Mapping[str, Any]] = {
     "response_format": None, "seed": None, "tools": (), "tool_choice": None,
 }  # fmt: skip
 
-_SIDE, _COUNT, _FORMAT, _SYSTEM = (
+_SIDE, _COUNT, _FORMAT, _SYSTEM, _APART = (
     "pictures.longest_side_px", "pictures.max_count", "pictures.format", "system",
+    "choices.apart_from",
 )  # fmt: skip
 _FIELD = "field."
+_ASK_APART = "asked_apart"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is about to be sent, before it becomes a payload."""
+    """What is about to be sent, before it becomes a payload.
+
+    `times` says how often, side by side: where an endpoint gives one answer at a time, several
+    answers are as many requests.
+    """
 
     messages: tuple[Message, ...]
     settings: RequestSettings
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,10 @@ def apply_lessons(
 
     Lessons that are not understood are passed over.
     """
-    remedies: list[Callable[[Request], Remedy | None]] = [
+    remedies: list[Callable[[Request], Remedy | None]] = []
+    if (fewest := _number(lessons.get(_APART))) and fewest <= (request.settings.n or 1):
+        remedies.append(_asked_apart)
+    remedies += [
         lambda now, name=name, to=to: _without_field(now, name.removeprefix(_FIELD), to)  # type: ignore[misc]
         for name, to in lessons.items()
         if name.startswith(_FIELD)
@@ -113,6 +123,15 @@ def apply_lessons(
             request = remedy.request
             adjustments.append(remedy.adjustment)
     return request, tuple(adjustments)
+
+
+def ask_for_missing(request: Request, missing: int) -> Remedy | None:
+    """How to get the answers that an endpoint did not give although it was asked for `n`."""
+    asked = request.settings.n or 1
+    if not 0 < missing < asked:
+        return None
+    apart = _asked_apart(request, times=missing + 1)
+    return apart and replace(apart, lessons={_APART: str(asked - missing + 1)})
 
 
 def _candidates(
@@ -174,6 +193,10 @@ def _for_field(error: errors.FieldRejected, request: Request) -> tuple[Remedy | 
     instead = str(error.params.get("instead", "")) or (_RENAMES.get(name, "") if is_unknown else "")
     renamed = _without_field(request, name, instead) if instead else None
     dropped = _without_field(request, name, "")
+    if dropped is not None and dropped.kind == _ASK_APART:
+        # fewer may be fine where this many were refused, unless the field itself is unknown
+        fewest = 2 if is_unknown else dropped.request.times
+        return (replace(dropped, lessons={_APART: str(fewest)}),)
     if dropped is not None and not is_unknown and "only_default" not in error.params:
         dropped = replace(dropped, lessons={})
     return (renamed, dropped)
@@ -183,6 +206,8 @@ def _without_field(request: Request, name: str, instead: str) -> Remedy | None:
     """The request without a field, its value under another name if there is one."""
     name = name.partition(".")[0]
     settings = request.settings
+    if name == "n" and not instead and (apart := _asked_apart(request)):
+        return apart
     if name == "stream_options" and settings.include_usage and settings.stream:
         changed = replace(settings, include_usage=False)
     elif name == "stream" and settings.stream and not instead:
@@ -205,6 +230,19 @@ def _without_field(request: Request, name: str, instead: str) -> Remedy | None:
     )
 
 
+def _asked_apart(request: Request, times: int = 0) -> Remedy | None:
+    """One answer in each of as many requests as answers are wanted, or still missing."""
+    wanted = request.settings.n or 1
+    if wanted < 2:  # noqa: PLR2004 - one is no several
+        return None
+    return Remedy(
+        _ASK_APART,
+        Request(request.messages, replace(request.settings, n=None), times=wanted),
+        Adjustment(_ASK_APART, {"wanted": wanted, "count": times or wanted}),
+        {_APART: "2"},
+    )
+
+
 def _with_value(settings: RequestSettings, name: str, value: object) -> RequestSettings:
     if not name:
         return settings
@@ -224,7 +262,9 @@ def _system_in_question(request: Request) -> Remedy | None:
         return None
     parts = (TextPart("\n\n".join(system)), *others[first].parts)
     others[first] = replace(others[first], parts=parts)
-    changed = Request(tuple(others), replace(request.settings, system=""))
+    changed = replace(
+        request, messages=tuple(others), settings=replace(request.settings, system="")
+    )
     return Remedy(
         "system_in_question", changed, Adjustment("system_in_question"), {_SYSTEM: "in_question"}
     )

@@ -52,6 +52,9 @@ _ENDS: Final = {
     "abort": ReplyEnd.CUT,
     "error": ReplyEnd.FAILED,
 }
+_BEFORE_TIME: Final = {
+    ReplyEnd.STOPPED, ReplyEnd.CUT, ReplyEnd.FAILED, ReplyEnd.INTERRUPTED,
+}  # fmt: skip
 # What may go wrong after the last word without harm to the answer.
 _TRANSPORT_CODES: Final = {
     "stream_interrupted", "connection_lost", "idle_timed_out", "total_timed_out",
@@ -101,6 +104,13 @@ class Reply:
         return tuple(
             self._choices[at].so_far if at in self._choices else ChoiceText() for at in range(count)
         )
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Which of the choices asked for never appeared, in an answer that has come to its end."""
+        if not (self._is_finished() or (self._is_done and self._has_spoken())):
+            return ()
+        return tuple(at for at in range(self._n) if at not in self._choices)
 
     @property
     def finish_reason_raw(self) -> str | None:
@@ -227,6 +237,17 @@ class Reply:
         if index not in self._positions and len(self._positions) < _MAX_CHOICES:
             self._positions[index] = len(self._positions)
         return self._positions.get(index)
+
+
+def end_of_choice(choice: ChoiceText, end: ReplyEnd | None) -> ReplyEnd | None:
+    """How one of several choices ended; `end` is how their reply did.
+
+    What ended the reply before its time ended the choices that had no finish_reason by then.
+    """
+    if choice.finish_reason:
+        found = _ENDS.get(choice.finish_reason, ReplyEnd.COMPLETE)
+        return ReplyEnd.REFUSED if found is ReplyEnd.COMPLETE and choice.refusal else found
+    return end if end in _BEFORE_TIME else ReplyEnd.COMPLETE
 
 
 _Piece = tuple[str, str]  # lane and text

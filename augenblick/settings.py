@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Self
 
 from augenblick.errors import MessagesInExtra, SettingsInvalid
+
+MOST_CHOICES = 128  # the largest `n` of the API
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,17 @@ class RequestSettings:
     tool_choice: str | Mapping[str, Any] | None = None
     system: str = ""  # becomes the first message
     extra: Mapping[str, Any] = field(default_factory=dict)  # merged last
+
+    @property
+    def choice_count(self) -> int:
+        """How many answers are asked for, from 1 to 128."""
+        asked = self.extra.get("n", self.n)
+        return min(asked, MOST_CHOICES) if isinstance(asked, int) and asked > 1 else 1
+
+    def for_one_answer(self) -> Self:
+        """The same without any `n`."""
+        extra = {name: value for name, value in self.extra.items() if name != "n"}
+        return replace(self, n=None, extra=extra)
 
     def as_fields(self) -> dict[str, Any]:
         """What differs from the defaults, as JSON values; the model always."""

@@ -21,7 +21,10 @@ _FLOORS = (
     ("messages", "settings", "language", "search_words", "refusals", "retries"),
     ("images", "providers", "chunks", "lanes", "transport", "conversations", "usage"),
     ("payload", "sse", "store", "reply", "migrations", "queueing", "retention", "trace"),
-    ("client", "sql_store", "reply_log", "exchange", "snippets", "estimates", "rhythm"),
+    (
+        *("client", "sql_store", "reply_log", "exchange", "side_by_side", "agreement"),
+        *("snippets", "estimates", "rhythm"),
+    ),
     ("remedies", "following", "fitted_pictures"),
     ("answering",),
     ("web", "launch", "doctor"),

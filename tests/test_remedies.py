@@ -22,7 +22,7 @@ from augenblick.messages import (
 )
 from augenblick.payload import build_payload
 from augenblick.refusals import read_error, refusal
-from augenblick.remedies import Remedy, Request, apply_lessons, remedy_for
+from augenblick.remedies import Remedy, Request, apply_lessons, ask_for_missing, remedy_for
 from augenblick.settings import RequestSettings
 
 BODIES = json.loads(Path(__file__).with_name("refusals.json").read_text("utf-8"))
@@ -131,6 +131,34 @@ def test_a_refused_value_is_no_lesson() -> None:
     assert healed(error).lessons == {}
     error = errors.FieldValueRejected(field="temperature", only_default="only the default")
     assert healed(error).lessons == {"field.temperature": ""}
+
+
+def test_several_answers_are_asked_for_one_by_one() -> None:
+    """As many requests as answers; a refused number is a lesson for that many and more."""
+    request = replace(REQUEST, settings=replace(SETTINGS, n=5))
+    unknown = healed(errors.UnknownField(field="n"), request)
+    assert unknown.request == replace(REQUEST, times=5)
+    assert unknown.adjustment == Adjustment("asked_apart", {"wanted": 5, "count": 5})
+    too_many = healed(errors.FieldValueRejected(field="n"), request)
+    for n, after_unknown, after_too_many in ((1, 1, 1), (2, 2, 1), (4, 4, 1), (5, 5, 5), (9, 9, 9)):
+        wanted = replace(REQUEST, settings=replace(SETTINGS, n=n))
+        assert apply_lessons(wanted, unknown.lessons)[0].times == after_unknown
+        assert apply_lessons(wanted, too_many.lessons)[0].times == after_too_many
+    further = healed(errors.UnknownField(field="seed"), unknown.request)
+    assert further.adjustment.code == "dropped_field"
+    assert further.request.times == 5
+
+
+def test_answers_that_did_not_come_are_asked_for() -> None:
+    """Only those; where none or all are missing there is nothing to ask for."""
+    request = replace(REQUEST, settings=replace(SETTINGS, n=3))
+    assert [ask_for_missing(request, missing) for missing in (0, 3)] == [None, None]
+    assert ask_for_missing(REQUEST, 1) is None
+    for missing, known_from in ((2, "2"), (1, "3")):
+        remedy = ask_for_missing(request, missing)
+        assert remedy is not None
+        assert remedy.adjustment.params == {"wanted": 3, "count": missing + 1}
+        assert list(remedy.lessons.values()) == [known_from]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +313,8 @@ def test_real_refusals_are_healed_or_left_to_a_person(case: dict[str, Any]) -> N
     body = case["body"]
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     error = refusal(case["status"], read_error(content))
-    remedy = heal(error)
+    request = replace(REQUEST, settings=replace(SETTINGS, n=2))
+    remedy = heal(error, request)
     healable = {
         "too_many_pictures", "picture_too_large", "picture_format_rejected", "picture_unreadable",
         "context_too_long", "unknown_field", "field_value_rejected", "system_role_rejected",
@@ -293,4 +322,4 @@ def test_real_refusals_are_healed_or_left_to_a_person(case: dict[str, Any]) -> N
     }  # fmt: skip
     is_met = error.code == "too_many_pictures" and error.params.get("limit") in {5, 8}
     expected = error.code in healable and not is_met
-    assert (remedy is not None and remedy.request != REQUEST) is expected
+    assert (remedy is not None and remedy.request != request) is expected

@@ -20,6 +20,7 @@ from augenblick.images import picture_format
 from augenblick.language import Language
 from augenblick.messages import Attachment, ReplyEnd, Role
 from augenblick.payload import DataUris
+from augenblick.reply import end_of_choice
 
 LoadBytes = Callable[[str], bytes]
 
@@ -117,14 +118,18 @@ def answer_note(record: ReplyRecord, language: Language) -> str:
         return language.text(f"error.{failure.code}.title", **failure.params)
     if record.end is None:
         return language.text("document.being_written")
-    key = f"end.{record.end.value}"
-    return language.text(key) if record.end is not ReplyEnd.COMPLETE and language.has(key) else ""
+    end = end_of_choice(record.picked, record.end) if record.is_several else record.end
+    key = f"end.{end}"
+    return language.text(key) if end is not ReplyEnd.COMPLETE and language.has(key) else ""
 
 
 def answer_origin(node: Node, language: Language) -> str:
-    """Model and time of an answer."""
+    """Model and time of an answer, and of how many it is the picked one."""
     model = node.reply.model if node.reply else ""
-    return " · ".join(filter(None, (model, moment(node.created_at, language))))
+    one_of = ""
+    if node.reply is not None and node.reply.is_several:
+        one_of = language.text("document.one_of", count=len(node.reply.choices))
+    return " · ".join(filter(None, (model, moment(node.created_at, language), one_of)))
 
 
 def answer_text(node: Node) -> str:

@@ -26,6 +26,7 @@ class Actions:
     show: Callable[[str], None]
     edit: Callable[[str], None]
     delete: Callable[[str], None]
+    pick: Callable[[str, int], None]  # of several answers, by its number from 0
     sending: Callable[[Node], Sending]  # of a question: how its pictures were sent
     xray: Callable[[str], None] | None = None  # for experts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import streamlit as st
@@ -16,6 +16,7 @@ from augenblick.following import LiveReply, Progress, StoredReply
 from augenblick.messages import ReplyEnd
 from augenblick.providers import READER_NAME
 from augenblick.queueing import Turn
+from augenblick.reply import end_of_choice
 from augenblick.ui import notices, words
 from augenblick.ui.alternatives import Actions, draw_alternatives
 from augenblick.ui.copy_button import copy_button
@@ -27,7 +28,7 @@ from augenblick.ui.state import end_run_if_unwanted
 _KEPT_CHARACTERS = 20_000  # answers no longer than this keep their blocks
 _THINKING_SECONDS = 0.5  # thinking is sent whole each time, and few look into it
 _THINKING_CHARACTERS_PER_SECOND = 10_000
-_LISTEN_SECONDS = 0.25  # how long a silent endpoint may keep a touched widget waiting
+LISTEN_SECONDS = 0.25  # how long a silent endpoint may keep a touched widget waiting
 _UNFINISHED = {
     ReplyEnd.LENGTH,
     ReplyEnd.STOPPED,
@@ -69,23 +70,32 @@ def follow_answer(live: LiveReply | StoredReply, places: Places) -> bool:
     the block that refers to it. When the run is stopped in between, the reply goes on without this
     follower.
     """
-    frames = _Frames(live, places)
+    frames = Frames(live, places)
     with places.open_text():
         drawn = st.write_stream(frames)
     blocks = (drawn,) if isinstance(drawn, str) else tuple(drawn)
     return frames.record is not None and (blocks == _blocks_of(frames.record) or blocks == ("",))
 
 
-def draw_answer(node: Node, places: Places) -> None:
+def draw_answer(record: ReplyRecord, places: Places) -> None:
     """Draw the text of a finished answer."""
-    if node.reply is None:
-        return
-    if node.reply.picked.reasoning:
-        with places.thinking.container():
-            _draw_reasoning(node.reply.picked.reasoning)
+    draw_thinking(record, places)
     text = places.open_text()
-    for block in _blocks_of(node.reply):
+    for block in _blocks_of(record):
         text.markdown(block)
+
+
+def draw_thinking(record: ReplyRecord, places: Places) -> None:
+    """Draw what the model thought, folded away."""
+    if record.picked.reasoning:
+        with places.thinking.container():
+            _draw_reasoning(record.picked.reasoning)
+
+
+def as_choice(record: ReplyRecord, at: int) -> ReplyRecord:
+    """One of several answers, as if it were the only one."""
+    alone = replace(record, picked_choice=at)
+    return replace(alone, end=end_of_choice(alone.picked, record.end))
 
 
 def draw_below(
@@ -99,7 +109,10 @@ def draw_below(
         notices.show_adjustments(record.adjustments)
         if record.failure is not None:
             notices.show_failure(record.failure)
-        notices.show_end(record)
+        if record.is_several:  # each says by itself how it ended
+            record = as_choice(record, record.picked_choice)
+        else:
+            notices.show_end(record)
         _draw_actions(node, record, siblings, actions, is_last=is_last)
 
 
@@ -154,12 +167,19 @@ def _close_block() -> None:
     """Do nothing; a call between two strings has `st.write_stream` begin another element."""
 
 
-class _Frames:
-    """The text of a live reply in paced frames, for `st.write_stream`."""
+class Frames:
+    """The text of one choice of a live reply in paced frames, for `st.write_stream`.
 
-    def __init__(self, live: LiveReply | StoredReply, places: Places) -> None:
+    Where a reply of another process turns out to have more choices, the page is drawn anew.
+    """
+
+    def __init__(
+        self, live: LiveReply | StoredReply, places: Places, *, choice_index: int = 0
+    ) -> None:
         self.record: ReplyRecord | None = None
         self._live = live
+        self._choice_index = choice_index
+        self._choice_count = live.choice_count
         self._thinking = places.thinking
         self._waiting = places.waiting
         self._unwritten = places.unwritten
@@ -176,7 +196,7 @@ class _Frames:
         started = time.monotonic()
         self._show_waiting(None, 0.0)
         while self.record is None or not self._is_written:
-            progress = self._live.follow(position, timeout_seconds=_LISTEN_SECONDS)
+            progress = self._live.follow(position, timeout_seconds=LISTEN_SECONDS)
             position = progress.position
             began = time.monotonic()
             yield from self._frame(progress, waited_seconds=began - started)
@@ -192,12 +212,14 @@ class _Frames:
         self, progress: Progress, *, waited_seconds: float
     ) -> Iterator[str | Callable[[], None]]:
         end_run_if_unwanted()
+        if self._live.choice_count > self._choice_count:
+            st.rerun()
         self._show_reasoning(progress)
         self._show_unwritten(progress)
         text = "".join(
             piece.text
             for piece in progress.pieces
-            if piece.choice_index == 0 and piece.lane in {"text", "refusal"}
+            if piece.choice_index == self._choice_index and piece.lane in {"text", "refusal"}
         )
         if text and not self._has_text:
             self._has_text = True
@@ -222,6 +244,8 @@ class _Frames:
         if progress.is_durable == self._is_written:
             return
         self._is_written = progress.is_durable
+        if self._choice_index:
+            return  # the first of several says it for all
         if self._is_written:
             self._unwritten.empty()
         else:
@@ -231,7 +255,7 @@ class _Frames:
         more = "".join(
             piece.text
             for piece in progress.pieces
-            if piece.choice_index == 0 and piece.lane == "reasoning"
+            if piece.choice_index == self._choice_index and piece.lane == "reasoning"
         )
         self._reasoning += more
         pause = max(_THINKING_SECONDS, len(self._reasoning) / _THINKING_CHARACTERS_PER_SECOND)
@@ -272,7 +296,7 @@ def _draw_actions(
     node: Node, record: ReplyRecord, siblings: tuple[Node, ...], actions: Actions, *, is_last: bool
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        if record.picked.text:
+        if record.picked.text and not record.is_several:
             copy_button(record.picked.text, key=f"copy_{node.id.encode().hex()}")
         if is_last and record.end in _UNFINISHED and record.picked.text:
             _draw_button("go_on", "play_arrow", actions.go_on, node.id)

@@ -90,7 +90,11 @@ def find_live(parts: Services, conversation: Conversation | None) -> LiveReply |
     """Return the reply that is being written in this conversation."""
     if conversation is None or conversation.live_node is None:
         return None
-    return parts.answering.find(conversation.id, conversation.live_node.id, owner=parts.owner())
+    live = conversation.live_node
+    choice_count = len(live.reply.choices) if live.reply is not None else 1
+    return parts.answering.find(
+        conversation.id, live.id, owner=parts.owner(), choice_count=choice_count
+    )
 
 
 def actions(parts: Services, conversation: Conversation | None, choice: ModelChoice) -> Actions:
@@ -101,6 +105,7 @@ def actions(parts: Services, conversation: Conversation | None, choice: ModelCho
         show=partial(_show, parts, conversation),
         edit=partial(begin_editing, conversation),
         delete=ask_whether_to_delete,
+        pick=partial(_pick, parts),
         sending=partial(_sending, parts, conversation, choice),
         xray=ask_for_xray if tab().is_expert else None,
     )
@@ -152,6 +157,11 @@ def _go_on(
             settings=sendable_settings(choice.model),
             instruction=words.say("answer.go_on_instruction"),
         )
+
+
+def _pick(parts: Services, answer_id: str, choice_index: int) -> None:
+    with said_on_the_page():
+        parts.store.pick_choice(answer_id, choice_index, owner=parts.owner())
 
 
 def _show(parts: Services, conversation: Conversation | None, answer_id: str) -> None:

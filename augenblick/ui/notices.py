@@ -53,6 +53,8 @@ def _show_refused(failure: Failure) -> None:
 def show_adjustments(adjustments: tuple[Adjustment, ...]) -> None:
     """Say what was changed so that the endpoint would take the request."""
     for adjustment in adjustments:
+        if adjustment.code == "answer_failed":
+            continue  # it stands where that answer would be
         key = f"adjustment.{adjustment.code}"
         params = {name: _shown(value) for name, value in adjustment.params.items()}
         st.caption(f":material/build: {words.say(key, **params)}")

@@ -104,6 +104,7 @@ class Tab:
     import_job: ImportJob | None = None  # the file with conversations that came in last
     import_round: int = 0
     is_import_new: bool = False  # nothing that counts conversations knows of it yet
+    answers_shown: dict[str, int] = field(default_factory=dict)  # by reply, of several
     is_expert: bool = False  # whether `settings` are used and what they need is drawn
     settings: RequestSettings = field(default_factory=lambda: RequestSettings(""))
     xray: str = ""  # the answer whose X-ray is open

@@ -17,6 +17,7 @@ from augenblick.ui.alternatives import Actions, draw_alternatives
 from augenblick.ui.answer import draw_answer, draw_below, follow_answer, make_places
 from augenblick.ui.editing import draw_editing
 from augenblick.ui.receipt import Sending, draw_pictures
+from augenblick.ui.several import draw_answers, follow_answers
 from augenblick.ui.state import end_run_if_unwanted, tab
 from augenblick.ui.submission import Submission
 
@@ -49,7 +50,10 @@ def draw_finished(
         elif node.reply is not None and not node.reply.is_live:
             with st.chat_message("assistant", avatar=READER_AVATAR):
                 places = make_places(is_live=False)
-                draw_answer(node, places)
+                if node.reply.is_several:
+                    draw_answers(node.id, node.reply, actions, places)
+                else:
+                    draw_answer(node.reply, places)
                 draw_below(node, siblings, actions, places, is_last=node is path[-1])
 
 
@@ -166,6 +170,9 @@ def draw_live(
     """Follow an answer to its end and finish it off with what belongs below it."""
     with st.chat_message("assistant", avatar=READER_AVATAR):
         places = make_places(is_live=True)
+        if live.choice_count > 1:
+            follow_answers(live, places)
+            st.rerun()
         if not follow_answer(live, places):
             st.rerun()
         time.sleep(0.02)  # lets the last text leave before the run ends (measured: 147 ms less lag)

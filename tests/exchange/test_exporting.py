@@ -11,7 +11,7 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from augenblick.conversations import Conversation
+from augenblick.conversations import Conversation, ReplyRecord
 from augenblick.exchange import (
     file_name,
     share_page,
@@ -22,7 +22,8 @@ from augenblick.exchange import (
 )
 from augenblick.exchange.answers import answer_html
 from augenblick.exchange.pages import summary_of
-from augenblick.messages import Role
+from augenblick.messages import ChoiceText, ReplyEnd, Role
+from augenblick.settings import RequestSettings
 from augenblick.sql_store import SqlStore
 from tests.exchange.values import (
     ENGLISH,
@@ -145,6 +146,36 @@ def test_markdown_comes_with_its_pictures(store: SqlStore, conversation: Convers
     assert contents["pictures/picture-002.png"] == prepared("drawing").content
     assert text.startswith("# Café: Rechnung?\n")
     assert "## Antwort\n\nDas kostet **12,40 €**." in text
+
+
+def test_one_of_several_answers_says_so(store: SqlStore) -> None:
+    """Page and Markdown hold the picked one, how it ended and of how many it is."""
+    choices = (
+        ChoiceText("Eins.", finish_reason="stop"),
+        ChoiceText("Zwei", finish_reason="length"),
+    )
+    settings = RequestSettings("gpt-4o", n=2)
+    record = ReplyRecord(
+        "p", "gpt-4o", ReplyEnd.COMPLETE, choices, picked_choice=1, settings=settings
+    )
+    nodes = [
+        a_node(1, Role.USER, "Was?"),
+        a_node(2, Role.ASSISTANT, "Zwei", parent=1, record=record),
+    ]
+    conversation_id = store.import_conversation(
+        owner="me", title="Was?", nodes=nodes, pictures=[], leaf_id="2"
+    )
+    conversation = store.load_conversation(conversation_id)
+    file = io.BytesIO()
+    write_markdown(conversation, file, language=GERMAN, load_content=store.load_content)
+    with zipfile.ZipFile(file) as archive:
+        markdown = archive.read("conversation.md").decode()
+
+    for written in (_html(store, conversation), markdown):
+        assert "Zwei" in written
+        assert "Eins." not in written
+        assert GERMAN.text("document.one_of", count=2) in written
+        assert GERMAN.text("end.length") in written
 
 
 def test_json_can_be_sent_as_it_is(store: SqlStore, conversation: Conversation) -> None:

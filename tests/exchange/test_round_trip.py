@@ -35,6 +35,7 @@ from augenblick.messages import (
     ToolCall,
     Usage,
 )
+from augenblick.settings import RequestSettings
 from augenblick.sql_store import SqlStore
 from augenblick.store import ImportedNode
 from tests.exchange.values import (
@@ -70,6 +71,8 @@ _records = st.builds(
         tuple
     ),
     picked_choice=st.integers(0, 3),
+    settings=st.none()
+    | st.builds(RequestSettings, st.text(max_size=9), n=st.none() | st.integers(1, 3)),
 )
 _moments = st.datetimes(datetime(2001, 1, 1), datetime(2026, 1, 1)).map(  # noqa: DTZ001  # next
     lambda when: when.replace(tzinfo=UTC)
