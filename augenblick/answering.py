@@ -49,6 +49,7 @@ from augenblick.reply import Added, Reply
 from augenblick.reply_log import LogState, ReplyLog
 from augenblick.settings import RequestSettings
 from augenblick.store import ConversationStore, NewQuestion, OpenedReply, ReplyDelta
+from augenblick.structured.prompting import with_json_named
 
 _MOST_REMEDIES = 3
 _PATIENCE_SECONDS = 30.0  # a database server restarts in less
@@ -152,6 +153,9 @@ class Answering:
             model=settings.model,
         )
         beginning = _Beginning(node.reply.picked.text, instruction)
+        if node.reply.settings is not None:  # it stays the form that it was begun as
+            form = node.reply.settings.response_format
+            settings = replace(settings, response_format=form)
         self._start(opened, owner, _Task(opened, provider, settings, beginning))
         return opened
 
@@ -210,7 +214,11 @@ class Answering:
         """Have the worker of a new reply begin when it is its turn."""
         if not opened.is_new:
             return
-        live = LiveReply(opened, on_stop=partial(self._queue.hurry, opened.reply_id))
+        live = LiveReply(
+            opened,
+            on_stop=partial(self._queue.hurry, opened.reply_id),
+            is_form=bool(task.settings.response_format),
+        )
         with self._lock:
             self._live[opened.reply_id] = live
         person = owner or opened.conversation_id  # a browser without our cookie is nobody we know
@@ -266,6 +274,8 @@ class Answering:
         messages = tuple(as_wire_messages(path, conversation.pictures))
         if answer.beginning is not None:
             messages += answer.beginning.messages
+            settings = replace(settings, response_format=None)  # it would begin another object
+        settings = with_json_named(messages, settings)
         lessons = dict(
             _patiently(
                 answer.live, partial(self._store.load_lessons, provider.name, settings.model)

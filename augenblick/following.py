@@ -37,7 +37,10 @@ class Progress:
 class LiveReply:
     """A reply while it waits and is being written. Safe in threads; only `follow` waits."""
 
-    def __init__(self, opened: OpenedReply, *, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, opened: OpenedReply, *, on_stop: Callable[[], None], is_form: bool = False
+    ) -> None:
+        self.is_form = is_form  # it was asked for in a form, and JSON is expected
         self.conversation_id = opened.conversation_id
         self.reply_id = opened.reply_id
         self.cancellation = Cancellation()
@@ -150,6 +153,8 @@ def _is_continued(last: Added, piece: Added) -> bool:
 
 class StoredReply:
     """A reply that another process is writing, followed and stopped through the store."""
+
+    is_form = False  # not known before its end
 
     def __init__(
         self, store: ConversationStore, *, conversation_id: str, reply_id: str, owner: str

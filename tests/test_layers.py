@@ -20,7 +20,7 @@ _FLOORS = (
     ("errors", "places", "samples", "blocks"),
     ("messages", "settings", "language", "search_words", "refusals", "retries"),
     ("images", "providers", "chunks", "lanes", "transport", "conversations", "usage"),
-    ("payload", "sse", "store", "reply", "migrations", "queueing", "retention"),
+    ("payload", "sse", "store", "reply", "structured", "migrations", "queueing", "retention"),
     ("client", "sql_store", "reply_log", "exchange"),
     ("remedies", "following", "fitted_pictures"),
     ("answering",),
