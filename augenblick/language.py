@@ -64,6 +64,10 @@ class Language:
         pattern = "#,##0" + ("." + "#" * digits if digits else "")
         return format_decimal(value, format=pattern, locale=self.code)
 
+    def plain_number(self, value: float) -> str:
+        """Write a number as it is, with all its decimals and without marks between thousands."""
+        return format_decimal(value, format="0.###############", locale=self.code)
+
     def bytes(self, count: int) -> str:
         """Write a size with its unit: 812 KB, 3.4 MB."""
         if count < _MEGABYTE:

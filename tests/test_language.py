@@ -21,6 +21,12 @@ FAMILIES = (
     "error.",
     "adjustment.",
     "end.",
+    "form.cell.",
+    "form.example.",
+    "form.format.",
+    "form.kind.",
+    "form.problem.",
+    "form.schema.",
     "receipt.removed.",
     "sample.",
 )  # put together at run time

@@ -25,6 +25,7 @@ class Column:
 
     name: str
     description: str = ""
+    is_date: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Filled:
     has_rows: bool
     is_whole: bool
     problems: tuple[CellProblem, ...] = ()
+    is_checked: bool = False  # against a schema
 
 
 def read_filled(text: str, response_format: Mapping[str, Any]) -> Filled | None:
@@ -84,7 +86,7 @@ def read_filled(text: str, response_format: Mapping[str, Any]) -> Filled | None:
     problems = tuple(_problems(value, schema, name if row_schema is not None else ""))
     if not found.is_whole:
         problems = _of_what_came(filled, problems)
-    return replace(filled, problems=problems)
+    return replace(filled, problems=problems, is_checked=True)
 
 
 def _of_what_came(filled: Filled, problems: Iterable[CellProblem]) -> tuple[CellProblem, ...]:
@@ -144,8 +146,10 @@ def _columns(schema: Schema | None, entries: Iterable[object], root: Schema | No
     properties = _resolved(schema, root or {}).get("properties") if schema is not None else None
     if isinstance(properties, Mapping):
         for name, child in properties.items():
-            description = child.get("description", "") if isinstance(child, Mapping) else ""
-            found[str(name)] = Column(str(name), str(description))
+            about: Mapping[str, Any] = child if isinstance(child, Mapping) else {}
+            description = str(about.get("description", ""))
+            is_date = about.get("format") == "date"
+            found[str(name)] = Column(str(name), description, is_date=is_date)
     for entry in entries:
         if isinstance(entry, dict):
             for name in entry:

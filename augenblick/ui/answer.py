@@ -19,6 +19,7 @@ from augenblick.queueing import Turn
 from augenblick.ui import notices, words
 from augenblick.ui.alternatives import Actions, draw_alternatives
 from augenblick.ui.copy_button import copy_button
+from augenblick.ui.filled_form import JsonOnItsWay, draw_filled, is_form
 from augenblick.ui.markdown import MarkdownFilter, fit_for_page, literal
 from augenblick.ui.pace import frame_seconds
 from augenblick.ui.state import end_run_if_unwanted
@@ -64,14 +65,16 @@ def make_places(*, is_live: bool) -> Places:
 def follow_answer(live: LiveReply | StoredReply, places: Places) -> bool:
     """Stream a reply until it ends; returns whether what is drawn is the answer as it ended.
 
-    It is not where text turned out to be thinking only later, or where a link is defined below
-    the block that refers to it. When the run is stopped in between, the reply goes on without this
-    follower.
+    It is not where text turned out to be thinking only later, where a link is defined below the
+    block that refers to it, or where the text is there to fill a form. When the run is stopped in
+    between, the reply goes on without this follower.
     """
     frames = _Frames(live, places)
     with places.open_text():
         drawn = st.write_stream(frames)
     blocks = (drawn,) if isinstance(drawn, str) else tuple(drawn)
+    if frames.record is not None and is_form(frames.record):
+        return False
     return frames.record is not None and (blocks == _blocks_of(frames.record) or blocks == ("",))
 
 
@@ -83,6 +86,11 @@ def draw_answer(node: Node, places: Places) -> None:
         with places.thinking.container():
             _draw_reasoning(node.reply.picked.reasoning)
     text = places.open_text()
+    if is_form(node.reply):
+        with text:
+            if draw_filled(node.reply, key=node.id):
+                return
+            st.caption(f":material/info: {words.say('form.not_in_form')}")
     for block in _blocks_of(node.reply):
         text.markdown(block)
 
@@ -120,13 +128,15 @@ class Blocks:
     `open_characters` is the length of the open block, which is what the next frame will send again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_form: bool = False) -> None:
         self.open_characters = 0
+        self._json = JsonOnItsWay() if is_form else None
         self._markdown = MarkdownFilter()
         self._cutter = BlockCutter()
 
     def feed(self, text: str) -> Iterator[str | Callable[[], None]]:
         """Give back what of the text so far is decided."""
+        text = self._json.feed(text) if self._json is not None else text
         return self._joined(self._cutter.feed(self._markdown.feed(text)))
 
     def finish(self) -> Iterator[str | Callable[[], None]]:
@@ -166,7 +176,7 @@ class _Frames:
         self._reasoning = ""
         self._reasoning_drawn = 0
         self._thought_at = 0.0
-        self._blocks = Blocks()
+        self._blocks = Blocks(is_form=live.is_form)
         self._has_text = False
         self._is_written = True
 

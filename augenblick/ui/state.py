@@ -21,6 +21,7 @@ from augenblick.errors import AugenblickError, Failure
 from augenblick.images import PictureSource
 from augenblick.messages import PreparedPicture
 from augenblick.settings import RequestSettings
+from augenblick.ui.experts.format_draft import FormatDraft
 from augenblick.ui.import_job import ImportJob
 from augenblick.ui.pdf_pages import OpenPdf, WaitingQuestion
 from augenblick.ui.picture_choice import PictureChoice
@@ -105,6 +106,7 @@ class Tab:
     is_import_new: bool = False  # nothing that counts conversations knows of it yet
     is_expert: bool = False  # whether `settings` are used and what they need is drawn
     settings: RequestSettings = field(default_factory=lambda: RequestSettings(""))
+    answer_format: FormatDraft = field(default_factory=FormatDraft)
     runs: RunBudget = field(default_factory=RunBudget)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`
 
