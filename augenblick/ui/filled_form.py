@@ -81,8 +81,12 @@ def _label(column: Column) -> str:
 def _draw_table(filled: Filled) -> None:
     if filled.rows:
         names = [literal(_line(column.name)) for column in filled.columns]
+        wrong = {(problem.row, problem.column) for problem in filled.problems}
         cells = {
-            name: [_cell(row.get(column.name), column) for row in filled.rows]
+            name: [
+                _marked(_cell(row.get(column.name), column), is_wrong=(at, column.name) in wrong)
+                for at, row in enumerate(filled.rows, start=1)
+            ]
             for name, column in zip(names, filled.columns, strict=True)
         }
         is_high = len(filled.rows) > _MOST_LOW_ROWS
@@ -102,6 +106,10 @@ def _draw_table(filled: Filled) -> None:
     _draw_verdict(filled)
 
 
+def _marked(cell: str, *, is_wrong: bool) -> str:
+    return f":orange[:material/warning: {cell}]" if is_wrong else cell
+
+
 def _said(filled: Filled) -> list[str]:
     """What is wrong in a table, a line for each cell."""
     said = [
@@ -117,7 +125,7 @@ def _draw_verdict(filled: Filled) -> None:
     """Say in words whether the whole fits."""
     if filled.problems:
         verdict = words.say("form.verdict_wrong", count=len(filled.problems))
-        st.caption(f":material/rule: {verdict}")
+        st.caption(f":material/info: {verdict}")
     elif filled.is_whole and filled.is_checked:
         st.caption(f":material/check_circle: {words.say('form.verdict_right')}")
 

@@ -5,20 +5,24 @@ It owns `response_format` of the settings and nothing else of them.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
+from augenblick.language import Language
 from augenblick.structured.fields import FieldKind, FormField
 from augenblick.structured.prompting import JSON_INSTRUCTION
 from augenblick.ui import words
 from augenblick.ui.experts.field_table import draw_table
 from augenblick.ui.experts.format_draft import FormatDraft, FormatKind
 from augenblick.ui.markdown import literal
-from augenblick.ui.state import tab
+from augenblick.ui.state import end_run_if_unwanted, tab
 
 _KIND_KEY, _SCHEMA_KEY, _ROWS_KEY = "answer_format", "answer_schema", "answer_rows"
 _SCHEMA_HEIGHT_PX = 220
+_ARRIVES_SECONDS = 0.4  # a change of the table leaves the browser 0.15 s after it was made
 
 
 def draw_answer_format() -> None:
@@ -30,7 +34,7 @@ def draw_answer_format() -> None:
         st.radio(
             words.say("form.section"),
             list(FormatKind),
-            format_func=lambda kind: words.say(f"form.format.{kind.value}"),
+            format_func=partial(_format_name, words.current()),
             key=_KIND_KEY,
             label_visibility="collapsed",
             on_change=_choose,
@@ -49,7 +53,7 @@ def _draw_form(draft: FormatDraft) -> None:
     form = draft.form
     if form.fields:
         names = " · ".join(literal(field.name) or "?" for field in form.fields)
-        st.caption(f"{names}  \n{_rows_name(form.has_rows)}")
+        st.caption(f"{names}  \n{_rows_name(words.current(), form.has_rows)}")
         _draw_problems(draft)
     else:
         st.caption(words.say("form.start"))
@@ -126,15 +130,22 @@ def _open_table(draft: FormatDraft) -> None:
         if not draft.form.fields:
             _draw_examples(place="dialog")
         _draw_problems(draft)
-        if st.button(words.say("form.done"), key="answer_fields_done", type="primary"):
+        st.button(words.say("form.done"), key="answer_fields_done", type="primary", on_click=_end)
+        if draft.is_table_done:
+            time.sleep(_ARRIVES_SECONDS)
+            end_run_if_unwanted()
             _close()
             st.rerun()
 
     fields()
 
 
-def _rows_name(has_rows: bool) -> str:  # noqa: FBT001 - called by Streamlit
-    return words.say("form.many_rows" if has_rows else "form.one_row")
+def _format_name(language: Language, kind: FormatKind) -> str:
+    return language.text(f"form.format.{kind.value}")
+
+
+def _rows_name(language: Language, has_rows: bool) -> str:  # noqa: FBT001 - called by Streamlit
+    return language.text("form.many_rows" if has_rows else "form.one_row")
 
 
 def _write(draft: FormatDraft) -> None:
@@ -166,9 +177,13 @@ def _open() -> None:
     draft.table_round += 1
 
 
+def _end() -> None:
+    tab().answer_format.is_table_done = True
+
+
 def _close() -> None:
     draft = tab().answer_format
-    draft.is_table_open = False
+    draft.is_table_open = draft.is_table_done = False
     draft.table_round += 1
 
 

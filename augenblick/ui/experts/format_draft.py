@@ -41,6 +41,7 @@ class FormatDraft:
     own_schema: str = ""
     written: Mapping[str, Any] | None = None
     is_table_open: bool = False
+    is_table_done: bool = False  # it closes as soon as its last change has arrived
     table_round: int = 0  # another one is another table, which begins with `fields`
 
     def follow(self, response_format: Mapping[str, Any] | None) -> None:
