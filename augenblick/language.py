@@ -21,6 +21,7 @@ from babel.numbers import format_decimal
 LANGUAGES = ("en", "de")
 DEFAULT_LANGUAGE = "en"
 _MEGABYTE = 1_000_000
+_SMALLEST_WRITTEN, _LARGEST_WRITTEN = 1e-6, 1e15  # others keep their exponent
 _FOLDER = Path(__file__).parent / "locales"
 
 
@@ -66,7 +67,11 @@ class Language:
 
     def plain_number(self, value: float) -> str:
         """Write a number as it is, with all its decimals and without marks between thousands."""
-        return format_decimal(value, format="0.###############", locale=self.code)
+        if value and not _SMALLEST_WRITTEN <= abs(value) < _LARGEST_WRITTEN:
+            return str(value)
+        return format_decimal(
+            value, locale=self.code, decimal_quantization=False, group_separator=False
+        )
 
     def bytes(self, count: int) -> str:
         """Write a size with its unit: 812 KB, 3.4 MB."""

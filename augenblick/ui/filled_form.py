@@ -80,15 +80,16 @@ def _label(column: Column) -> str:
 
 def _draw_table(filled: Filled) -> None:
     if filled.rows:
-        names = [literal(_line(column.name)) for column in filled.columns]
         wrong = {(problem.row, problem.column) for problem in filled.problems}
-        cells = {
-            name: [
+        cells: dict[str, list[str]] = {}
+        for column in filled.columns:
+            name = literal(_line(column.name))
+            while name in cells:  # two that differ in their spaces only stay two
+                name += "\u200b"
+            cells[name] = [
                 _marked(_cell(row.get(column.name), column), is_wrong=(at, column.name) in wrong)
                 for at, row in enumerate(filled.rows, start=1)
             ]
-            for name, column in zip(names, filled.columns, strict=True)
-        }
         is_high = len(filled.rows) > _MOST_LOW_ROWS
         height: Any = _TABLE_HEIGHT_PX if is_high else "content"
         st.table(cells, border="horizontal", hide_index=True, height=height)

@@ -243,6 +243,26 @@ def test_prose_stays_prose_and_is_said_to_be_some(page: AppTest, script: Script)
     assert not page.chat_message[-1].code
 
 
+def test_columns_that_look_alike_stay_two(page: AppTest, script: Script) -> None:
+    """No column is lost because of its name."""
+    _asked_with(page, script, {"type": "json_object"}, '[{"a b": 1, "a  b": 2}]')
+
+    assert page.chat_message[-1].table[0].value.to_numpy().tolist() == [["1", "2"]]
+
+
+def test_a_step_down_is_said_below_the_answer(page: AppTest, script: Script) -> None:
+    """One sentence for each step; the answer is a form all the same."""
+    script.refuses_field = "response_format"
+    _asked_with(page, script, FORM, '{"Laden": "Café", "Summe": 3, "Tag": null}')
+    said = _said(page)
+
+    assert "**Café**" in said
+    assert GERMAN.text("adjustment.json_object_instead") in said
+    assert GERMAN.text("adjustment.form_in_words") in said
+    kinds = [_sent(script, number).get("response_format", {}).get("type") for number in range(3)]
+    assert kinds == ["json_schema", "json_object", None]
+
+
 def test_an_answer_that_was_cut_shows_what_came(page: AppTest, script: Script) -> None:
     """And no complaint about what could not come any more."""
     script.finish_reason = "length"
