@@ -58,6 +58,7 @@ from augenblick.reply_log import LogState, ReplyLog
 from augenblick.settings import RequestSettings, refuse_invalid
 from augenblick.side_by_side import SideBySide
 from augenblick.store import ConversationStore, NewQuestion, OpenedReply, ReplyDelta
+from augenblick.structured.prompting import with_json_named
 from augenblick.trace import Recorder
 
 _MOST_REMEDIES = 3
@@ -169,6 +170,9 @@ class Answering:
         )
         beginning = _Beginning(node.reply.picked.text, instruction)
         settings = settings.for_one_answer()  # what is written on is one
+        if node.reply.settings is not None:  # it stays the form that it was begun as
+            form = node.reply.settings.response_format
+            settings = replace(settings, response_format=form)
         self._start(opened, owner, _Task(opened, provider, settings, beginning))
         return opened
 
@@ -240,6 +244,7 @@ class Answering:
             opened,
             on_stop=partial(self._queue.hurry, opened.reply_id),
             choice_count=task.settings.choice_count,
+            is_form=bool(task.settings.response_format),
         )
         with self._lock:
             self._live[opened.reply_id] = live
@@ -297,6 +302,8 @@ class Answering:
         messages = tuple(as_wire_messages(path, conversation.pictures))
         if answer.beginning is not None:
             messages += answer.beginning.messages
+            settings = replace(settings, response_format=None)  # it would begin another object
+        settings = with_json_named(messages, settings)
         lessons = dict(
             _patiently(
                 answer.live, partial(self._store.load_lessons, provider.name, settings.model)

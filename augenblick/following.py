@@ -40,8 +40,14 @@ class LiveReply:
     """A reply while it waits and is being written. Safe in threads; only `follow` waits."""
 
     def __init__(
-        self, opened: OpenedReply, *, on_stop: Callable[[], None], choice_count: int = 1
+        self,
+        opened: OpenedReply,
+        *,
+        on_stop: Callable[[], None],
+        choice_count: int = 1,
+        is_form: bool = False,
     ) -> None:
+        self.is_form = is_form  # it was asked for in a form, and JSON is expected
         self.conversation_id = opened.conversation_id
         self.reply_id = opened.reply_id
         self.choice_count = choice_count  # how many were asked for
@@ -169,6 +175,8 @@ class StoredReply:
     Safe in threads: those who follow the same one share what was read. A position is one of this
     object and of no other. `choice_count` grows with the choices that are seen.
     """
+
+    is_form = False  # not known before its end
 
     def __init__(
         self,

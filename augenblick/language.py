@@ -25,6 +25,7 @@ _MEGABYTE = 1_000_000
 _CENTS = {"EUR": "ct", "USD": "¢"}
 _FEW_CENTS = 0.10  # of the whole unit; below it cents are easier to read
 _MOST_DIGITS = 4
+_SMALLEST_WRITTEN, _LARGEST_WRITTEN = 1e-6, 1e15  # others keep their exponent
 _FOLDER = Path(__file__).parent / "locales"
 
 
@@ -76,6 +77,14 @@ class Language:
         cents = amount * 100
         digits = max(0, 1 - math.floor(math.log10(cents))) if cents > 0 else 0
         return f"{self.number(cents, digits=min(digits, _MOST_DIGITS))}\N{NO-BREAK SPACE}{cent}"
+
+    def plain_number(self, value: float) -> str:
+        """Write a number as it is, with all its decimals and without marks between thousands."""
+        if value and not _SMALLEST_WRITTEN <= abs(value) < _LARGEST_WRITTEN:
+            return str(value)
+        return format_decimal(
+            value, locale=self.code, decimal_quantization=False, group_separator=False
+        )
 
     def bytes(self, count: int) -> str:
         """Write a size with its unit: 812 KB, 3.4 MB."""

@@ -191,6 +191,10 @@ _ABOUT_KEY = frozenset({0, 400})
 _ONLY_STREAM = frozenset({0})
 _NUMBER = r"[\d,]+"
 _ABOUT = "about_"  # begins the name of a group that tells the field, whatever the words call it
+_UNKNOWN = (
+    r"extra inputs|extra_forbidden|unrecognized request argument|unexpected keyword|"
+    r"unknown (?:parameter|field|argument|name)"
+)
 
 
 def _row(means: type[StatusError], statuses: frozenset[int], *patterns: str) -> list[_Wording]:
@@ -271,6 +275,18 @@ _WORDINGS: Final = (
         r"greater than the context length", r"context (?:the )?overflow",
         r"reduce the length of the (?:messages|prompt|input)", r"input is too long",
         r"request too large for .{0,120}tokens per min",
+    ),
+    # A form of the answer that is not on offer, or a schema it does not like: OpenAI, Azure, Groq,
+    # DeepSeek, LM Studio, vLLM, llama.cpp
+    *_row(
+        errors.FieldValueRejected, _ABOUT_REQUEST,
+        r"(?P<own_schema>invalid schema) for (?P<field>response_format)",
+        rf"\A(?!.*(?:{_UNKNOWN}))(?=.*(?:json_schema|json_object|\btype\b|schema))"
+        r".*?(?P<field>response[_ ]format)",
+        r"(?P<field>json[_ ]schema).{0,60}(?:not supported|unsupported|unavailable)",
+        r"(?P<own_schema>(?P<field>json schema) conversion failed)",
+        r"does(?: not|n't) support (?P<field>json[_ ](?:schema|mode|object)|structured outputs?)",
+        r"(?P<own_schema>failed to parse (?P<field>grammar))",
     ),
     # A field: OpenAI and Azure, Mistral and Anthropic, vLLM, Gemini, Groq, xAI
     *_row(
@@ -433,6 +449,6 @@ def _params(means: type[StatusError], match: re.Match[str], body: ErrorBody) -> 
 
 
 def _snake(name: str) -> str:
-    """A field's name as on the wire: the last step of a path, and not in camel case (xAI)."""
-    last = name.removeprefix("body.")[:80]
+    """A field's name as on the wire: without the path to it, spaces or camel case (xAI)."""
+    last = name.removeprefix("body.")[:80].replace(" ", "_")
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last).lower()

@@ -23,6 +23,7 @@ from augenblick.messages import (
     TextPart,
 )
 from augenblick.settings import RequestSettings
+from augenblick.structured.prompting import in_words
 
 Shrink = Callable[[Attachment, int], Attachment]  # the longest side in px
 ToJpeg = Callable[[Attachment], Attachment]
@@ -43,6 +44,14 @@ _SIDE, _COUNT, _FORMAT, _SYSTEM, _APART = (
 )  # fmt: skip
 _FIELD = "field."
 _ASK_APART = "asked_apart"
+
+# From the form that an endpoint refuses to the next plainer one.
+_SCHEMA, _OBJECT, _WORDS = "json_schema", "json_object", "words"
+_FORMAT_FIELDS: Final = {
+    "response_format", _SCHEMA, _OBJECT, "json_mode", "structured_output", "structured_outputs",
+    "grammar",
+}  # fmt: skip
+_FORM = "form."  # and the form that is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +116,9 @@ def apply_lessons(
     remedies += [
         lambda now, name=name, to=to: _without_field(now, name.removeprefix(_FIELD), to)  # type: ignore[misc]
         for name, to in lessons.items()
-        if name.startswith(_FIELD)
+        if name.startswith(_FIELD) and name != _FIELD + "response_format"
     ]
+    remedies.append(lambda now: _known_form(now, lessons))
     if lessons.get(_SYSTEM) == "in_question":
         remedies.append(_system_in_question)
     if lessons.get(_FORMAT) == "jpeg":
@@ -190,6 +200,8 @@ def _for_field(error: errors.FieldRejected, request: Request) -> tuple[Remedy | 
     """
     name = str(error.params.get("field", ""))
     is_unknown = isinstance(error, errors.UnknownField)
+    if name.partition(".")[0] in _FORMAT_FIELDS and _form(request):
+        return (_plainer(error, request),)
     instead = str(error.params.get("instead", "")) or (_RENAMES.get(name, "") if is_unknown else "")
     renamed = _without_field(request, name, instead) if instead else None
     dropped = _without_field(request, name, "")
@@ -200,6 +212,49 @@ def _for_field(error: errors.FieldRejected, request: Request) -> tuple[Remedy | 
     if dropped is not None and not is_unknown and "only_default" not in error.params:
         dropped = replace(dropped, lessons={})
     return (renamed, dropped)
+
+
+def _form(request: Request) -> str:
+    """Which form of JSON is asked for, if any."""
+    form = (request.settings.response_format or {}).get("type")
+    return form if form in {_SCHEMA, _OBJECT} else ""
+
+
+def _plainer(error: errors.FieldRejected, request: Request) -> Remedy | None:
+    """The next plainer form; an endpoint without the field itself is told in words at once.
+
+    That one schema is refused is no lesson.
+    """
+    is_unknown = isinstance(error, errors.UnknownField)
+    to = _OBJECT if _form(request) == _SCHEMA and not is_unknown else _WORDS
+    remedy = _asking_for(to, request)
+    if remedy is not None and "own_schema" in error.params:
+        return replace(remedy, lessons={})
+    return remedy
+
+
+def _known_form(request: Request, lessons: Mapping[str, str]) -> Remedy | None:
+    """The form that this endpoint is known to take, where it does not take the one asked for."""
+    to = lessons.get(_FORM + _form(request), "")
+    if to == _OBJECT and lessons.get(_FORM + _OBJECT) == _WORDS:
+        to = _WORDS
+    if _FIELD + "response_format" in lessons:
+        to = _WORDS
+    return _asking_for(to, request) if to in {_OBJECT, _WORDS} else None
+
+
+def _asking_for(to: str, request: Request) -> Remedy | None:
+    """The request with its schema in words, and `json_object` beside them or nothing."""
+    form = _form(request)
+    if not form or form == to:
+        return None
+    response_format = {"type": _OBJECT} if to == _OBJECT else None
+    return Remedy(
+        f"form:{to}",
+        replace(request, settings=in_words(request.settings, response_format)),
+        Adjustment("json_object_instead" if to == _OBJECT else "form_in_words"),
+        {_FORM + form: to},
+    )
 
 
 def _without_field(request: Request, name: str, instead: str) -> Remedy | None:

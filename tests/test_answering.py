@@ -27,6 +27,8 @@ from augenblick.reply_log import ReplyLog
 from augenblick.settings import RequestSettings
 from augenblick.sql_store import SqlStore
 from augenblick.store import NewQuestion, OpenedReply, ReplyDelta, Trouble
+from augenblick.structured.fields import FieldKind, Form, FormField
+from augenblick.structured.schemas import response_format_of
 from augenblick.trace import Trace, read_trace
 from tests.browser.playing import Script, photo
 from tests.faults.server import FaultServer, Received, Step
@@ -299,6 +301,75 @@ def test_what_was_learnt_is_remembered(desk: Desk) -> None:
     assert [adjustment.code for adjustment in record.adjustments] == ["dropped_field"]
     assert second.end is ReplyEnd.COMPLETE
     assert len(desk.server.received) == 3
+
+
+_FORM = response_format_of(Form((FormField("total", FieldKind.NUMBER),)))
+
+
+def test_a_form_is_sent_as_it_was_chosen_and_kept_with_the_answer(desk: Desk) -> None:
+    """What was not chosen is not sent at all."""
+    _, plain = desk.follow(opened := desk.ask())
+    asked = replace(SETTINGS, response_format=_FORM)
+    _, record = desk.follow(desk.ask(submission_id="two", after=opened, settings=asked))
+
+    assert plain.settings is not None
+    assert plain.settings.response_format is None
+    assert record.settings is not None
+    assert record.settings.response_format == _FORM
+    first, second = (json.loads(received.body) for received in desk.script.asked)
+    assert "response_format" not in first
+    assert second["response_format"] == _FORM
+    assert [message["role"] for message in second["messages"]] == ["user", "assistant", "user"]
+
+
+def test_a_refused_form_steps_down_once_and_is_remembered(desk: Desk) -> None:
+    """Three requests for the first answer, one for the second, with a sentence each."""
+    refused = b'{"error": {"message": "This response_format type is unavailable now"}}'
+    play = desk.server._answer
+    sent: list[dict[str, Any]] = []
+
+    def refuse(received: object) -> object:
+        sent.append(json.loads(received.body))  # type: ignore[attr-defined] # a Received
+        if "response_format" in sent[-1]:
+            return desk.script.refuse(refused)
+        return play(received)  # type: ignore[arg-type] # handed on as it came
+
+    desk.server._answer = refuse  # type: ignore[assignment] # the same shape
+    asked = replace(SETTINGS, response_format=_FORM)
+    _, first = desk.follow(opened := desk.ask(settings=asked))
+    _, second = desk.follow(desk.ask(submission_id="two", after=opened, settings=asked))
+
+    kinds = [request.get("response_format", {}).get("type") for request in sent]
+    assert kinds == ["json_schema", "json_object", None, None]
+    assert all('"total"' in request["messages"][0]["content"] for request in sent[1:])
+    codes = [[each.code for each in record.adjustments] for record in (first, second)]
+    assert codes == [["json_object_instead", "form_in_words"], ["form_in_words"]]
+    for record in (first, second):
+        assert record.settings is not None
+        assert record.settings.response_format == _FORM
+
+
+def test_a_form_that_was_cut_is_written_on_as_text(desk: Desk) -> None:
+    """With the schema the model would have to begin anew; the answer stays a form all the same."""
+    desk.script.words, desk.script.finish_reason = ('{"total": 2',), "length"
+    opened = desk.ask(settings=replace(SETTINGS, response_format=_FORM))
+    desk.follow(opened)
+    desk.script.words, desk.script.finish_reason = ("2.24}",), "stop"
+    rest = desk.answering.continue_answer(
+        opened.conversation_id,
+        opened.reply_id,
+        owner="somebody",
+        submission_id="two",
+        provider=desk.provider,
+        settings=SETTINGS,
+        instruction="Go on.",
+    )
+    text, record = desk.follow(rest)
+
+    assert text == '{"total": 22.24}'
+    assert "response_format" not in json.loads(desk.script.asked[-1].body)
+    assert record.settings is not None
+    assert record.settings.response_format == _FORM
 
 
 def test_an_unfinished_answer_is_written_on(desk: Desk) -> None:

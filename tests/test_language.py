@@ -22,6 +22,12 @@ FAMILIES = (
     "setting.help.",
     "adjustment.",
     "end.",
+    "form.cell.",
+    "form.example.",
+    "form.format.",
+    "form.kind.",
+    "form.problem.",
+    "form.schema.",
     "receipt.removed.",
     "sample.",
 )  # put together at run time
@@ -198,3 +204,21 @@ def test_an_unknown_key_is_an_error() -> None:
     """A raw key never gets to the page."""
     with pytest.raises(KeyError):
         language("de").text("chat.nowhere")
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "german"),
+    [
+        (22.24, "22.24", "22,24"),
+        (2026, "2026", "2026"),
+        (1234567.891, "1234567.891", "1234567,891"),
+        (-0.5, "-0.5", "-0,5"),
+        (0, "0", "0"),
+        (1e-20, "1e-20", "1e-20"),
+        (10**40, "1" + "0" * 40, "1" + "0" * 40),
+        (0.1 + 0.2, "0.30000000000000004", "0,30000000000000004"),
+    ],
+)
+def test_a_number_is_written_as_it_is(value: float, english: str, german: str) -> None:
+    """Nothing is rounded, and a year is no amount."""
+    assert [language(code).plain_number(value) for code in ("en", "de")] == [english, german]

@@ -20,7 +20,10 @@ _FLOORS = (
     ("errors", "places", "samples", "blocks"),
     ("messages", "settings", "language", "search_words", "refusals", "retries"),
     ("images", "providers", "chunks", "lanes", "transport", "conversations", "usage"),
-    ("payload", "sse", "store", "reply", "migrations", "queueing", "retention", "trace"),
+    (
+        *("payload", "sse", "store", "reply", "structured", "trace"),
+        *("migrations", "queueing", "retention"),
+    ),
     (
         *("client", "sql_store", "reply_log", "exchange", "side_by_side", "agreement"),
         *("snippets", "estimates", "rhythm"),

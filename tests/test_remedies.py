@@ -24,6 +24,9 @@ from augenblick.payload import build_payload
 from augenblick.refusals import read_error, refusal
 from augenblick.remedies import Remedy, Request, apply_lessons, ask_for_missing, remedy_for
 from augenblick.settings import RequestSettings
+from augenblick.structured.fields import Form, FormField
+from augenblick.structured.prompting import with_json_named
+from augenblick.structured.schemas import response_format_of
 
 BODIES = json.loads(Path(__file__).with_name("refusals.json").read_text("utf-8"))
 
@@ -63,6 +66,7 @@ SETTINGS = RequestSettings(
     system="Be kind.", extra={"logprobs": True},
 )  # fmt: skip
 REQUEST = Request(TALK, SETTINGS)
+FORM = response_format_of(Form((FormField("Währung"),)))
 
 
 def heal(error: ProviderError, request: Request = REQUEST, **options: Any) -> Remedy | None:
@@ -313,8 +317,8 @@ def test_real_refusals_are_healed_or_left_to_a_person(case: dict[str, Any]) -> N
     body = case["body"]
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     error = refusal(case["status"], read_error(content))
-    request = replace(REQUEST, settings=replace(SETTINGS, n=2))
-    remedy = heal(error, request)
+    asked = replace(REQUEST, settings=replace(SETTINGS, n=2, response_format=FORM))
+    remedy = heal(error, asked)
     healable = {
         "too_many_pictures", "picture_too_large", "picture_format_rejected", "picture_unreadable",
         "context_too_long", "unknown_field", "field_value_rejected", "system_role_rejected",
@@ -322,4 +326,98 @@ def test_real_refusals_are_healed_or_left_to_a_person(case: dict[str, Any]) -> N
     }  # fmt: skip
     is_met = error.code == "too_many_pictures" and error.params.get("limit") in {5, 8}
     expected = error.code in healable and not is_met
-    assert (remedy is not None and remedy.request != request) is expected
+    assert (remedy is not None and remedy.request != asked) is expected
+
+
+def asked_for(response_format: dict[str, Any]) -> Request:
+    """The request with a form of its answer."""
+    return Request(TALK, replace(SETTINGS, response_format=response_format))
+
+
+def test_a_refused_schema_is_asked_for_step_by_step() -> None:
+    """First json_object with the schema in words, then the words alone; nothing else changes."""
+    request = asked_for(FORM)
+    first = healed(errors.FieldValueRejected(field="response_format"), request)
+    second = healed(
+        errors.FieldValueRejected(field="response_format"), first.request, applied=[first.kind]
+    )
+    system = wire(first.request)["messages"][0]["content"]
+
+    assert wire(first.request)["response_format"] == {"type": "json_object"}
+    assert system.startswith("Be kind.\n\nAnswer with one JSON object")
+    assert json.dumps(FORM["json_schema"]["schema"], ensure_ascii=False) in system
+    assert wire(second.request) == {
+        name: value for name, value in wire(first.request).items() if name != "response_format"
+    }
+    assert [first.adjustment.code, second.adjustment.code] == [
+        "json_object_instead",
+        "form_in_words",
+    ]
+    third = errors.FieldValueRejected(field="response_format")
+    assert heal(third, second.request, applied=[first.kind, second.kind]) is None
+
+
+@pytest.mark.parametrize("field", ["response_format", "response_format.type", "json_schema"])
+def test_what_was_learnt_of_forms_is_right_at_once(field: str) -> None:
+    """Both steps together are one, with one sentence; what is taken is sent as it is."""
+    request = asked_for(FORM)
+    first = healed(errors.FieldValueRejected(field=field), request)
+    second = healed(errors.FieldValueRejected(field=field), first.request)
+    both = {**first.lessons, **second.lessons}
+
+    assert apply_lessons(request, first.lessons) == (first.request, (first.adjustment,))
+    assert apply_lessons(request, both) == (second.request, (second.adjustment,))
+    assert apply_lessons(request, second.lessons) == (request, ())
+    assert apply_lessons(REQUEST, both) == (REQUEST, ())
+
+
+def test_an_endpoint_that_does_not_know_the_field_is_told_in_words_at_once() -> None:
+    """json_object would be the same field again."""
+    request = asked_for(FORM)
+    remedy = healed(errors.UnknownField(field="response_format"), request)
+
+    assert "response_format" not in wire(remedy.request)
+    assert "Währung" in wire(remedy.request)["messages"][0]["content"]
+    assert apply_lessons(request, remedy.lessons) == (remedy.request, (remedy.adjustment,))
+    old_lesson = {"field.response_format": ""}
+    assert apply_lessons(request, old_lesson) == (remedy.request, (remedy.adjustment,))
+
+
+def test_one_schema_that_is_refused_is_no_lesson() -> None:
+    """The next one may be taken."""
+    error = errors.FieldValueRejected(field="response_format", own_schema="invalid schema")
+
+    assert healed(error, asked_for(FORM)).lessons == {}
+
+
+def test_free_json_is_asked_for_in_words_where_it_is_refused() -> None:
+    """An endpoint that takes schemas only gets them as before."""
+    remedy = healed(
+        errors.FieldValueRejected(field="response_format"), asked_for({"type": "json_object"})
+    )
+
+    assert "response_format" not in wire(remedy.request)
+    assert "JSON" in wire(remedy.request)["messages"][0]["content"]
+    assert apply_lessons(asked_for(FORM), remedy.lessons) == (asked_for(FORM), ())
+
+
+@pytest.mark.parametrize("response_format", [FORM, {"type": "text"}, None])
+def test_the_word_json_is_added_only_for_free_json(response_format: dict[str, Any] | None) -> None:
+    """Nothing else is refused for the lack of it."""
+    settings = replace(SETTINGS, response_format=response_format)
+    assert with_json_named(TALK, settings) == settings
+
+
+@pytest.mark.parametrize(
+    ("system", "text", "sent"),
+    [
+        ("", "Lies das", "Answer in JSON."),
+        ("Be kind.", "Lies das", "Be kind.\n\nAnswer in JSON."),
+        ("As json, please.", "Lies das", "As json, please."),
+        ("Be kind.", "Als JSON bitte", "Be kind."),
+    ],
+)
+def test_the_word_json_is_added_where_nobody_said_it(system: str, text: str, sent: str) -> None:
+    """Endpoints refuse json_object without it."""
+    settings = RequestSettings("m", system=system, response_format={"type": "json_object"})
+    assert with_json_named((question(text),), settings).system == sent

@@ -35,6 +35,15 @@ _NO_TOTAL = re.compile(
     r"zwischensumme|sub-?\s?total|mwst|\bust\b|netto|steuer|\btax\b|\bvat\b|rabatt|discount|"
     r"rückgeld|\bchange\b"
 )
+_TAX = re.compile(r"mwst|\bust\b|mehrwertsteuer|umsatzsteuer|\bvat\b|\btax\b")
+_NO_TAX = re.compile(
+    r"inkl|incl|netto|brutto|\bnet\b|gross|\bohne\b|exkl|excl|before|gesamtbetrag|gesamtpreis|"
+    r"ust-?\s?id|vat (?:no|id|reg)|tax (?:no|id)"
+)
+_WHOLE_TAX = re.compile(
+    r"(?:gesamt|summe|total)\W{0,3}(?:mwst|ust|mehrwertsteuer|umsatzsteuer|vat|tax)|"
+    r"(?:mwst|ust|mehrwertsteuer|umsatzsteuer|vat|tax)\W{0,3}(?:gesamt|summe|total)"
+)
 _NO_ITEM = re.compile(r"\bbar\b|gegeben|karte|\bcard\b|\bcash\b|brutto|visa|mastercard|girocard")
 _MONTHS = {
     name: number
@@ -115,6 +124,23 @@ def total_in(lines: Sequence[str]) -> Amount | None:
             if found := amounts_in([line]) or amounts_in(lines[index + 1 : index + 2]):
                 return found[-1]
     return None
+
+
+def tax_in(lines: Sequence[str]) -> Decimal | None:
+    """The tax on everything: as a line sums it up, else the sum of the lines for each rate.
+
+    A line with further amounts leaves open which of them is the tax, and is passed over.
+    """
+    of_rates = []
+    for line in lines:
+        folded = line.lower()
+        amounts = amounts_in([line])
+        if len(amounts) != 1 or not _TAX.search(folded) or _NO_TAX.search(folded):
+            continue
+        if _WHOLE_TAX.search(folded):
+            return amounts[0].value
+        of_rates.append(amounts[0].value)
+    return sum(of_rates, Decimal()) if of_rates else None
 
 
 def currency_in(lines: Sequence[str]) -> str:

@@ -86,6 +86,11 @@ def _total(known: Known) -> JsonValue:
     return float(total.value) if total else MISSING
 
 
+def _tax(known: Known) -> JsonValue:
+    tax = facts.tax_in(known.lines)
+    return MISSING if tax is None else float(tax)
+
+
 def _currency(known: Known) -> JsonValue:
     return facts.currency_in(known.lines) or MISSING
 
@@ -161,13 +166,20 @@ _CONCEPTS: Mapping[str, Callable[[Known], JsonValue]] = {
     ),
     r"^(?:items|line items|positions?|products|articles|positionen|artikel|posten)$": _items,
     r"\bcurrency\b|\bwährung\b": _currency,
-    r"^(?:grand |receipt |invoice )?(?:total|sum|amount|gesamtbetrag|gesamtsumme|summe|betrag)"
-    r"(?: amount| price| sum| due| eur)?$": _total,
-    r"^(?:\w+ )?(?:date|datum)$": _date,
+    r"^(?:total |sum of )?(?:vat|tax|sales tax|mw ?st|u ?st|mehrwertsteuer|umsatzsteuer|steuer)"
+    r"(?: total| amount| betrag|betrag)?$": _tax,
+    r"^(?:grand |receipt |invoice )?(?:total|sum|amount|gesamt|summe|betrag|preis gesamt|"
+    r"(?:gesamt|rechnungs|end|zahl|kassen)(?:betrag|summe|preis)|zu zahlen)"
+    r"(?: amount| price| sum| due| paid| to pay| eur| brutto| gross)?$": _total,
+    r"^(?:\w+ )?(?:date|\w*datum|tag|day)"
+    r"(?: of (?:purchase|issue|sale)| des (?:kaufs|einkaufs))?$": _date,
     r"^(?:full |recogni[sz]ed |raw )?(?:text|transcript|transcription|volltext)$": _text,
     r"^(?:text )?(?:lines|zeilen)$": lambda known: known.lines or MISSING,
     r"^(?:title|heading|headline|titel|überschrift)$": _title,
-    r"^(?:merchant|store|shop|seller|vendor|supplier|händler|geschäft|laden)(?: name)?$": _merchant,
+    r"^(?:name of the |name des )?(?:merchant|store|shop|seller|vendor|supplier|retailer|company|"
+    r"händlers?|geschäfts?|ladens?|markt|supermarkt|verkäufer|firma|unternehmen)"
+    r"(?: name)?$": _merchant,
+    r"^(?:händler|geschäfts|laden|firmen)name$": _merchant,
     r"^(?:qr ?|bar ?|strich)?codes?(?: content| value)?$|^qr$": _codes,
     r"^(?:web ?)?(?:url|link|site|website|web address|webadresse)s?$": _url,
     r"^(?:e ?mail)(?: address| adresse)?$": _first(facts.emails_in),

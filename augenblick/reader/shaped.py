@@ -18,10 +18,14 @@ from augenblick.reader.words import COLOURS, Words
 
 MAX_DEPTH = 16
 
+Path = tuple[str, ...]  # the names of the fields that lead to one; a name may hold a dot
+
 _ALIASES = {
     "name": "name", "label": "name", "product": "name", "article": "name", "description": "name",
     "artikel": "name", "bezeichnung": "name", "item": "name", "color": "name", "colour": "name",
+    "produkt": "name", "ware": "name", "posten": "name", "position": "name", "beschreibung": "name",
     "price": "price", "amount": "price", "total": "price", "preis": "price", "betrag": "price",
+    "einzelpreis": "price", "gesamtpreis": "price", "summe": "price", "cost": "price",
     "type": "type", "format": "type", "kind": "type", "typ": "type",
     "content": "content", "value": "content", "data": "content", "text": "content",
     "inhalt": "content", "share": "share", "percent": "share", "anteil": "share",
@@ -75,7 +79,7 @@ def _picture(sighting: Sighting, words: Words) -> dict[str, JsonValue]:
 def filled(schema: dict[str, JsonValue], sightings: Sequence[Sighting], words: Words) -> JsonValue:
     """A value that the schema allows; raises `Unfillable`."""
     filling = _Filling(schema, Known(sightings, words))
-    value = filling.fill(schema, "", depth=0)
+    value = filling.fill(schema, (), depth=0)
     if filling.unfilled or value is MISSING:
         raise Unfillable(filling.unfilled or ["$"])
     _check(schema, value)
@@ -99,7 +103,7 @@ class _Filling:
     unfilled: list[str] = field(default_factory=list)
 
     def fill(
-        self, schema: JsonValue, path: str, *, depth: int, element: JsonValue = None
+        self, schema: JsonValue, path: Path, *, depth: int, element: JsonValue = None
     ) -> JsonValue:
         node = self._resolved(schema)
         if depth > MAX_DEPTH or not isinstance(node, dict):
@@ -126,7 +130,7 @@ class _Filling:
         return None
 
     def _first_of(
-        self, options: Sequence[JsonValue], path: str, *, depth: int, element: JsonValue
+        self, options: Sequence[JsonValue], path: Path, *, depth: int, element: JsonValue
     ) -> JsonValue:
         before = list(self.unfilled)
         nodes = [self._resolved(option) for option in options]
@@ -140,12 +144,14 @@ class _Filling:
         return None if {"type": "null"} in nodes else MISSING
 
     def _object(
-        self, node: Mapping[str, JsonValue], path: str, *, depth: int, element: JsonValue
+        self, node: Mapping[str, JsonValue], path: Path, *, depth: int, element: JsonValue
     ) -> JsonValue:
         value: dict[str, JsonValue] = {}
         for name, child in node["properties"].items():
-            own = element.get(_ALIASES.get(name.lower(), name), MISSING) if element else None
-            where = f"{path}.{name}" if path else name
+            own = (
+                element.get(_ALIASES.get(name.strip().lower(), name), MISSING) if element else None
+            )
+            where = (*path, name)
             part = (
                 MISSING if own is MISSING else self.fill(child, where, depth=depth + 1, element=own)
             )
@@ -154,7 +160,7 @@ class _Filling:
             elif self._is_nullable(child):
                 value[name] = None
             elif name in node.get("required", []):
-                self.unfilled.append(where)
+                self.unfilled.append(".".join(where))
         return value
 
     def _is_nullable(self, schema: JsonValue) -> bool:
@@ -165,9 +171,9 @@ class _Filling:
         return "null" in _types(node) or any(self._is_nullable(option) for option in options)
 
     def _leaf(
-        self, node: Mapping[str, JsonValue], path: str, *, depth: int, element: JsonValue
+        self, node: Mapping[str, JsonValue], path: Path, *, depth: int, element: JsonValue
     ) -> JsonValue:
-        name = path.rpartition(".")[2]
+        name = path[-1] if path else ""
         value = element
         if value is None:
             value = self.known.value_for(name, str(node.get("description", "")))
@@ -178,11 +184,12 @@ class _Filling:
         return _as_allowed(_single(value), node)
 
     def _array(
-        self, node: Mapping[str, JsonValue], values: Sequence[JsonValue], path: str, *, depth: int
+        self, node: Mapping[str, JsonValue], values: Sequence[JsonValue], path: Path, *, depth: int
     ) -> JsonValue:
         items = node.get("items", {})
+        name = path[-1] if path else ""
         parts = [
-            self.fill(items, f"{path}[{index}]", depth=depth + 1, element=value)
+            self.fill(items, (*path[:-1], f"{name}[{index}]"), depth=depth + 1, element=value)
             for index, value in enumerate(values)
         ]
         return MISSING if any(part is MISSING for part in parts) else parts

@@ -21,6 +21,7 @@ from augenblick.ui import notices, words
 from augenblick.ui.alternatives import Actions, draw_alternatives
 from augenblick.ui.copy_button import copy_button
 from augenblick.ui.experts.summary import summary_for_experts
+from augenblick.ui.filled_form import JsonOnItsWay, draw_filled, is_form
 from augenblick.ui.markdown import MarkdownFilter, fit_for_page, literal
 from augenblick.ui.pace import frame_seconds
 from augenblick.ui.state import end_run_if_unwanted
@@ -66,21 +67,28 @@ def make_places(*, is_live: bool) -> Places:
 def follow_answer(live: LiveReply | StoredReply, places: Places) -> bool:
     """Stream a reply until it ends; returns whether what is drawn is the answer as it ended.
 
-    It is not where text turned out to be thinking only later, or where a link is defined below
-    the block that refers to it. When the run is stopped in between, the reply goes on without this
-    follower.
+    It is not where text turned out to be thinking only later, where a link is defined below the
+    block that refers to it, or where the text is there to fill a form. When the run is stopped in
+    between, the reply goes on without this follower.
     """
     frames = Frames(live, places)
     with places.open_text():
         drawn = st.write_stream(frames)
     blocks = (drawn,) if isinstance(drawn, str) else tuple(drawn)
+    if frames.record is not None and is_form(frames.record):
+        return False
     return frames.record is not None and (blocks == _blocks_of(frames.record) or blocks == ("",))
 
 
-def draw_answer(record: ReplyRecord, places: Places) -> None:
-    """Draw the text of a finished answer."""
+def draw_answer(record: ReplyRecord, places: Places, *, key: str) -> None:
+    """Draw the text of a finished answer, or the form it fills; `key` is of this answer alone."""
     draw_thinking(record, places)
     text = places.open_text()
+    if is_form(record):
+        with text:
+            if draw_filled(record, key=key):
+                return
+            st.caption(f":material/info: {words.say('form.not_in_form')}")
     for block in _blocks_of(record):
         text.markdown(block)
 
@@ -134,13 +142,15 @@ class Blocks:
     `open_characters` is the length of the open block, which is what the next frame will send again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_form: bool = False) -> None:
         self.open_characters = 0
+        self._json = JsonOnItsWay() if is_form else None
         self._markdown = MarkdownFilter()
         self._cutter = BlockCutter()
 
     def feed(self, text: str) -> Iterator[str | Callable[[], None]]:
         """Give back what of the text so far is decided."""
+        text = self._json.feed(text) if self._json is not None else text
         return self._joined(self._cutter.feed(self._markdown.feed(text)))
 
     def finish(self) -> Iterator[str | Callable[[], None]]:
@@ -187,7 +197,7 @@ class Frames:
         self._reasoning = ""
         self._reasoning_drawn = 0
         self._thought_at = 0.0
-        self._blocks = Blocks()
+        self._blocks = Blocks(is_form=live.is_form)
         self._has_text = False
         self._is_written = True
 

@@ -53,13 +53,13 @@ height="13" rx="2"/><path d="M15 8V5a2 2 0 0 0-2-2H6a2 2 0 0 0-2 2v10a2 2 0 0 0 
 _component = st.components.v2.component("augenblick_copy", html=_BUTTON, css=_STYLE, js=_SCRIPT)
 
 
-def copy_button(text: str, *, key: str) -> None:
+def copy_button(text: str, *, key: str, label: str = "") -> None:
     """Draw a button that copies `text`, with a word of success on it for a moment."""
     _component(
         key=key.replace("_", "."),  # Streamlit refuses "__", which our ids may hold
         data={
             "text": text,
-            "label": words.say("answer.copy"),
+            "label": label or words.say("answer.copy"),
             "done": words.say("answer.copied"),
             "failed": words.say("answer.not_copied"),
         },

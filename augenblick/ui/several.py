@@ -164,7 +164,7 @@ def _draw_choice(
     alone = as_choice(record, at)
     places = make_places(is_live=False)
     if marked is None:
-        draw_answer(alone, places)
+        draw_answer(alone, places, key=f"{answer_id}_{at}")
     else:
         draw_thinking(alone, places)
         places.open_text().html(f'<p class="compared">{_with_marks(marked)}</p>')

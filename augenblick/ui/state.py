@@ -21,6 +21,7 @@ from augenblick.errors import AugenblickError, Failure
 from augenblick.images import PictureSource
 from augenblick.messages import PreparedPicture
 from augenblick.settings import RequestSettings
+from augenblick.ui.experts.format_draft import FormatDraft
 from augenblick.ui.experts.memory import PanelMemory
 from augenblick.ui.import_job import ImportJob
 from augenblick.ui.pdf_pages import OpenPdf, WaitingQuestion
@@ -110,6 +111,7 @@ class Tab:
     xray: str = ""  # the answer whose X-ray is open
     expectation: object = None  # what the next request will take, and what that was made of
     panel: PanelMemory = field(default_factory=PanelMemory)  # where `settings` are chosen
+    answer_format: FormatDraft = field(default_factory=FormatDraft)
     runs: RunBudget = field(default_factory=RunBudget)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`
 

@@ -53,7 +53,7 @@ def draw_finished(
                 if node.reply.is_several:
                     draw_answers(node.id, node.reply, actions, places)
                 else:
-                    draw_answer(node.reply, places)
+                    draw_answer(node.reply, places, key=node.id)
                 draw_below(node, siblings, actions, places, is_last=node is path[-1])
 
 

@@ -25,6 +25,7 @@ class Script:
     models: Sequence[str] = ("gpt-4o",)
     finish_reason: str = "stop"
     refusal: tuple[str, str] | None = None  # status and code
+    refuses_field: str = ""  # while that stands in the body
     prompt_tokens: int | None = None  # said at the end, where it is set
     asked: list[Received] = field(default_factory=list)
 
@@ -40,6 +41,8 @@ class Script:
         self.asked.append(received)
         if self.refusal is not None:
             return _refused(*self.refusal)
+        if self.refuses_field and self.refuses_field in json.loads(received.body):
+            return self.refuse(_NOT_ON_OFFER % self.refuses_field.encode())
         return framed(list(self._pieces()), Framing.CHUNKED)
 
     def refuse(self, body: bytes) -> Iterable[Step]:
@@ -58,6 +61,9 @@ class Script:
         if self.prompt_tokens is not None:
             yield _usage(self.prompt_tokens)
         yield b"data: [DONE]\n\n"
+
+
+_NOT_ON_OFFER = b'{"error": {"message": "This %s type is unavailable now"}}'
 
 
 def _usage(prompt_tokens: int) -> bytes:

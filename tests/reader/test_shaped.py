@@ -10,6 +10,7 @@ import openai
 import pydantic
 import pytest
 
+from augenblick.reader.facts import tax_in
 from augenblick.samples import BAR_CODE_CONTENT, QR_CONTENT
 
 from .conftest import MODEL, Running, encoded, question, sample, user, written
@@ -74,6 +75,52 @@ def test_receipt(reader: Running) -> None:
     assert (value["total"], value["currency"], value["date"]) == (22.24, "EUR", "2026-11-21")
     assert value["items"][1] == {"name": "Käsebrötchen", "price": 1.49}
     assert len(value["items"]) == 7
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Geschäft", "Datum", "Gesamtbetrag", "Währung", "MwSt"),
+        ("Laden", "Kaufdatum", "Summe", "Währung", "Mehrwertsteuer"),
+        ("Händler", "Rechnungsdatum", "Rechnungsbetrag", "Währung", "MwSt.-Betrag"),
+        ("Shop", "Date", "Total", "Currency", "VAT"),
+        ("store_name", "date_of_purchase", "totalAmount", "currency_code", "vatAmount"),
+    ],
+)
+def test_the_usual_names_of_fields(reader: Running, names: tuple[str, ...]) -> None:
+    """What people call the fields of a receipt, in both languages."""
+    kinds = (_STRING, {**_STRING, "format": "date"}, _NUMBER, _STRING, _NUMBER)
+    value = _filled(reader, "receipt", _object(dict(zip(names, kinds, strict=True))))
+
+    assert list(value.values()) == ["Frischmarkt Müller", "2026-11-21", 22.24, "EUR", 2.11]
+
+
+@pytest.mark.parametrize("names", [("Artikel", "Preis"), ("item", "price")])
+def test_rows_of_a_receipt(reader: Running, names: tuple[str, ...]) -> None:
+    """A table of what was bought, under the names that were asked for."""
+    row = _object(dict(zip(names, (_STRING, _NUMBER), strict=True)))
+    value = _filled(reader, "receipt", _object({"items": {"type": "array", "items": row}}))
+
+    assert value["items"][1] == dict(zip(names, ("Käsebrötchen", 1.49), strict=True))
+    assert len(value["items"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("lines", "tax"),
+    [
+        (["MwSt A 19 % 1,11", "MwSt B 7 % 1,00"], "2.11"),
+        (["VAT 20% 3.00", "Total VAT 3.00"], "3.00"),
+        (["Gesamtbetrag inkl. MwSt 22,24", "Summe netto ohne MwSt 20,13"], None),
+        (["MwSt A 5,84 1,11 6,95"], None),
+        (["USt-IdNr. DE 12,34"], None),
+        (["Brot 2,35"], None),
+    ],
+)
+def test_tax(lines: list[str], tax: str | None) -> None:
+    """The tax is what its lines say; where they leave it open it is not known."""
+    found = tax_in(lines)
+
+    assert (None if found is None else str(found)) == tax
 
 
 def test_label(reader: Running) -> None:

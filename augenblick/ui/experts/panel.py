@@ -9,6 +9,7 @@ from augenblick.errors import MessagesInExtra, SettingsInvalid
 from augenblick.settings import RequestSettings
 from augenblick.ui import words
 from augenblick.ui.experts import presets
+from augenblick.ui.experts.answer_format import draw_answer_format
 from augenblick.ui.experts.entries import take_over
 from augenblick.ui.experts.fields import (
     draw_length,
@@ -47,7 +48,7 @@ def _draw_sections(parts: Services, *, is_kept: bool) -> None:
         draw_sampling()
         draw_length()
         draw_system_message()
-        # the answer's format and the tools have their sections here
+        draw_answer_format()
         draw_request()
         if parts.browser():
             presets.draw_presets(parts)

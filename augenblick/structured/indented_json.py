@@ -1,0 +1,54 @@
+"""JSON set in lines while it is still coming, so that a growing answer can be read."""
+
+from __future__ import annotations
+
+_STEP = "  "
+_SPACES = " \t\r\n"
+_OPENING, _CLOSING = "{[", "}]"
+
+
+class IndentedJson:
+    """Takes JSON in pieces of any size and gives it back with a line for each entry.
+
+    The pieces given back are as `json.dumps(indent=2)` sets them. What follows the value is given
+    back as it came, and so is text that is no JSON, as far as it can be. Linear in the text.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._is_string = False
+        self._is_escaped = False
+        self._is_line_due = False  # before the next sign
+        self._is_over = False
+
+    def feed(self, text: str) -> str:
+        """Give back the text so far, set in lines."""
+        return "".join(map(self._set, text))
+
+    def _set(self, sign: str) -> str:
+        if self._is_over:
+            return sign
+        if self._is_string:
+            self._is_string = self._is_escaped or sign != '"'
+            self._is_escaped = sign == "\\" and not self._is_escaped
+            return sign
+        if sign in _SPACES:
+            return ""
+        return self._sign(sign)
+
+    def _sign(self, sign: str) -> str:
+        """Set a sign outside of any string."""
+        if sign in _CLOSING:
+            self._depth -= 1
+            line = "" if self._is_line_due else self._line()
+            self._is_line_due = False
+            self._is_over = self._depth <= 0
+            return line + sign
+        line = self._line() if self._is_line_due else ""
+        self._is_line_due = sign in _OPENING or sign == ","
+        self._depth += sign in _OPENING
+        self._is_string = sign == '"'
+        return line + (": " if sign == ":" else sign)
+
+    def _line(self) -> str:
+        return "\n" + _STEP * max(0, self._depth)
