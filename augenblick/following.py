@@ -14,12 +14,28 @@ from dataclasses import dataclass, replace
 from augenblick.client import Cancellation, Wait
 from augenblick.conversations import ReplyRecord
 from augenblick.errors import ConversationNotFound, StoreUnavailable
+from augenblick.messages import ToolCall, ToolResult, ToolRound
 from augenblick.queueing import Turn
 from augenblick.reply import Added
 from augenblick.store import ConversationStore, OpenedReply
 
 _LOOK_SECONDS = 0.25
 _PIECE_CHARS = 200  # pieces are joined up to this: a word each would cost ten times its text
+
+
+@dataclass(frozen=True, slots=True)
+class CallsSoFar:
+    """What an answer has called: whole rounds, then the calls of one that is under way.
+
+    The arguments of its calls grow as they stream; `results` are those of its first calls.
+    """
+
+    rounds: tuple[ToolRound, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+
+
+_NO_CALLS = CallsSoFar()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,8 @@ class Progress:
     record: ReplyRecord | None  # set once the reply has ended; no piece comes after it
     is_durable: bool  # False while the store is in trouble: shown, but not yet written
     turn: Turn | None = None  # the reply has not begun: it waits for its turn
+    # Once there is another round, pieces are those of the text after it, from its beginning.
+    calls: CallsSoFar = _NO_CALLS
 
 
 class LiveReply:
@@ -47,6 +65,8 @@ class LiveReply:
         self._starts: list[int] = []  # the position at which each piece begins
         self._length = 0  # positions, marks and lengths count characters
         self._released = 0
+        self._round_start = 0  # where the text after the last round begins
+        self._calls = _NO_CALLS
         self._durable = 0
         self._wait: Wait | None = None
         self._turn: Turn | None = None
@@ -58,9 +78,11 @@ class LiveReply:
     def follow(self, position: int = 0, *, timeout_seconds: float) -> Progress:
         """Wait until there is more than `position` or the end, at most `timeout_seconds`."""
         with self._changed:
+            position = max(position, self._round_start)
             self._changed.wait_for(
                 lambda: self._released > position or self._record is not None, timeout_seconds
             )
+            position = max(position, self._round_start)  # a round may have ended meanwhile
             released = self._released
             return Progress(
                 tuple(self._between(position, released)),
@@ -69,6 +91,7 @@ class LiveReply:
                 self._record,
                 is_durable=self._durable >= released and self._is_end_durable,
                 turn=self._turn,
+                calls=self._calls,
             )
 
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
@@ -103,6 +126,14 @@ class LiveReply:
         """Tell followers that the next try comes later."""
         with self._changed:
             self._wait = wait
+            self._changed.notify_all()
+
+    def show_calls(self, calls: CallsSoFar) -> None:
+        """Tell followers what is being called; with another whole round the text begins anew."""
+        with self._changed:
+            if calls.rounds != self._calls.rounds:
+                self._round_start = self._length
+            self._calls = calls
             self._changed.notify_all()
 
     def show_turn(self, turn: Turn | None) -> None:
@@ -173,9 +204,11 @@ class StoredReply:
                 return Progress((), position, None, None, is_durable=False)
             text = record.picked.text
             if len(text) > position or not record.is_live or time.monotonic() > deadline:
+                if record.rounds:  # what was followed is the text of all rounds
+                    text = ""
                 pieces = (Added(0, "text", text[position:]),)
                 ended = None if record.is_live else record
-                return Progress(pieces, len(text), None, ended, is_durable=True)
+                return Progress(pieces, max(position, len(text)), None, ended, is_durable=True)
             time.sleep(_LOOK_SECONDS)
 
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
