@@ -23,6 +23,7 @@ FAMILIES = (
     "end.",
     "receipt.removed.",
     "sample.",
+    "tools.mistake.",
 )  # put together at run time
 
 

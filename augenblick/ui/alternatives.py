@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -17,6 +17,10 @@ _STEPS = {
 }
 
 
+SendResults = Callable[[str, Mapping[str, str]], None]
+"""Gets an answer's id and the results of calls that it waits for, by the call's id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actions:
     """What the buttons below a message do; each gets the message's id. And what a receipt says."""
@@ -26,6 +30,7 @@ class Actions:
     show: Callable[[str], None]
     edit: Callable[[str], None]
     delete: Callable[[str], None]
+    send_results: SendResults
     sending: Callable[[Node], Sending]  # of a question: how its pictures were sent
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from augenblick.ui import words
+from augenblick.ui.experts.tools import draw_tools
 from augenblick.ui.state import tab
 
 _SWITCH_KEY = "expert"  # also the name of the query parameter
@@ -19,3 +20,5 @@ def draw_panel() -> None:
         bind="query-params",
         persist_state="session",
     )
+    if tab().is_expert:
+        draw_tools()
