@@ -193,6 +193,12 @@ def round_messages(done: ToolRound) -> Iterator[Message]:
         yield Message(Role.USER, pictures)
 
 
+def called_pictures(record: ReplyRecord) -> Iterator[ImagePart]:
+    """The pictures that the calls of an answer returned."""
+    for done in record.rounds:
+        yield from (result.picture for result in done.results if result.picture is not None)
+
+
 def rounds_in_words(messages: Sequence[Message]) -> tuple[Message, ...]:
     """The same messages with calls and results told in words, for who knows no tool messages.
 

@@ -27,7 +27,7 @@ _PIECE_CHARS = 200  # pieces are joined up to this: a word each would cost ten t
 class CallsSoFar:
     """What an answer has called: whole rounds, then the calls of one that is under way.
 
-    The arguments of its calls grow as they stream; `results` are those of its first calls.
+    The arguments of its calls grow as they stream; `results` are those that are there already.
     """
 
     rounds: tuple[ToolRound, ...] = ()

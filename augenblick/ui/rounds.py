@@ -38,29 +38,28 @@ def draw_thinking(calls: CallsSoFar, reasoning: str) -> None:
             draw_call(call, results.get(call.id))
     if reasoning:
         _draw_reasoning(reasoning)
-    for number, call in enumerate(calls.calls):
-        there = [each for each in calls.results if each.call_id == call.id and call.id]
-        draw_call(call, there[0] if there else None, is_running=True, number=number)
+    there = {result.call_id: result for result in calls.results}
+    for call in calls.calls:
+        draw_call(call, there.get(call.id), is_running=call.id not in there)
 
 
-def draw_call(
-    call: ToolCall, result: ToolResult | None, *, is_running: bool = False, number: int = 0
-) -> None:
-    """Draw one call as a line that opens to its arguments and its result."""
+def draw_call(call: ToolCall, result: ToolResult | None, *, is_running: bool = False) -> None:
+    """Draw one call as a line that opens to its arguments and its result.
+
+    It is open while the arguments stream.
+    """
     label = _label(call, result)
-    icon = f":material/{_ICONS.get(call.name, 'function')}:"
-    if result is None and is_running:
-        icon = "spinner" if not number else icon
-    elif result is not None and result.is_error:
+    icon = "spinner" if is_running else f":material/{_ICONS.get(call.name, 'function')}:"
+    if result is not None and result.is_error:
         icon = ":material/error:"
-    with st.expander(label, type="compact", icon=icon):
+    with st.expander(label, expanded=is_running, type="compact", icon=icon):
+        if result is not None and result.picture is not None:
+            _draw_picture(result.picture)
         st.caption(words.say("call.arguments", name=literal(call.name)))
         st.code(_pretty(call.arguments), language="json", wrap_lines=True)
         if result is not None:
             st.caption(words.say("call.result"))
             st.code(_pretty(result.content), language="json", wrap_lines=True)
-            if result.picture is not None:
-                _draw_picture(result.picture)
 
 
 def _draw_reasoning(text: str) -> None:

@@ -41,27 +41,29 @@ def draw_tools() -> None:
             words.say("tools.built_in"),
             BUILT_IN,
             selection_mode="multi",
-            format_func=_name,
+            format_func=_names().__getitem__,
             key=_BUILT_IN_KEY,
             help=words.say("tools.built_in.help"),
             persist_state="session",
         )
         own = _draw_own()
         here = st.context.timezone or ""
-        tools = (*(definition(name, time_zone=here) for name in built_in), *own)
+        picked = (name for name in BUILT_IN if name in built_in)
+        tools = (*(definition(name, time_zone=here) for name in picked), *own)
         choice = _draw_choice(tools)
     written = tools, choice
     st.session_state[_WRITTEN_KEY] = written
     tab().settings = replace(tab().settings, tools=tools, tool_choice=choice)
 
 
-def _name(name: str) -> str:
+def _names() -> Mapping[str, str]:
+    """The built-in tools in the language of the page."""
     return {
         "zoom": words.say("tools.zoom"),
         "read_codes": words.say("tools.read_codes"),
         "current_time": words.say("tools.current_time"),
         "calculate": words.say("tools.calculate"),
-    }[name]
+    }
 
 
 def _draw_own() -> Tools:
@@ -93,7 +95,7 @@ def _draw_choice(tools: Tools) -> str | Mapping[str, Any] | None:
     chosen = st.selectbox(
         words.say("tools.choice"),
         options,
-        format_func=_choice_name,
+        format_func={option: _choice_name(option) for option in options}.__getitem__,
         key=_CHOICE_KEY,
         help=words.say("tools.choice.help"),
         disabled=not tools,
