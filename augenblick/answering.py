@@ -585,7 +585,9 @@ class _Answer:
 
     @property
     def has_text(self) -> bool:
-        return any(choice.text or choice.reasoning for choice in self.reply.choices)
+        """Whether anything has come that sending once more would double."""
+        said = self.reply.choices
+        return any(choice.text or choice.reasoning or choice.tool_calls for choice in said)
 
     def show_calls(self, chunk: Chunk) -> None:
         """Tell followers of calls that a chunk has brought."""

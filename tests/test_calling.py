@@ -136,13 +136,14 @@ class Desk:
     def end(self, opened: OpenedReply) -> ReplyRecord:
         """Wait for the end; returns what the store holds then."""
         _follow(self.find(opened))
-        (found,) = (
-            node.reply
-            for node in self.store.load_conversation(opened.conversation_id).nodes
-            if node.id == opened.reply_id
-        )
-        assert found is not None
-        return found
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:  # a busy machine shows the end before it is written
+            nodes = self.store.load_conversation(opened.conversation_id).nodes
+            (found,) = (node.reply for node in nodes if node.id == opened.reply_id)
+            if found is not None and found.end is not None:
+                return found
+            time.sleep(0.05)
+        raise AssertionError("the end was not written")
 
     def play(self, *streams: Stream) -> None:
         """Have the endpoint answer with these from now on."""
@@ -607,6 +608,34 @@ def test_own_functions_wait_for_the_person(desk: Desk) -> None:
     assert further.rounds[0].results == (ToolResult("a", "seven"),)
     conversation = desk.store.load_conversation(opened.conversation_id)
     assert len(conversation.siblings(conversation.path()[-1])) == 2
+
+
+def test_writing_on_keeps_what_was_called(desk: Desk) -> None:
+    """The rounds go along and stay; the text that was there goes with the first new round."""
+    desk.play(openai(("a", "calculate", SUM)), [delta(content="Half"), delta("length")])
+    opened = desk.ask()
+    desk.end(opened)
+    desk.playlist.asked.clear()
+    desk.play(openai(("a", "calculate", SUM), text=" more"), says("Whole."))
+
+    further = desk.answering.continue_answer(
+        opened.conversation_id,
+        opened.reply_id,
+        owner="somebody",
+        submission_id="on",
+        provider=desk.provider,
+        settings=SETTINGS,
+        instruction="Go on.",
+    )
+    record = desk.end(further)
+
+    first = [message["role"] for message in desk.playlist.body(0)["messages"]]
+    assert first == ["user", "assistant", "tool", "assistant", "user"]
+    second = desk.playlist.body(1)["messages"][5:]
+    assert [message["content"] for message in second] == [" more", '{"result": "0.3"}']
+    assert [each.text for each in record.rounds] == ["", "Half more"]
+    assert record.picked.text == "Whole."
+    assert second[0]["tool_calls"][0]["id"] == second[1]["tool_call_id"] != "a"
 
 
 def test_built_in_and_own_calls_in_one_round(desk: Desk) -> None:
