@@ -20,6 +20,7 @@ from typing import Self, TypeVar
 from augenblick.calling import (
     MAX_ROUNDS,
     Calling,
+    Keep,
     Resumed,
     pictures_in,
     resumed_from,
@@ -325,6 +326,7 @@ class Answering:
         messages = tuple(as_wire_messages(path, conversation.pictures))
         if answer.beginning is not None:
             messages += answer.beginning.messages
+            self._take_over(answer.live, answer.beginning.resumed)
             if answer.beginning.resumed != _NOTHING_CALLED:
                 settings = unforced(settings)
         answer.messages = messages
@@ -346,6 +348,12 @@ class Answering:
             request = self._with_round(answer, request, lessons)
             if answer.calling.is_waiting:
                 return
+
+    def _take_over(self, live: LiveReply, resumed: Resumed) -> None:
+        """Have what earlier calls returned belong to this reply too."""
+        for part in resumed.pictures:
+            add = partial(self._store.add_reply_picture, live.reply_id, part, None)
+            _patiently(live, add)
 
     def _send_fit(
         self, answer: _Answer, request: Request, lessons: dict[str, str], task: _Task
@@ -407,10 +415,14 @@ class Answering:
         if said is None:
             return None
 
-        def keep(part: ImagePart, picture: PreparedPicture) -> None:
+        def keep_picture(part: ImagePart, picture: PreparedPicture) -> None:
             _patiently(live, partial(self._store.add_reply_picture, live.reply_id, part, picture))
 
-        seen = answer.pictures_seen(sent)
+        def keep_rounds(rounds: Sequence[ToolRound]) -> None:
+            with contextlib.suppress(StoreUnavailable):  # the end brings them in any case
+                self._store.keep_rounds(live.reply_id, rounds)
+
+        seen, keep = answer.pictures_seen(sent), Keep(keep_picture, keep_rounds)
         return answer.calling.run(said, self._toolbox, seen, keep=keep)
 
     def _remedy(

@@ -40,8 +40,13 @@ _SMALL_CHARACTERS: Final = 10_000  # arguments up to this are shown with every c
 _SHOW_SECONDS: Final = 0.5  # between two looks at larger ones, which are copied for each
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
-Keep = Callable[[ImagePart, PreparedPicture], None]
-"""Stores a picture that a call returned."""
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Stores what calls brought, before it is shown or sent: a picture, and all rounds so far."""
+
+    picture: Callable[[ImagePart, PreparedPicture], None]
+    rounds: Callable[[Sequence[ToolRound]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,12 @@ class Resumed:
     rounds: tuple[ToolRound, ...] = ()
     said: ChoiceText | None = None
     results: tuple[ToolResult, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[ImagePart, ...]:
+        """What those calls returned."""
+        results = (*(each for done in self.rounds for each in done.results), *self.results)
+        return tuple(each.picture for each in results if each.picture is not None)
 
 
 @dataclass(slots=True)
@@ -124,7 +135,7 @@ class Calling:
                 continue
             outcome = self._outcome(call, number, toolbox, pictures)
             if outcome.picture is not None and outcome.result.picture is not None:
-                keep(outcome.result.picture, outcome.picture)
+                keep.picture(outcome.result.picture, outcome.picture)
                 pictures.append(outcome.result.picture)
             results[call.id] = outcome.result
             self.show(said.tool_calls, tuple(results.values()))
@@ -132,7 +143,9 @@ class Calling:
         if len(there) < len(said.tool_calls):
             self.open_results, self.is_waiting = there, True
             return None
-        return self.close_round(ToolRound(said.tool_calls, there, said.text, said.reasoning))
+        done = ToolRound(said.tool_calls, there, said.text, said.reasoning)
+        keep.rounds((*self.rounds, done))
+        return self.close_round(done)
 
     def close_round(self, done: ToolRound) -> ToolRound:
         """Take in a whole round; the text begins anew."""

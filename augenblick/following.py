@@ -204,7 +204,9 @@ class StoredReply:
                 return Progress((), position, None, None, is_durable=False)
             text = record.picked.text
             if len(text) > position or not record.is_live or time.monotonic() > deadline:
-                if record.rounds:  # what was followed is the text of all rounds
+                if (
+                    record.rounds and not record.is_live
+                ):  # what was followed is the text of all rounds
                     text = ""
                 pieces = (Added(0, "text", text[position:]),)
                 ended = None if record.is_live else record

@@ -539,9 +539,15 @@ def test_another_process_shows_the_text_of_all_rounds_until_the_end(desk: Desk) 
         progress = other.follow(position, timeout_seconds=0.2)
         position = progress.position
         text += "".join(piece.text for piece in progress.pieces)
+    (kept,) = (
+        node.reply.rounds
+        for node in desk.store.load_conversation(opened.conversation_id).nodes
+        if node.reply is not None
+    )
     live.stop()
     desk.end(opened)
 
+    assert [one.content for one in kept[0].results] == ['{"result": "0.3"}']
     assert text == "Let me see.\n\n0.3"
     last = other.follow(position, timeout_seconds=1)
     assert last.record is not None
@@ -636,6 +642,33 @@ def test_writing_on_keeps_what_was_called(desk: Desk) -> None:
     assert [each.text for each in record.rounds] == ["", "Half more"]
     assert record.picked.text == "Whole."
     assert second[0]["tool_calls"][0]["id"] == second[1]["tool_call_id"] != "a"
+
+
+def test_a_returned_picture_goes_on_with_the_answer(desk: Desk) -> None:
+    """Sent again with typed results, and kept by the new answer when the old one is deleted."""
+    settings = RequestSettings("gpt-4o", tools=(*BUILT_IN, *OWN))
+    picture = desk.pool.prepare(_photo((640, 480))[1], name="a.jpg")
+    where = '{"picture": 1, "left": 0, "top": 0, "right": 0.5, "bottom": 0.5}'
+    desk.play(
+        openai(("a", "zoom", where)),
+        openai(("b", "zoom", where.replace("0.5", "0.4")), ("c", "look_up", "{}")),
+        says("Done."),
+    )
+    opened = desk.ask(settings, pictures=[picture])
+    desk.end(opened)
+
+    again = desk.send_results(opened, {"c": "x"}, settings)
+    desk.end(again)
+    desk.store.delete_message(opened.conversation_id, opened.reply_id, owner="somebody")
+    record = desk.end(again)
+
+    roles = [message["role"] for message in desk.playlist.body(2)["messages"]]
+    assert roles == ["user", "assistant", "tool", "user", "assistant", "tool", "tool", "user"]
+    kept = [one.picture for done in record.rounds for one in done.results]
+    assert [part is not None for part in kept] == [True, True, False]
+    sizes = [part.attachment.width_px for part in kept if part is not None]
+    assert sizes == [320, 256]
+    assert all(desk.store.load_content(part.attachment.sha256) for part in kept if part)
 
 
 def test_built_in_and_own_calls_in_one_round(desk: Desk) -> None:

@@ -7,9 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-
 from augenblick.tools.definitions import BUILT_IN, Definition
 
 MAX_FUNCTIONS: Final = 128  # the most the API takes
@@ -74,6 +71,9 @@ def _check_parameters(name: str, schema: object) -> None:
         return
     if not isinstance(schema, Mapping) or schema.get("type", "object") != "object":
         raise FunctionMistake("parameters", name=name)
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - keeps the start short
+    from jsonschema.exceptions import SchemaError  # noqa: PLC0415 - the same
+
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
