@@ -15,10 +15,28 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
+from augenblick.calling import (
+    MAX_ROUNDS,
+    Calling,
+    Keep,
+    Resumed,
+    pictures_in,
+    resumed_from,
+    summed,
+    unforced,
+    with_ids,
+)
+from augenblick.chunks import Chunk
 from augenblick.client import ChatClient
-from augenblick.conversations import Conversation, ReplyRecord, as_wire_messages
+from augenblick.conversations import (
+    Conversation,
+    Node,
+    ReplyRecord,
+    as_wire_messages,
+    round_messages,
+)
 from augenblick.errors import (
     AugenblickError,
     Cancelled,
@@ -37,9 +55,11 @@ from augenblick.messages import (
     ChoiceText,
     ImagePart,
     Message,
+    PreparedPicture,
     ReplyEnd,
     Role,
     TextPart,
+    ToolRound,
 )
 from augenblick.payload import DataUris, build_payload
 from augenblick.providers import ApiKey, Provider, repair_base_url
@@ -59,12 +79,14 @@ from augenblick.settings import RequestSettings, refuse_invalid
 from augenblick.side_by_side import SideBySide
 from augenblick.store import ConversationStore, NewQuestion, OpenedReply, ReplyDelta
 from augenblick.structured.prompting import with_json_named
+from augenblick.tools import Toolbox
 from augenblick.trace import Recorder
 
 _MOST_REMEDIES = 3
 _PATIENCE_SECONDS = 30.0  # a database server restarts in less
 _TRY_AGAIN_SECONDS = 0.25
 _LOOK_SECONDS = 0.5  # how often this process looks whether another was told to stop its replies
+_NOTHING_CALLED = Resumed()
 T = TypeVar("T")
 
 
@@ -73,6 +95,7 @@ class Answering:
 
     `open_client` makes the client of a provider (one is kept for each); `data_uri`, `shrink` and
     `to_jpeg` give the pictures of a request. `limits` say how many replies are written at once.
+    `toolbox` runs the built-in tools; without it every call waits for the person.
     """
 
     def __init__(
@@ -85,6 +108,7 @@ class Answering:
         shrink: Shrink,
         to_jpeg: ToJpeg,
         limits: Limits | None = None,
+        toolbox: Toolbox | None = None,
     ) -> None:
         self._store = store
         self._log = log
@@ -92,6 +116,7 @@ class Answering:
         self._data_uri = data_uri
         self._shrink = shrink
         self._to_jpeg = to_jpeg
+        self._toolbox = toolbox
         self._lock = threading.Lock()
         self._live: dict[str, LiveReply] = {}
         self._clients: dict[str, tuple[str, ChatClient]] = {}  # by name, with the address
@@ -156,25 +181,61 @@ class Answering:
         and `instruction`, in the person's language, asks for the rest. Raises as `ask_again`.
         """
         refuse_invalid(settings)
-        conversation = self._store.load_conversation(conversation_id, owner=owner)
-        node = next((node for node in conversation.nodes if node.id == answer_id), None)
-        if node is None or node.reply is None or node.parent_id is None:
-            raise ConversationNotFound
+        node, record = self._find_answer(conversation_id, answer_id, owner)
         opened = self._store.open_reply(
             owner=owner,
             submission_id=submission_id,
             conversation_id=conversation_id,
-            question_id=node.parent_id,
+            question_id=node.parent_id or "",
             provider=provider.name,
             model=settings.model,
         )
-        beginning = _Beginning(node.reply.picked.text, instruction)
+        beginning = _Beginning(record.picked.text, instruction, Resumed(record.rounds))
         settings = settings.for_one_answer()  # what is written on is one
-        if node.reply.settings is not None:  # it stays the form that it was begun as
-            form = node.reply.settings.response_format
-            settings = replace(settings, response_format=form)
+        if record.settings is not None:  # it stays the form that it was begun as
+            settings = replace(settings, response_format=record.settings.response_format)
         self._start(opened, owner, _Task(opened, provider, settings, beginning))
         return opened
+
+    def send_results(
+        self,
+        conversation_id: str,
+        answer_id: str,
+        *,
+        owner: str,
+        submission_id: str,
+        provider: Provider,
+        settings: RequestSettings,
+        results: Mapping[str, str],
+    ) -> OpenedReply:
+        """Give the calls that an answer ended with their results, by id, and have it go on.
+
+        It goes on as a new answer that begins with all that was called. Built-in tools among the
+        calls are run; a call without a result gets an empty one. Raises as `ask_again`.
+        """
+        refuse_invalid(settings)
+        node, record = self._find_answer(conversation_id, answer_id, owner)
+        opened = self._store.open_reply(
+            owner=owner,
+            submission_id=submission_id,
+            conversation_id=conversation_id,
+            question_id=node.parent_id or "",
+            provider=provider.name,
+            model=settings.model,
+        )
+        beginning = _Beginning("", "", resumed_from(record, results))
+        self._start(opened, owner, _Task(opened, provider, settings, beginning))
+        return opened
+
+    def _find_answer(
+        self, conversation_id: str, answer_id: str, owner: str
+    ) -> tuple[Node, ReplyRecord]:
+        """An answer and its record. Raises ConversationNotFound."""
+        conversation = self._store.load_conversation(conversation_id, owner=owner)
+        node = next((node for node in conversation.nodes if node.id == answer_id), None)
+        if node is None or node.reply is None or node.parent_id is None:
+            raise ConversationNotFound
+        return node, node.reply
 
     def find(
         self, conversation_id: str, reply_id: str, *, owner: str, choice_count: int = 1
@@ -265,19 +326,18 @@ class Answering:
                 worker.start()
                 self._workers.add(worker)
         except RuntimeError as error:
-            answer = _Answer(live, Reply(), time.monotonic(), [], task.beginning)
+            answer = _Answer.of(live, task)
             answer.reply.close(failure=Failure("unexpected", {}, type(error).__name__))
             self._finish(answer, task)
             return False
         return True
 
     def _work(self, live: LiveReply, task: _Task) -> None:
-        reply = Reply(n=task.settings.choice_count)
-        answer = _Answer(live, reply, time.monotonic(), [], task.beginning)
+        answer = _Answer.of(live, task)
         try:
             if live.cancellation.is_cancelled or self._closing.is_set():
                 raise Cancelled  # noqa: TRY301 - ends like every other stop
-            if task.beginning is not None:
+            if task.beginning is not None and task.beginning.text:
                 self._write(live, [Added(0, "text", task.beginning.text)])
             conversation = _patiently(
                 live, partial(self._store.load_conversation, live.conversation_id)
@@ -302,7 +362,12 @@ class Answering:
         messages = tuple(as_wire_messages(path, conversation.pictures))
         if answer.beginning is not None:
             messages += answer.beginning.messages
-            settings = replace(settings, response_format=None)  # it would begin another object
+            self._take_over(answer.live, answer.beginning.resumed)
+            if answer.beginning.resumed != _NOTHING_CALLED:
+                settings = unforced(settings)
+            if answer.beginning.instruction:  # with the form it would begin another object
+                settings = replace(settings, response_format=None)
+        answer.messages = messages
         settings = with_json_named(messages, settings)
         lessons = dict(
             _patiently(
@@ -313,6 +378,27 @@ class Answering:
             Request(messages, settings), lessons, shrink=self._shrink, to_jpeg=self._to_jpeg
         )
         answer.adjustments.extend(adjustments)
+        if answer.calling.open is not None:  # the calls of an earlier answer, with their results
+            request = self._with_round(answer, request, lessons)
+        while True:
+            request = self._send_fit(answer, request, lessons, task)
+            if not self._takes_calls(answer):
+                return
+            request = self._with_round(answer, request, lessons)
+            if answer.calling.is_waiting:
+                return
+
+    def _take_over(self, live: LiveReply, resumed: Resumed) -> None:
+        """Have what earlier calls returned belong to this reply too."""
+        for part in resumed.pictures:
+            add = partial(self._store.add_reply_picture, live.reply_id, part, None)
+            _patiently(live, add)
+
+    def _send_fit(
+        self, answer: _Answer, request: Request, lessons: dict[str, str], task: _Task
+    ) -> Request:
+        """Send a request, changed until it is taken; returns what was taken."""
+        provider, settings = task.provider, task.settings
         applied: list[str] = []
         while True:
             try:
@@ -328,7 +414,56 @@ class Answering:
                 self._learn(remedy, provider, settings)
             else:
                 self._ask_for_missing(answer, request, task)
-                return
+                return request
+
+    def _takes_calls(self, answer: _Answer) -> bool:
+        """Whether a reply that has ended called something that is run here."""
+        calling = answer.calling
+        is_one = calling.settings.choice_count == 1  # of several answers a person picks one first
+        if answer.reply.close() is not ReplyEnd.TOOL_CALLS or not is_one:
+            return False
+        said = answer.reply.choices[0]
+        if self._toolbox is None or not (said.tool_calls and calling.settings.tools):
+            return False
+        if calling.is_at_limit:
+            answer.adjustments.append(Adjustment("rounds_used_up", {"limit": MAX_ROUNDS}))
+            return False
+        calling.open = replace(said, tool_calls=with_ids(said.tool_calls, calling.rounds))
+        answer.begin_round()
+        return True
+
+    def _with_round(self, answer: _Answer, request: Request, lessons: Mapping[str, str]) -> Request:
+        """Run what was called; returns the next request: the one before, calls and results.
+
+        The request stays as it is where calls wait for the person, who then has the word.
+        """
+        done = self._run_calls(answer, request.messages)
+        if done is None:
+            return request
+        more = tuple(round_messages(done))
+        answer.messages += more
+        if done.text:  # in the store the texts of all rounds stand in one until the end
+            self._log.append([ReplyDelta(answer.live.reply_id, 0, "text", "\n\n")])
+        grown = Request((*request.messages, *more), unforced(request.settings))
+        fit, changes = apply_lessons(grown, lessons, shrink=self._shrink, to_jpeg=self._to_jpeg)
+        answer.adjustments.extend(each for each in changes if each not in answer.adjustments)
+        return fit
+
+    def _run_calls(self, answer: _Answer, sent: Sequence[Message]) -> ToolRound | None:
+        """Answer what is open; None where calls wait for the person. Raises Cancelled."""
+        live, said = answer.live, answer.calling.open
+        if said is None:
+            return None
+
+        def keep_picture(part: ImagePart, picture: PreparedPicture) -> None:
+            _patiently(live, partial(self._store.add_reply_picture, live.reply_id, part, picture))
+
+        def keep_rounds(rounds: Sequence[ToolRound]) -> None:
+            with contextlib.suppress(StoreUnavailable):  # the end brings them in any case
+                self._store.keep_rounds(live.reply_id, rounds)
+
+        seen, keep = answer.pictures_seen(sent), Keep(keep_picture, keep_rounds)
+        return answer.calling.run(said, self._toolbox, seen, keep=keep)
 
     def _remedy(
         self,
@@ -386,6 +521,8 @@ class Answering:
                 added = reply.fold(chunk, at_seconds=time.monotonic() - answer.started)
                 if added:
                     self._write(live, added)
+                if reply is answer.reply:  # several answers call nothing that is run here
+                    answer.show_calls(chunk)
 
     def _write(self, live: LiveReply, added: Sequence[Added]) -> None:
         deltas = [
@@ -476,14 +613,22 @@ def ask_about(
 
 @dataclass(frozen=True, slots=True)
 class _Beginning:
-    """The text of an earlier answer that is to be written on."""
+    """An earlier answer to go on from: what it had called, and its text, to be written on.
+
+    Without an `instruction` its calls have got their results and nothing else is asked.
+    """
 
     text: str
     instruction: str
+    resumed: Resumed = _NOTHING_CALLED
 
     @property
     def messages(self) -> tuple[Message, ...]:
+        called = tuple(each for done in self.resumed.rounds for each in round_messages(done))
+        if not self.instruction:
+            return called
         return (
+            *called,
             Message(Role.ASSISTANT, (TextPart(self.text),)),
             Message(Role.USER, (TextPart(self.instruction),)),
         )
@@ -501,34 +646,69 @@ class _Task:
 
 @dataclass(slots=True)
 class _Answer:
-    """What one worker has in hand."""
+    """What one worker has in hand. `reply` is that of the present request, `before` of the first.
+
+    `messages` are those of the conversation and of the rounds as they were before any remedy.
+    """
 
     live: LiveReply
     reply: Reply | SideBySide
     started: float
     adjustments: list[Adjustment]
+    calling: Calling
     beginning: _Beginning | None = None
     recorder: Recorder = field(default_factory=Recorder)
+    messages: tuple[Message, ...] = ()
+    before: Reply | SideBySide | None = None
+
+    @classmethod
+    def of(cls, live: LiveReply, task: _Task) -> Self:
+        calling = Calling(live, task.settings)
+        if task.beginning is not None:
+            calling.prefix = task.beginning.text
+            calling.resume(task.beginning.resumed)
+        reply = Reply(n=task.settings.choice_count)
+        return cls(live, reply, time.monotonic(), [], calling, task.beginning)
 
     @property
     def has_text(self) -> bool:
-        return any(choice.text or choice.reasoning for choice in self.reply.choices)
+        """Whether anything has come that sending once more would double."""
+        said = self.reply.choices
+        return any(choice.text or choice.reasoning or choice.tool_calls for choice in said)
+
+    def show_calls(self, chunk: Chunk) -> None:
+        """Tell followers of calls that a chunk has brought."""
+        if any(delta.tool_calls for delta in chunk.choices):
+            first = self.reply.choices[:1]
+            self.calling.show_streaming(lambda: first[0].tool_calls if first else ())
+
+    def begin_round(self) -> None:
+        """The reply has ended with calls; another request follows."""
+        self.calling.usage = summed(self.calling.usage, self.reply.usage)
+        self.before = self.before or self.reply
+        self.reply = Reply()
+
+    def pictures_seen(self, sent: Sequence[Message]) -> list[ImagePart]:
+        """The pictures of a request as they are stored; remedies drop none but the oldest."""
+        every = pictures_in(self.messages)
+        return every[len(every) - len(pictures_in(sent)) :]
 
     def record(self, provider: Provider, settings: RequestSettings) -> ReplyRecord:
-        reply = self.reply
-        timings = replace(reply.timings, total_seconds=time.monotonic() - self.started)
+        reply, first = self.reply, self.before or self.reply
+        timings = replace(first.timings, total_seconds=time.monotonic() - self.started)
         return ReplyRecord(
             provider=provider.name,
             model=settings.model,
-            end=reply.end,
+            end=ReplyEnd.TOOL_CALLS if self.calling.is_waiting else reply.end,
             choices=self._choices(),
-            usage=reply.usage,
+            usage=summed(self.calling.usage, reply.usage),
             timings=timings,
             failure=reply.failure,
             adjustments=(*self.adjustments, *self._failed()),
-            answered_model=reply.model,
-            system_fingerprint=reply.system_fingerprint,
+            answered_model=reply.model or first.model,
+            system_fingerprint=reply.system_fingerprint or first.system_fingerprint,
             picked_choice=self._first_said() if settings.choice_count > 1 else 0,
+            rounds=self.calling.kept_rounds(),
             settings=settings,
         )
 
@@ -540,7 +720,14 @@ class _Answer:
         return next((at for at, choice in enumerate(self.reply.choices) if choice.text), 0)
 
     def _choices(self) -> tuple[ChoiceText, ...]:
-        if self.beginning is None:
-            return self.reply.choices
-        first, *others = self.reply.choices or (ChoiceText(),)
-        return (replace(first, text=self.beginning.text + first.text), *others)
+        choices = self.reply.choices if self.calling.open is None else (self.calling.open,)
+        if self.calling.prefix:
+            first, *others = choices or (ChoiceText(),)
+            choices = (replace(first, text=self.calling.prefix + first.text), *others)
+        rounds = self.calling.rounds
+        return tuple(
+            replace(choice, tool_calls=with_ids(choice.tool_calls, rounds))
+            if choice.tool_calls and self.calling.open is None
+            else choice
+            for choice in choices
+        )

@@ -6,7 +6,7 @@ question. Which path through the tree is shown is the conversation's `leaf_id`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -197,6 +197,39 @@ def round_messages(done: ToolRound) -> Iterator[Message]:
     pictures = tuple(result.picture for result in done.results if result.picture is not None)
     if pictures:
         yield Message(Role.USER, pictures)
+
+
+def called_pictures(record: ReplyRecord) -> Iterator[ImagePart]:
+    """The pictures that the calls of an answer returned."""
+    for done in record.rounds:
+        yield from (result.picture for result in done.results if result.picture is not None)
+
+
+def rounds_in_words(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The same messages with calls and results told in words, for who knows no tool messages.
+
+    What was called is said by the assistant, what came back by the user, so roles still alternate.
+    """
+    told: list[Message] = []
+    names: dict[str, str] = {}
+    is_within = False
+    for message in messages:
+        if message.tool_calls:
+            names |= {call.id: call.name for call in message.tool_calls}
+            called = [f"I call {call.name} with {call.arguments}" for call in message.tool_calls]
+            words = "\n".join(filter(None, [message.text, *called]))
+            told.append(Message(Role.ASSISTANT, (TextPart(words),)))
+        elif message.role is Role.TOOL:
+            name = names.get(message.tool_call_id, "a call")
+            result = TextPart(f"Result of {name}: {message.text}")
+            before = told.pop().parts if is_within else ()
+            told.append(Message(Role.USER, (*before, result)))
+        elif is_within and message.role is Role.USER:  # the pictures that the calls returned
+            told.append(Message(Role.USER, (*told.pop().parts, *message.parts)))
+        else:
+            told.append(message)
+        is_within = message.role is Role.TOOL
+    return tuple(told)
 
 
 def _without_unsent(node: Node, sent: AbstractSet[tuple[str, int]]) -> Message:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from augenblick.client import Cancellation, Wait
 from augenblick.conversations import ReplyRecord
 from augenblick.errors import ConversationNotFound, StoreUnavailable
+from augenblick.messages import ToolCall, ToolResult, ToolRound
 from augenblick.queueing import Turn
 from augenblick.reply import Added
 from augenblick.store import ConversationStore, OpenedReply
@@ -22,6 +23,21 @@ from augenblick.store import ConversationStore, OpenedReply
 _LOOK_SECONDS = 0.25
 _LANES = ("reasoning", "text", "refusal")
 _PIECE_CHARS = 200  # pieces are joined up to this: a word each would cost ten times its text
+
+
+@dataclass(frozen=True, slots=True)
+class CallsSoFar:
+    """What an answer has called: whole rounds, then the calls of one that is under way.
+
+    The arguments of its calls grow as they stream; `results` are those that are there already.
+    """
+
+    rounds: tuple[ToolRound, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+
+
+_NO_CALLS = CallsSoFar()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +50,8 @@ class Progress:
     record: ReplyRecord | None  # set once the reply has ended; no piece comes after it
     is_durable: bool  # False while the store is in trouble: shown, but not yet written
     turn: Turn | None = None  # the reply has not begun: it waits for its turn
+    # Once there is another round, pieces are those of the text after it, from its beginning.
+    calls: CallsSoFar = _NO_CALLS
 
 
 class LiveReply:
@@ -57,6 +75,8 @@ class LiveReply:
         self._changed = threading.Condition()
         self._pieces = _Pieces()
         self._released = 0
+        self._round_start = 0  # where the text after the last round begins
+        self._calls = _NO_CALLS
         self._durable = 0
         self._wait: Wait | None = None
         self._turn: Turn | None = None
@@ -68,9 +88,11 @@ class LiveReply:
     def follow(self, position: int = 0, *, timeout_seconds: float) -> Progress:
         """Wait until there is more than `position` or the end, at most `timeout_seconds`."""
         with self._changed:
+            position = max(position, self._round_start)
             self._changed.wait_for(
                 lambda: self._released > position or self._record is not None, timeout_seconds
             )
+            position = max(position, self._round_start)  # a round may have ended meanwhile
             released = self._released
             return Progress(
                 tuple(self._pieces.between(position, released)),
@@ -79,6 +101,7 @@ class LiveReply:
                 self._record,
                 is_durable=self._durable >= released and self._is_end_durable,
                 turn=self._turn,
+                calls=self._calls,
             )
 
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
@@ -113,6 +136,14 @@ class LiveReply:
         """Tell followers that the next try comes later."""
         with self._changed:
             self._wait = wait
+            self._changed.notify_all()
+
+    def show_calls(self, calls: CallsSoFar) -> None:
+        """Tell followers what is being called; with another whole round the text begins anew."""
+        with self._changed:
+            if calls.rounds != self._calls.rounds:
+                self._round_start = self._pieces.length
+            self._calls = calls
             self._changed.notify_all()
 
     def show_turn(self, turn: Turn | None) -> None:
@@ -233,7 +264,8 @@ class StoredReply:
         record = self._load()
         self._looked_at = time.monotonic()
         self.choice_count = max(self.choice_count, len(record.choices))
-        for at, choice in enumerate(record.choices):
+        is_drawn_anew = record.rounds and not record.is_live  # with the text after all calls only
+        for at, choice in enumerate(() if is_drawn_anew else record.choices):
             for lane in _LANES:
                 self._add_new(at, lane, getattr(choice, lane))
         self._record = None if record.is_live else record

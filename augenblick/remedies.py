@@ -7,11 +7,13 @@ picture: where a model can't see, only the person can decide what to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from augenblick import errors
+from augenblick.conversations import rounds_in_words
 from augenblick.errors import ProviderError
 from augenblick.messages import (
     Adjustment,
@@ -52,6 +54,11 @@ _FORMAT_FIELDS: Final = {
     "grammar",
 }  # fmt: skip
 _FORM = "form."  # and the form that is refused
+_ROUNDS = "rounds"
+# Templates and gateways without tools word it in many ways; all of them name what they stumble on.
+_TOOL_WORDS: Final = re.compile(r"tool|function|\broles?\b|alternate", re.IGNORECASE)
+_ABOUT_MESSAGES: Final = (errors.SystemRoleRejected, errors.FieldRejected)
+_ABOUT_ANYTHING: Final = {errors.RequestRejected, errors.ServerFailed, errors.ErrorInStream}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,8 @@ def apply_lessons(
     remedies.append(lambda now: _known_form(now, lessons))
     if lessons.get(_SYSTEM) == "in_question":
         remedies.append(_system_in_question)
+    if lessons.get(_ROUNDS) == "in_words":
+        remedies.append(_told_in_words)
     if lessons.get(_FORMAT) == "jpeg":
         remedies.append(lambda now: _as_jpeg(now, to_jpeg))
     if count := _number(lessons.get(_COUNT)):
@@ -175,7 +184,7 @@ def _candidates(
             found = (_system_in_question(request),)
         case _:
             pass
-    return found
+    return (*found, _rounds_in_words(error, request))
 
 
 def _fewer_pictures(error: ProviderError, request: Request) -> Remedy | None:
@@ -272,7 +281,8 @@ def _without_field(request: Request, name: str, instead: str) -> Remedy | None:
         value = settings.extra[name]
         changed = _with_value(replace(settings, extra=extra), instead, value)
     elif name in _NOT_SENT and getattr(settings, name) != _NOT_SENT[name]:
-        empty: dict[str, Any] = {name: _NOT_SENT[name]}
+        gone = (name, "tool_choice") if name == "tools" else (name,)  # refused without tools
+        empty: dict[str, Any] = {each: _NOT_SENT[each] for each in gone}
         changed = _with_value(replace(settings, **empty), instead, getattr(settings, name))
     else:
         return None
@@ -322,6 +332,27 @@ def _system_in_question(request: Request) -> Remedy | None:
     )
     return Remedy(
         "system_in_question", changed, Adjustment("system_in_question"), {_SYSTEM: "in_question"}
+    )
+
+
+def _rounds_in_words(error: ProviderError, request: Request) -> Remedy | None:
+    """Calls and results told in words, where tool messages seem to be what is refused."""
+    is_about_them = isinstance(error, _ABOUT_MESSAGES) or type(error) in _ABOUT_ANYTHING
+    if not (is_about_them and _TOOL_WORDS.search(error.detail)):
+        return None
+    remedy = _told_in_words(request)
+    is_lesson = isinstance(error, errors.RequestRejected)
+    return remedy if remedy is None or is_lesson else replace(remedy, lessons={})
+
+
+def _told_in_words(request: Request) -> Remedy | None:
+    if not any(message.role is Role.TOOL for message in request.messages):
+        return None
+    return Remedy(
+        "rounds_in_words",
+        replace(request, messages=rounds_in_words(request.messages)),
+        Adjustment("rounds_in_words"),
+        {_ROUNDS: "in_words"},
     )
 
 
@@ -398,7 +429,7 @@ def _without_older_turns(request: Request) -> Remedy | None:
     """Keep system messages and the newer half of the rest, which begins with a question."""
     system = [message for message in request.messages if message.role is Role.SYSTEM]
     rest = [message for message in request.messages if message.role is not Role.SYSTEM]
-    questions = [at for at, message in enumerate(rest) if message.role is Role.USER]
+    questions = _questions(rest)
     start = next((at for at in questions if at >= len(rest) / 2), questions[-1] if questions else 0)
     if not start:
         return None
@@ -436,7 +467,7 @@ def _dropping(messages: tuple[Message, ...], count: int) -> tuple[Message, ...]:
                 count -= 1
             else:
                 parts.append(part)
-        if parts:
+        if parts or message.tool_calls:
             kept.append(replace(message, parts=tuple(parts)))
     return tuple(kept)
 
@@ -447,8 +478,18 @@ def _pictures(request: Request) -> list[Attachment]:
 
 def _pictures_of_last(request: Request) -> int:
     """How many pictures the last question has, or the last one that had any."""
-    questions = [message for message in request.messages if message.role is Role.USER]
-    return len(questions[-1].attachments) if questions else 0
+    messages = request.messages
+    from_last = messages[_questions(messages)[-1] :] if _questions(messages) else ()
+    return sum(len(message.attachments) for message in from_last)
+
+
+def _questions(messages: Sequence[Message]) -> list[int]:
+    """Where the questions stand; the pictures that calls returned come as user messages too."""
+    return [
+        at
+        for at, message in enumerate(messages)
+        if message.role is Role.USER and (not at or messages[at - 1].role is not Role.TOOL)
+    ]
 
 
 def _side(picture: Attachment) -> int:

@@ -5,6 +5,7 @@ No I/O and no clock of its own: the caller says when things happened.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -369,8 +370,13 @@ class _Choice:
 
     @staticmethod
     def _begins_anew(delta: ToolCallDelta, last: _GrowingCall) -> bool:
-        """Whether a fragment without number and id names a further call."""
-        return delta.index is None and not delta.id and bool(delta.name and any(last.arguments))
+        """Whether a fragment without id names a further call, for want of a number of its own.
+
+        Some servers number all calls 0; only whole arguments tell those from fragments.
+        """
+        if delta.id or not (delta.name and any(last.arguments)):
+            return False
+        return delta.index is None or (bool(delta.arguments) and _is_json("".join(last.arguments)))
 
 
 @dataclass(slots=True)
@@ -384,6 +390,14 @@ class _GrowingCall:
     def so_far(self) -> ToolCall:
         arguments = without_halves("".join(self.arguments))
         return ToolCall(without_halves(self.id), without_halves(self.name), arguments)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _merged(old: Usage | None, new: Usage | None) -> Usage | None:

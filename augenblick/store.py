@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from augenblick.conversations import Conversation, PictureSelection, ReplyRecord
-from augenblick.messages import ImagePart, Message, PreparedPicture, Timings, Usage
+from augenblick.messages import ImagePart, Message, PreparedPicture, Timings, ToolRound, Usage
 from augenblick.settings import RequestSettings
 
 
@@ -194,10 +194,21 @@ class ConversationStore(Protocol):
         """Write the whole record, `end` set. Finishing twice keeps the first end."""
         ...
 
-    def add_reply_picture(self, reply_id: str, part: ImagePart, picture: PreparedPicture) -> None:
+    def add_reply_picture(
+        self, reply_id: str, part: ImagePart, picture: PreparedPicture | None
+    ) -> None:
         """Keep a picture that a call of an open reply returned; twice is once.
 
+        `picture` None is for one that is stored already; where it is not, nothing happens.
         It belongs to the reply and goes with it. Nothing happens for a reply that has ended.
+        """
+        ...
+
+    def keep_rounds(self, reply_id: str, rounds: Sequence[ToolRound]) -> None:
+        """Keep what an open reply has called so far, in place of what was kept before.
+
+        Their texts stand in the text of the reply until it ends. Nothing happens for a reply that
+        has ended.
         """
         ...
 

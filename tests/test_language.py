@@ -30,6 +30,7 @@ FAMILIES = (
     "form.schema.",
     "receipt.removed.",
     "sample.",
+    "tools.mistake.",
 )  # put together at run time
 
 

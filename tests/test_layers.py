@@ -21,14 +21,15 @@ _FLOORS = (
     ("messages", "settings", "language", "search_words", "refusals", "retries"),
     ("images", "providers", "chunks", "lanes", "transport", "conversations", "usage"),
     (
-        *("payload", "sse", "store", "reply", "structured", "trace"),
+        *("payload", "sse", "store", "reply", "structured", "trace", "tools"),
         *("migrations", "queueing", "retention"),
     ),
     (
         *("client", "sql_store", "reply_log", "exchange", "side_by_side", "agreement"),
         *("snippets", "estimates", "rhythm"),
     ),
-    ("remedies", "following", "fitted_pictures"),
+    ("remedies", "following", "fitted_pictures", "closer_look"),
+    ("calling",),
     ("answering",),
     ("web", "launch", "doctor"),
     ("ui",),

@@ -19,6 +19,7 @@ from augenblick.messages import (
     PictureReceipt,
     Role,
     TextPart,
+    ToolCall,
 )
 from augenblick.payload import build_payload
 from augenblick.refusals import read_error, refusal
@@ -421,3 +422,87 @@ def test_the_word_json_is_added_where_nobody_said_it(system: str, text: str, sen
     """Endpoints refuse json_object without it."""
     settings = RequestSettings("m", system=system, response_format={"type": "json_object"})
     assert with_json_named((question(text),), settings).system == sent
+
+
+CALLED = (
+    question("one", picture("a")), answer("two"), question("three", picture("b"), picture("c")),
+    Message(Role.ASSISTANT, (), tool_calls=(ToolCall("x", "zoom", "{}"),)),
+    Message(Role.TOOL, (TextPart("follows"),), tool_call_id="x"),
+    Message(Role.USER, (ImagePart(picture("z")),)),
+)  # fmt: skip
+
+
+def test_dropping_pictures_leaves_calls_and_results_together() -> None:
+    """A call without words stays, for its result would be refused without it."""
+    request = Request(CALLED, RequestSettings("gpt-4o"))
+
+    remedy = remedy_for(errors.TooManyPictures(limit=1), request, {})
+
+    assert remedy is not None
+    kept = remedy.request.messages
+    assert [message.role for message in kept] == [message.role for message in CALLED]
+    assert kept[3].tool_calls
+    assert [one.sha256 for message in kept for one in message.attachments] == ["z"]
+
+
+def test_a_picture_that_a_call_returned_is_no_question() -> None:
+    """What is too long loses what came before the question, not the question's own pictures."""
+    request = Request(CALLED, RequestSettings("gpt-4o"))
+
+    first = remedy_for(errors.ContextTooLong(), request, {}, shrink=shrink)
+    assert first is not None
+    second = remedy_for(errors.ContextTooLong(), first.request, {}, shrink=shrink)
+
+    assert first.adjustment == Adjustment("dropped_older_pictures", {"count": 1})
+    assert second is not None
+    assert second.adjustment.code == "dropped_older_turns"
+    assert second.request.messages == CALLED[2:]
+
+
+def test_without_tools_no_choice_among_them_is_sent() -> None:
+    """An endpoint that knows no tools would refuse `tool_choice` next."""
+    settings = RequestSettings("m", tools=({"type": "function"},), tool_choice="auto")
+
+    remedy = remedy_for(errors.UnknownField(field="tools"), Request(TALK, settings), {})
+
+    assert remedy is not None
+    assert remedy.request.settings == RequestSettings("m")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_lesson"),
+    [
+        (errors.RequestRejected("unknown variant `tool`, expected one of `system`, `user`"), True),
+        (errors.SystemRoleRejected("roles must alternate user/assistant"), True),
+        (errors.ServerFailed("Jinja: tool_calls is undefined"), False),
+        (errors.ErrorInStream("messages with role 'tool' must follow"), False),
+    ],
+)
+def test_refused_tool_messages_are_told_in_words(error: ProviderError, *, is_lesson: bool) -> None:
+    """Once, with the pictures, in turns that alternate."""
+    request = Request(CALLED, RequestSettings("m"))
+
+    remedy = remedy_for(error, request, {})
+
+    assert remedy is not None
+    told = remedy.request.messages
+    assert [message.role for message in told[2:]] == [Role.USER, Role.ASSISTANT, Role.USER]
+    assert told[-1].text == "Result of zoom: follows"
+    assert [one.sha256 for one in told[-1].attachments] == ["z"]
+    assert remedy_for(error, remedy.request, {}, applied=[remedy.kind]) is None
+    assert bool(remedy.lessons) is is_lesson
+    if is_lesson:
+        assert apply_lessons(request, remedy.lessons)[0] == remedy.request
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.RequestRejected("the moon is not full"),
+        errors.AuthenticationFailed("no role for this key"),
+        errors.RateLimited("tool limit"),
+    ],
+)
+def test_other_refusals_leave_tool_messages_alone(error: ProviderError) -> None:
+    """Words about something else are no reason to change them."""
+    assert remedy_for(error, Request(CALLED, RequestSettings("m")), {}) is None

@@ -237,6 +237,21 @@ def test_tool_calls_decide_the_end_also_under_stop() -> None:
     assert json.loads(reply.choices[0].tool_calls[0].arguments) == {"x": "ä"}
 
 
+def test_whole_calls_that_share_a_number_and_have_no_id_are_two() -> None:
+    """Row 12: some servers number every call 0 and name none; only whole arguments tell."""
+    reply, _ = fold(
+        call(0, name="f", arguments={"x": 1}), call(0, name="g", arguments={}), delta("stop")
+    )
+    assert reply.choices[0].tool_calls == (ToolCall("", "f", '{"x": 1}'), ToolCall("", "g", "{}"))
+
+
+def test_a_name_that_is_repeated_with_every_fragment_is_one_call() -> None:
+    """Row 12: so a name alone begins no further call while the arguments are not whole."""
+    pieces = ('{"x"', ": ", "1}")
+    reply, _ = fold(*(call(0, name="f", arguments=piece) for piece in pieces), delta("stop"))
+    assert reply.choices[0].tool_calls == (ToolCall("", "f", '{"x": 1}'),)
+
+
 def test_legacy_function_calls_are_tool_calls() -> None:
     """Row 13: `function_call` is read as a call without an id."""
     reply, _ = fold(

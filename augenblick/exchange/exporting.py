@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import IO
 
-from augenblick.conversations import Conversation, Node, as_wire_messages
+from augenblick.conversations import Conversation, Node, as_wire_messages, called_pictures
 from augenblick.exchange import pages, tree
 from augenblick.exchange.pages import LoadBytes
 from augenblick.language import Language
@@ -80,7 +80,8 @@ def write_json(conversation: Conversation, file: IO[bytes], *, load_content: Loa
         written |= {attachment.sha256 for attachment in message.attachments}
     described = _json(tree.tree_json(conversation))
     file.write(b'\n], "%s": %s, "pictures": {' % (tree.KEY.encode(), described[:-1]))
-    others = {a.sha256: a for a in _pictures(conversation.nodes) if a.sha256 not in written}
+    every = (*_pictures(conversation.nodes), *_called_pictures(conversation.nodes))
+    others = {a.sha256: a for a in every if a.sha256 not in written}
     _write_pictures(others, file, load_content)
     file.write(b"}}}\n")
 
@@ -195,6 +196,11 @@ def _picture_path(attachment: Attachment, numbers: dict[str, int]) -> str:
 def _pictures(nodes: Iterable[Node]) -> Iterator[Attachment]:
     for node in nodes:
         yield from node.message.attachments
+
+
+def _called_pictures(nodes: Iterable[Node]) -> Iterator[Attachment]:
+    records = (node.reply for node in nodes if node.reply is not None)
+    return (part.attachment for record in records for part in called_pictures(record))
 
 
 def _entry(name: str, conversation: Conversation, compression: int) -> zipfile.ZipInfo:

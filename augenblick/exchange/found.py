@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from augenblick.conversations import ReplyRecord
@@ -42,6 +42,8 @@ class FoundNode:
     parts: tuple[FoundPart, ...]
     created_at: datetime | None = None
     record: ReplyRecord | None = None
+    # What calls returned, by the SHA-256 that `record` has for it; nothing else of it is believed.
+    called: Mapping[str, FoundPicture] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from augenblick.messages import (
     PreparedPicture,
     Role,
     TextPart,
+    ToolRound,
 )
 from augenblick.store import ImportedNode
 
@@ -199,17 +200,36 @@ class _Intake:
         )
         if record is None or any(not isinstance(part, TextPart) for part in node.parts):
             record = find.answer_record(text, model=record.model if record else "")
+        rounds = tuple(self._round(done, node) for done in record.rounds)
+        record = replace(record, rounds=rounds)
         text = record.picked.text
         message = Message(Role.ASSISTANT, (TextPart(text),) if text else ())
         return ImportedNode(node.id, node.parent_id, message, node.created_at, record)
 
+    def _round(self, done: ToolRound, node: FoundNode) -> ToolRound:
+        """A round with those of its pictures that are there; a missing one leaves no note."""
+        return replace(
+            done,
+            results=tuple(
+                replace(result, picture=self._returned(result.picture, node))
+                for result in done.results
+            ),
+        )
+
+    def _returned(self, claimed: ImagePart | None, node: FoundNode) -> ImagePart | None:
+        found = node.called.get(claimed.attachment.sha256) if claimed is not None else None
+        return self._image(found) if found is not None else None
+
     def _part(self, part: FoundPart) -> ContentPart:
         if isinstance(part, TextPart):
             return part
+        return self._image(part) or TextPart(self._note())
+
+    def _image(self, part: find.FoundPicture) -> ImagePart | None:
         content = part.load()
         picture = self._picture(content, part) if content else None
         if picture is None:
-            return TextPart(self._note())
+            return None
         attachment = picture.attachment
         self.pictures[attachment.sha256] = picture
         if part.receipt is not None and picture.content == content:

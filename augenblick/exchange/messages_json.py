@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from augenblick.conversations import called_pictures
 from augenblick.errors import ImportMalformed
 from augenblick.exchange.found import (
     FoundConversation,
@@ -20,7 +21,7 @@ from augenblick.exchange.found import (
     believable,
 )
 from augenblick.exchange.tree import KEY, Tree, TreeNode, TreeText, read_tree
-from augenblick.messages import Detail, Role, TextPart
+from augenblick.messages import Detail, PictureReceipt, Role, TextPart
 
 _ROLES = {
     "system": Role.SYSTEM,
@@ -142,19 +143,20 @@ def _own_node(node: TreeNode, contents: _Contents) -> FoundNode:
     parts: tuple[FoundPart, ...] = tuple(
         TextPart(part.text)
         if isinstance(part, TreeText)
-        else FoundPicture(
-            load=partial(contents.load, part.sha256),
-            name=part.receipt.source_name,
-            detail=part.detail,
-            receipt=part.receipt,
-        )
+        else contents.picture(part.sha256, part.receipt, part.detail)
         for part in node.parts
     )
     when = believable(node.created_at)
     record = node.reply
     if record is not None and record.picked_choice not in range(_MOST_CHOICES):
         record = replace(record, picked_choice=0)
-    return FoundNode(node.id, node.parent_id, node.role, parts, when, record)
+    called = {
+        part.attachment.sha256: contents.picture(
+            part.attachment.sha256, part.attachment.receipt, part.detail
+        )
+        for part in (called_pictures(record) if record is not None else ())
+    }
+    return FoundNode(node.id, node.parent_id, node.role, parts, when, record, called)
 
 
 class _Contents:
@@ -168,6 +170,11 @@ class _Contents:
         for picture in beside.values() if isinstance(beside, dict) else ():
             if isinstance(picture, dict) and isinstance(picture.get("data"), str):
                 self._add(picture["data"])
+
+    def picture(self, sha256: str, receipt: PictureReceipt, detail: Detail) -> FoundPicture:
+        """A picture of the tree."""
+        load = partial(self.load, sha256)
+        return FoundPicture(load=load, name=receipt.source_name, detail=detail, receipt=receipt)
 
     def load(self, sha256: str) -> bytes | None:
         """The bytes of a picture."""

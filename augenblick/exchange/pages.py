@@ -6,6 +6,7 @@ text of the answers; no reasoning, no instructions to the model, no names of fil
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -112,7 +113,17 @@ def moment(when: datetime, language: Language) -> str:
 
 
 def answer_note(record: ReplyRecord, language: Language) -> str:
-    """How an answer ended, unless it is complete."""
+    """What was called on the way, and how an answer ended, unless it is complete."""
+    return " ".join(filter(None, (_called(record, language), _ending(record, language))))
+
+
+def _called(record: ReplyRecord, language: Language) -> str:
+    counts = Counter(call.name for done in record.rounds for call in done.calls)
+    names = (f"{name} ({count})" if count > 1 else name for name, count in counts.items())
+    return language.text("document.called", names=", ".join(names)) + "." if counts else ""
+
+
+def _ending(record: ReplyRecord, language: Language) -> str:
     failure = record.failure
     if failure is not None and language.has(f"error.{failure.code}.title"):
         return language.text(f"error.{failure.code}.title", **failure.params)

@@ -4,20 +4,29 @@
 the same in the calling process, for scripts. Pillow and PDFium appear nowhere else in the core.
 """
 
-from augenblick.images.facts import PageThumbnail, PdfPages, PictureFacts
+from augenblick.images.facts import PageThumbnail, PdfPages, PictureCode, PictureFacts
 from augenblick.images.formats import SUPPORTED_FORMATS, picture_format
 from augenblick.images.limits import PictureLimits, PictureOptions
 from augenblick.images.originals import PictureSource
 from augenblick.images.pool import MAX_PAGE_THUMBNAILS, PicturePool
 from augenblick.images.prepare import prepare_image
-from augenblick.images.sizes import MAX_PARTS, plan_tiles, sharper, target_size, would_lose_detail
+from augenblick.images.sizes import (
+    MAX_PARTS,
+    SHARPEST_SIDE_PX,
+    plan_tiles,
+    sharper,
+    target_size,
+    would_lose_detail,
+)
 
 __all__ = [
     "MAX_PAGE_THUMBNAILS",
     "MAX_PARTS",
+    "SHARPEST_SIDE_PX",
     "SUPPORTED_FORMATS",
     "PageThumbnail",
     "PdfPages",
+    "PictureCode",
     "PictureFacts",
     "PictureLimits",
     "PictureOptions",

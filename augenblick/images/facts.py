@@ -26,6 +26,16 @@ class PageThumbnail:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureCode:
+    """A QR or bar code in a picture; `x` and `y` are its middle, in fractions of the sides."""
+
+    kind: str  # "QR Code", "EAN-13", ...
+    text: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
 class PdfPages:
     """A PDF and small pictures of some of its pages; a page that can't be drawn has none."""
 

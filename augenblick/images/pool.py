@@ -32,7 +32,7 @@ from augenblick.errors import (
 from augenblick.images import wire
 from augenblick.images.cache import PreparedPictures, Recipe
 from augenblick.images.decode import check_weight
-from augenblick.images.facts import PageThumbnail, PdfPages, PictureFacts
+from augenblick.images.facts import PageThumbnail, PdfPages, PictureCode, PictureFacts
 from augenblick.images.formats import picture_format
 from augenblick.images.limits import PictureLimits, PictureOptions
 from augenblick.images.originals import Originals, PictureSource
@@ -171,6 +171,19 @@ class PicturePool:
             if picture_format(source.content) != "PDF":
                 raise UnsupportedImage
             return self._thumbnails(source.content, first, min(count, MAX_PAGE_THUMBNAILS))
+
+    def read_codes(
+        self, source: PictureSource, *, options: PictureOptions = DEFAULT_OPTIONS
+    ) -> tuple[PictureCode, ...]:
+        """The QR and bar codes in a picture as it would be prepared, from top to bottom.
+
+        Positions are those in what `options` show of it. Raises what `prepare` raises.
+        """
+        with _named(source.name):
+            self._refuse_at_sight(source.content)
+            order = wire.codes_order(source.options or options, self.limits)
+            header, _ = self._ask(order, source.content)
+            return wire.codes_from(header)
 
     def original(self, picture: Attachment) -> tuple[PictureSource, PictureOptions] | None:
         """The file a picture was made from, and how; None when it is no longer kept."""

@@ -24,7 +24,7 @@ from augenblick.errors import (
     UnreadableImage,
     UnsupportedImage,
 )
-from augenblick.images.facts import PageThumbnail, PdfPages, PictureFacts
+from augenblick.images.facts import PageThumbnail, PdfPages, PictureCode, PictureFacts
 from augenblick.images.limits import PictureLimits, PictureOptions
 from augenblick.messages import Attachment, PictureReceipt, PreparedPicture, TileOf
 
@@ -86,6 +86,12 @@ def thumbnails_order(pages: range, limits: PictureLimits) -> Header:
     return {"task": "thumbnails", "pages": span, "limits": dataclasses.asdict(limits)}
 
 
+def codes_order(options: PictureOptions, limits: PictureLimits) -> Header:
+    """A request for the codes in a picture."""
+    wishes = [dataclasses.asdict(options)]
+    return {"task": "codes", "options": wishes, "limits": dataclasses.asdict(limits)}
+
+
 def limits_from(header: Header) -> PictureLimits:
     """The limits of any request."""
     return PictureLimits(**header["limits"])
@@ -125,13 +131,18 @@ def thumbnails_answer(pages: PdfPages, tried: int) -> tuple[Header, list[bytes]]
     return header, [small.content for small in thumbnails]
 
 
+def codes_answer(codes: Iterable[PictureCode]) -> tuple[Header, list[bytes]]:
+    """A header that says it all."""
+    return {"codes": [dataclasses.asdict(code) for code in codes]}, []
+
+
 def refusal(error: ImageError) -> tuple[Header, list[bytes]]:
     """A header that says why there is nothing."""
     return {"error": error.code, "detail": error.detail, "params": error.params}, []
 
 
 def pictures_from(header: Header, parts: list[bytes]) -> list[PreparedPicture]:
-    """What `pictures_answer` wrote. This and the next two raise what `refusal` wrote."""
+    """What `pictures_answer` wrote. This and the next three raise what `refusal` wrote."""
     _raise_refusal(header)
     pairs = zip(parts[::2], parts[1::2], strict=True)
     return [
@@ -154,6 +165,12 @@ def thumbnails_from(header: Header, parts: list[bytes]) -> tuple[PdfPages, int]:
         for (page, width_px, height_px), content in zip(header["thumbnails"], parts, strict=True)
     )
     return PdfPages(header["page_count"], thumbnails), header["tried"]
+
+
+def codes_from(header: Header) -> tuple[PictureCode, ...]:
+    """What `codes_answer` wrote."""
+    _raise_refusal(header)
+    return tuple(PictureCode(**code) for code in header["codes"])
 
 
 def _raise_refusal(header: Header) -> None:

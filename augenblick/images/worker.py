@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from augenblick.errors import ImageError
 from augenblick.images import wire
+from augenblick.images.codes import read_codes
 from augenblick.images.decode import look
 from augenblick.images.formats import load_decoders
 from augenblick.images.prepare import draw_thumbnails, prepare_each
@@ -66,6 +67,9 @@ def _answer(header: wire.Header, content: bytes) -> tuple[wire.Header, list[byte
                     content, name="", pages=span, seconds=_THUMBNAIL_SECONDS, limits=limits
                 )
                 return wire.thumbnails_answer(*drawn)
+            case "codes":
+                (wish,) = wire.options_from(header)
+                return wire.codes_answer(read_codes(content, name="", options=wish, limits=limits))
             case _:
                 options = wire.options_from(header)
                 pictures = prepare_each(content, name="", options=options, limits=limits)

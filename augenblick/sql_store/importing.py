@@ -9,8 +9,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert
 
-from augenblick.conversations import ReplyRecord
-from augenblick.messages import ChoiceText, Message, ReplyEnd, Role, ToolRound
+from augenblick.conversations import ReplyRecord, called_pictures
+from augenblick.messages import ChoiceText, ImagePart, Message, ReplyEnd, Role
 from augenblick.sql_store import indexing, rows
 from augenblick.sql_store.statements import now
 from augenblick.sql_store.tables import ConversationRow, NodeRow, PartRow, ReplyRow
@@ -28,9 +28,8 @@ class Planned:
 
     @property
     def picture_hashes(self) -> set[str]:
-        """The pictures that will be shown; those of answers are not kept."""
-        questions = (node.message for node in self.nodes if not _is_answer(node))
-        return {one.sha256 for message in questions for one in message.attachments}
+        """The pictures that will be shown: those of questions, and what calls returned."""
+        return {part.attachment.sha256 for node in self.nodes for part in _pictures(node)}
 
 
 def plan(nodes: Sequence[ImportedNode], *, leaf_id: str | None, process: int) -> Planned:
@@ -113,10 +112,7 @@ def _write_nodes(connection: Connection, planned: Planned, moment: datetime) -> 
 
 def _write_parts(connection: Connection, planned: Planned) -> None:
     parts = [
-        values
-        for node in planned.nodes
-        if not _is_answer(node)
-        for values in rows.part_values(node.id, node.message)
+        values for node in planned.nodes for values in rows.part_values(node.id, _message(node))
     ]
     if parts:
         connection.execute(insert(PartRow), parts)
@@ -148,10 +144,17 @@ def _ended(node: ImportedNode) -> ReplyRecord:
     if node.record is None:
         choices = (ChoiceText(node.message.text),)
         return ReplyRecord("", "", ReplyEnd.COMPLETE, choices)
-    rounds = tuple(_without_pictures(each) for each in node.record.rounds)
-    end = node.record.end or ReplyEnd.INTERRUPTED
-    return replace(node.record, end=end, rounds=rounds)
+    return replace(node.record, end=node.record.end or ReplyEnd.INTERRUPTED)
 
 
-def _without_pictures(done: ToolRound) -> ToolRound:
-    return replace(done, results=tuple(replace(one, picture=None) for one in done.results))
+def _message(node: ImportedNode) -> Message:
+    """The message whose parts are written; of an answer no more than its pictures are."""
+    return Message(Role.ASSISTANT, _pictures(node)) if _is_answer(node) else node.message
+
+
+def _pictures(node: ImportedNode) -> tuple[ImagePart, ...]:
+    """The pictures of a question, or those that the calls of an answer returned, each once."""
+    if not _is_answer(node):
+        return tuple(part for part in node.message.parts if isinstance(part, ImagePart))
+    found = called_pictures(node.record) if node.record is not None else ()
+    return tuple({part.attachment.sha256: part for part in found}.values())

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from augenblick.errors import ConversationNotFound
-from augenblick.messages import ImagePart, ReplyEnd, Timings, Usage
+from augenblick.messages import ImagePart, ReplyEnd, Timings, ToolRound, Usage
 from augenblick.sql_store import indexing, rows
 from augenblick.sql_store.database import Database
 from augenblick.sql_store.statements import check_own
-from augenblick.sql_store.tables import PartRow, PresetRow, ReplyRow, SearchRow, TraceRow
+from augenblick.sql_store.tables import (
+    PartRow,
+    PictureRow,
+    PresetRow,
+    ReplyRow,
+    SearchRow,
+    TraceRow,
+)
 from augenblick.store import Figures, Preset
 
 _LONGEST_NAME = 80
 
 
 def add_part(connection: Connection, reply_id: str, part: ImagePart) -> None:
-    """Add a picture to a reply, unless it has it; the picture itself is there already."""
+    """Add a picture to a reply, unless it has it, or the picture itself is not there."""
+    stored = select(PictureRow.sha256).where(PictureRow.sha256 == part.attachment.sha256)
+    if connection.scalar(stored) is None:
+        return
     is_its = PartRow.node_id == reply_id
     known = select(PartRow.position).where(is_its, PartRow.picture_sha256 == part.attachment.sha256)
     if connection.scalar(known) is not None:
@@ -27,6 +38,13 @@ def add_part(connection: Connection, reply_id: str, part: ImagePart) -> None:
     values = rows.part_columns(part)
     position = connection.scalar(last)
     connection.execute(insert(PartRow).values(node_id=reply_id, position=position, **values))
+
+
+def keep_rounds(connection: Connection, reply_id: str, rounds: Sequence[ToolRound]) -> None:
+    """Write what a reply has called, without the texts, which stand in its own."""
+    bare = [replace(done, text="", reasoning="") for done in rounds]
+    statement = update(ReplyRow).where(ReplyRow.node_id == reply_id)
+    connection.execute(statement.values(rounds=rows.rounds_json(bare)))
 
 
 def pick_choice(connection: Connection, reply_id: str, choice_index: int, owner: str) -> None:

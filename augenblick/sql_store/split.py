@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from augenblick.conversations import Conversation, PictureSelection, ReplyRecord
-from augenblick.messages import ImagePart, PreparedPicture
+from augenblick.messages import ImagePart, PreparedPicture, ToolRound
 from augenblick.sql_store.store import TEMPORARY, SqlStore
 from augenblick.store import (
     ConversationSummary,
@@ -80,9 +80,15 @@ class SplitStore:
         """Write the whole record, `end` set. Finishing twice keeps the first end."""
         self._of(reply_id).finish_reply(reply_id, record)
 
-    def add_reply_picture(self, reply_id: str, part: ImagePart, picture: PreparedPicture) -> None:
+    def add_reply_picture(
+        self, reply_id: str, part: ImagePart, picture: PreparedPicture | None
+    ) -> None:
         """Keep a picture that a call of an open reply returned."""
         self._of(reply_id).add_reply_picture(reply_id, part, picture)
+
+    def keep_rounds(self, reply_id: str, rounds: Sequence[ToolRound]) -> None:
+        """Keep what an open reply has called so far."""
+        self._of(reply_id).keep_rounds(reply_id, rounds)
 
     def pick_choice(self, reply_id: str, choice_index: int, *, owner: str) -> None:
         """Say which choice of an ended reply goes on."""

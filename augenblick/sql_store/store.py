@@ -24,7 +24,7 @@ from augenblick.errors import (
     StoreError,
     StoreUnavailable,
 )
-from augenblick.messages import ImagePart, PreparedPicture, ReplyEnd, Role
+from augenblick.messages import ImagePart, PreparedPicture, ReplyEnd, Role, ToolRound
 from augenblick.sql_store import (
     deleting,
     importing,
@@ -167,12 +167,21 @@ class SqlStore:
             if statements.lock_open_reply(connection, reply_id):
                 statements.end_reply(connection, reply_id, values)
 
-    def add_reply_picture(self, reply_id: str, part: ImagePart, picture: PreparedPicture) -> None:
+    def add_reply_picture(
+        self, reply_id: str, part: ImagePart, picture: PreparedPicture | None
+    ) -> None:
         """Keep a picture that a call of an open reply returned; twice is once."""
         with self._writing() as connection:
             if statements.lock_open_reply(connection, reply_id):
-                self._add_pictures(connection, [picture], {part.attachment.sha256})
+                new = [picture] if picture is not None else []
+                self._add_pictures(connection, new, {part.attachment.sha256})
                 keeping.add_part(connection, reply_id, part)
+
+    def keep_rounds(self, reply_id: str, rounds: Sequence[ToolRound]) -> None:
+        """Keep what an open reply has called so far, in place of what was kept before."""
+        with self._writing() as connection:
+            if statements.lock_open_reply(connection, reply_id):
+                keeping.keep_rounds(connection, reply_id, rounds)
 
     def pick_choice(self, reply_id: str, choice_index: int, *, owner: str) -> None:
         """Say which choice of an ended reply goes on. Raises ConversationNotFound."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -17,6 +17,10 @@ _STEPS = {
 }
 
 
+SendResults = Callable[[str, Mapping[str, str]], None]
+"""Gets an answer's id and the results of calls that it waits for, by the call's id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actions:
     """What the buttons below a message do; each gets the message's id. And what a receipt says."""
@@ -27,6 +31,7 @@ class Actions:
     edit: Callable[[str], None]
     delete: Callable[[str], None]
     pick: Callable[[str, int], None]  # of several answers, by its number from 0
+    send_results: SendResults
     sending: Callable[[Node], Sending]  # of a question: how its pictures were sent
     xray: Callable[[str], None] | None = None  # for experts
 

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from augenblick.blocks import BlockCutter, Cut, cut, link_blocks
 from augenblick.conversations import Node, ReplyRecord
-from augenblick.following import LiveReply, Progress, StoredReply
+from augenblick.following import CallsSoFar, LiveReply, Progress, StoredReply
 from augenblick.messages import ReplyEnd
 from augenblick.providers import READER_NAME
 from augenblick.queueing import Turn
@@ -20,14 +20,17 @@ from augenblick.reply import end_of_choice
 from augenblick.ui import notices, words
 from augenblick.ui.alternatives import Actions, draw_alternatives
 from augenblick.ui.copy_button import copy_button
+from augenblick.ui.experts.results import draw_waiting
 from augenblick.ui.experts.summary import summary_for_experts
 from augenblick.ui.filled_form import JsonOnItsWay, draw_filled, is_form
 from augenblick.ui.markdown import MarkdownFilter, fit_for_page, literal
 from augenblick.ui.pace import frame_seconds
+from augenblick.ui.rounds import draw_thinking
 from augenblick.ui.state import end_run_if_unwanted
 
 _KEPT_CHARACTERS = 20_000  # answers no longer than this keep their blocks
 _THINKING_SECONDS = 0.5  # thinking is sent whole each time, and few look into it
+_CALLING_SECONDS = 0.15  # arguments are short, and seen to grow
 _THINKING_CHARACTERS_PER_SECOND = 10_000
 LISTEN_SECONDS = 0.25  # how long a silent endpoint may keep a touched widget waiting
 _UNFINISHED = {
@@ -38,6 +41,7 @@ _UNFINISHED = {
     ReplyEnd.INTERRUPTED,
 }
 _WORTH_SAYING_SECONDS = 0.1
+_NO_CALLS = CallsSoFar()
 _PATIENCE_SECONDS = 4.0  # after which the waiting time is shown
 
 
@@ -72,17 +76,22 @@ def follow_answer(live: LiveReply | StoredReply, places: Places) -> bool:
     between, the reply goes on without this follower.
     """
     frames = Frames(live, places)
-    with places.open_text():
-        drawn = st.write_stream(frames)
-    blocks = (drawn,) if isinstance(drawn, str) else tuple(drawn)
-    if frames.record is not None and is_form(frames.record):
+    blocks: tuple[str, ...] = ()
+    while not frames.has_ended:  # after every round of calls the text begins anew
+        with places.open_text():
+            drawn = st.write_stream(frames)
+        blocks = (drawn,) if isinstance(drawn, str) else tuple(drawn)
+    if frames.record is None:
         return False
-    return frames.record is not None and (blocks == _blocks_of(frames.record) or blocks == ("",))
+    if is_form(frames.record):
+        return False
+    is_empty = blocks == ("",) and not _blocks_of(frames.record)
+    return is_empty or blocks == _blocks_of(frames.record)
 
 
 def draw_answer(record: ReplyRecord, places: Places, *, key: str) -> None:
     """Draw the text of a finished answer, or the form it fills; `key` is of this answer alone."""
-    draw_thinking(record, places)
+    draw_way(record, places)
     text = places.open_text()
     if is_form(record):
         with text:
@@ -93,11 +102,11 @@ def draw_answer(record: ReplyRecord, places: Places, *, key: str) -> None:
         text.markdown(block)
 
 
-def draw_thinking(record: ReplyRecord, places: Places) -> None:
-    """Draw what the model thought, folded away."""
-    if record.picked.reasoning:
+def draw_way(record: ReplyRecord, places: Places) -> None:
+    """Draw how the answer came about, folded away: what was thought, and what was called."""
+    if record.picked.reasoning or record.rounds:
         with places.thinking.container():
-            _draw_reasoning(record.picked.reasoning)
+            draw_thinking(CallsSoFar(record.rounds), record.picked.reasoning)
 
 
 def as_choice(record: ReplyRecord, at: int) -> ReplyRecord:
@@ -121,6 +130,8 @@ def draw_below(
             record = as_choice(record, record.picked_choice)
         else:
             notices.show_end(record)
+        if record.end is ReplyEnd.TOOL_CALLS:
+            draw_waiting(node, record, actions, is_last=is_last)
         _draw_actions(node, record, siblings, actions, is_last=is_last)
 
 
@@ -195,23 +206,45 @@ class Frames:
         self._unwritten = places.unwritten
         self._waiting_label = ""
         self._reasoning = ""
-        self._reasoning_drawn = 0
+        self._calls = _NO_CALLS
+        self._drawn = _NO_CALLS, 0  # calls and length of the reasoning
         self._thought_at = 0.0
         self._blocks = Blocks(is_form=live.is_form)
         self._has_text = False
         self._is_written = True
+        self._position = 0
+        self._next: Progress | None = None  # what begins the text after another round
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the answer has ended and its end is written."""
+        return self.record is not None and self._is_written
 
     def __iter__(self) -> Iterator[str | Callable[[], None]]:
-        position = 0
         started = time.monotonic()
-        self._show_waiting(None, 0.0)
-        while self.record is None or not self._is_written:
-            progress = self._live.follow(position, timeout_seconds=LISTEN_SECONDS)
-            position = progress.position
+        if self._next is None:
+            self._show_waiting(None, 0.0)
+        while not self.has_ended:
+            progress = self._next or self._live.follow(
+                self._position, timeout_seconds=LISTEN_SECONDS
+            )
+            self._next, self._position = None, progress.position
+            if len(progress.calls.rounds) != len(self._calls.rounds) and self._begin_anew(progress):
+                return
             began = time.monotonic()
             yield from self._frame(progress, waited_seconds=began - started)
-            if self.record is None or not self._is_written:
+            if not self.has_ended:
                 self._pause(time.monotonic() - began)
+
+    def _begin_anew(self, progress: Progress) -> bool:
+        """Another round is whole; whether text is drawn that now stands in it."""
+        had_text = self._has_text
+        self._calls = progress.calls
+        self._reasoning, self._has_text = "", False
+        self._blocks = Blocks(is_form=self._live.is_form)
+        self._waiting_label = ""
+        self._next = progress if had_text else None
+        return had_text
 
     def _pause(self, drawing_seconds: float) -> None:
         """Wait until the next frame is due; the end of the reply does not wait."""
@@ -224,7 +257,7 @@ class Frames:
         end_run_if_unwanted()
         if self._live.choice_count > self._choice_count:
             st.rerun()
-        self._show_reasoning(progress)
+        self._show_thinking(progress)
         self._show_unwritten(progress)
         text = "".join(
             piece.text
@@ -261,23 +294,31 @@ class Frames:
         else:
             self._unwritten.warning(words.say("chat.not_written"), icon=":material/save:")
 
-    def _show_reasoning(self, progress: Progress) -> None:
-        more = "".join(
+    def _show_thinking(self, progress: Progress) -> None:
+        self._reasoning += "".join(
             piece.text
             for piece in progress.pieces
             if piece.choice_index == self._choice_index and piece.lane == "reasoning"
         )
-        self._reasoning += more
-        pause = max(_THINKING_SECONDS, len(self._reasoning) / _THINKING_CHARACTERS_PER_SECOND)
-        is_due = time.monotonic() - self._thought_at > pause
-        if not self._reasoning or self._reasoning_drawn == len(self._reasoning):
+        self._calls = progress.calls
+        if progress.record is not None:
+            self._calls = CallsSoFar(progress.record.rounds)
+        wanted = self._calls, len(self._reasoning)
+        if wanted == self._drawn or not self._is_due(progress):
             return
-        if not is_due and progress.record is None:
-            return
-        self._thought_at = time.monotonic()
-        self._reasoning_drawn = len(self._reasoning)
+        self._thought_at, self._drawn = time.monotonic(), wanted
         with self._thinking.container():
-            _draw_reasoning(self._reasoning)
+            draw_thinking(self._calls, self._reasoning)
+
+    def _is_due(self, progress: Progress) -> bool:
+        """Whether it is time to draw thinking and calls, which are sent whole each time."""
+        if progress.record is not None or len(self._calls.results) != len(self._drawn[0].results):
+            return True
+        arguments = sum(len(call.arguments) for call in self._calls.calls)
+        characters = len(self._reasoning) + arguments
+        seconds = _CALLING_SECONDS if arguments else _THINKING_SECONDS
+        pause = max(seconds, characters / _THINKING_CHARACTERS_PER_SECOND)
+        return time.monotonic() - self._thought_at > pause
 
 
 def _waiting_label(progress: Progress | None, waited_seconds: float, *, is_thinking: bool) -> str:
@@ -295,11 +336,6 @@ def _turn_label(turn: Turn) -> str:
     if turn.before:
         return words.say("answer.queued", count=turn.before)
     return words.say("answer.queued_own" if turn.is_own else "answer.queued_next")
-
-
-def _draw_reasoning(text: str) -> None:
-    with st.expander(words.say("answer.reasoning"), type="compact"):
-        st.markdown(fit_for_page(text))
 
 
 def _draw_actions(

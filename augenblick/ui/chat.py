@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from augenblick.conversations import Conversation, Node
@@ -106,6 +107,7 @@ def actions(parts: Services, conversation: Conversation | None, choice: ModelCho
         edit=partial(begin_editing, conversation),
         delete=ask_whether_to_delete,
         pick=partial(_pick, parts),
+        send_results=partial(_send_results, parts, conversation, choice),
         sending=partial(_sending, parts, conversation, choice),
         xray=ask_for_xray if tab().is_expert else None,
     )
@@ -162,6 +164,30 @@ def _go_on(
 def _pick(parts: Services, answer_id: str, choice_index: int) -> None:
     with said_on_the_page():
         parts.store.pick_choice(answer_id, choice_index, owner=parts.owner())
+
+
+def _send_results(
+    parts: Services,
+    conversation: Conversation | None,
+    choice: ModelChoice,
+    answer_id: str,
+    results: Mapping[str, str],
+) -> None:
+    """Have the model that called go on, with the tools it was given."""
+    if conversation is None:
+        return
+    record = next(node.reply for node in conversation.nodes if node.id == answer_id)
+    settings = record.settings if record is not None else None
+    with said_on_the_page():
+        parts.answering.send_results(
+            conversation.id,
+            answer_id,
+            owner=parts.owner(),
+            submission_id=new_submission_id(),
+            provider=parts.provider(record.provider if record and settings else choice.provider),
+            settings=settings or sendable_settings(choice.model),
+            results=results,
+        )
 
 
 def _show(parts: Services, conversation: Conversation | None, answer_id: str) -> None:

@@ -19,6 +19,7 @@ import streamlit as st
 
 from augenblick.answering import Answering
 from augenblick.client import ChatClient
+from augenblick.closer_look import CloserLook
 from augenblick.errors import ConfigurationError, ImageError, ModelLoading, StoreError
 from augenblick.fitted_pictures import FittedPictures
 from augenblick.images import PicturePool, PictureSource
@@ -31,6 +32,7 @@ from augenblick.retention import Retention, read_retention
 from augenblick.settings import RequestSettings
 from augenblick.sql_store import SplitStore, open_store
 from augenblick.store import ConversationStore, NewQuestion, OpenedReply
+from augenblick.tools import Toolbox
 from augenblick.ui.model_lists import ModelLists
 from augenblick.ui.state import tab
 from augenblick.web.browser_cookie import browser_id, cookie_key
@@ -139,6 +141,7 @@ def services() -> Services:
         shrink=fitted.shrink,
         to_jpeg=fitted.to_jpeg,
         limits=read_limits(os.environ),
+        toolbox=Toolbox(CloserLook(pictures, load_content=store.load_content)),
     )
     log.on_trouble(answering.show_unwritten)
     models = ModelLists(answering.list_models)

@@ -27,7 +27,7 @@ from augenblick.ui.answer import (
     Places,
     as_choice,
     draw_answer,
-    draw_thinking,
+    draw_way,
     make_places,
 )
 from augenblick.ui.copy_button import copy_button
@@ -166,7 +166,7 @@ def _draw_choice(
     if marked is None:
         draw_answer(alone, places, key=f"{answer_id}_{at}")
     else:
-        draw_thinking(alone, places)
+        draw_way(alone, places)
         places.open_text().html(f'<p class="compared">{_with_marks(marked)}</p>')
     with places.open_below():
         failure = _failure_of(record, at)

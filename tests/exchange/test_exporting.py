@@ -22,7 +22,15 @@ from augenblick.exchange import (
 )
 from augenblick.exchange.answers import answer_html
 from augenblick.exchange.pages import summary_of
-from augenblick.messages import ChoiceText, ReplyEnd, Role
+from augenblick.messages import (
+    ChoiceText,
+    ImagePart,
+    ReplyEnd,
+    Role,
+    ToolCall,
+    ToolResult,
+    ToolRound,
+)
 from augenblick.settings import RequestSettings
 from augenblick.sql_store import SqlStore
 from tests.exchange.values import (
@@ -61,6 +69,37 @@ def test_page_holds_everything_shown_and_nothing_from_elsewhere(
         assert page.count(encoded) == times
     assert "<script" not in page
     assert not re.search(r"""(?:src|url\()\s*=?\s*["']?(?!data:)(?:https?:|//)""", page)
+
+
+def test_what_was_called_is_said_in_a_line_and_whole_in_json(store: SqlStore) -> None:
+    """Names alone on the pages; in JSON the messages of the API, pictures included."""
+    closer = prepared("small")
+    calls = (ToolCall("a", "zoom", "{}"), ToolCall("b", "zoom", "{}"), ToolCall("c", "<i>", "{}"))
+    results = (
+        ToolResult("a", "secret result", picture=ImagePart(closer.attachment)),
+        *(ToolResult(call.id, "x") for call in calls[1:]),
+    )
+    choices = (ChoiceText("Da."),)
+    record = ReplyRecord("p", "m", ReplyEnd.COMPLETE, choices, rounds=(ToolRound(calls, results),))
+    nodes = [a_node(1, Role.USER, "Wo?"), a_node(2, Role.ASSISTANT, "Da.", parent=1, record=record)]
+    found = store.import_conversation(owner="me", title="", nodes=nodes, pictures=[closer])
+    conversation = store.load_conversation(found)
+
+    page, packed, plain = _html(store, conversation), io.BytesIO(), io.BytesIO()
+    write_markdown(conversation, packed, language=GERMAN, load_content=store.load_content)
+    write_json(conversation, plain, load_content=store.load_content)
+
+    assert "Zwischendurch aufgerufen: zoom (2), &lt;i&gt;." in page
+    assert "secret result" not in page
+    with zipfile.ZipFile(packed) as archive:
+        text = archive.read("conversation.md").decode()
+    assert "*Zwischendurch aufgerufen: zoom (2), <i>.*" in text
+    messages = json.loads(plain.getvalue())["messages"]
+    assert [one["role"] for one in messages] == [
+        "user", "assistant", "tool", "tool", "tool", "user", "assistant",
+    ]  # fmt: skip
+    encoded = base64.b64encode(closer.content).decode()
+    assert messages[5]["content"][0]["image_url"]["url"].endswith(encoded)
 
 
 def test_times_are_those_of_the_reader_where_it_is_known_who_reads(

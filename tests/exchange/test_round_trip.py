@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from augenblick.conversations import Conversation, ReplyRecord
+from augenblick.conversations import Conversation, ReplyRecord, called_pictures
 from augenblick.errors import Failure
 from augenblick.exchange import (
     ReadConversation,
@@ -33,6 +33,8 @@ from augenblick.messages import (
     TextPart,
     Timings,
     ToolCall,
+    ToolResult,
+    ToolRound,
     Usage,
 )
 from augenblick.settings import RequestSettings
@@ -58,6 +60,18 @@ _choices = st.builds(
     tool_calls=st.lists(st.builds(ToolCall, *[st.text(max_size=5)] * 3), max_size=1).map(tuple),
     finish_reason=st.none() | st.just("stop"),
 )
+_calls = st.builds(ToolCall, *[st.text(max_size=5)] * 3)
+_pictures = st.sampled_from(_KINDS).map(lambda kind: ImagePart(prepared(kind).attachment))
+_results = st.builds(
+    ToolResult, st.text(max_size=5), st.text(max_size=9), st.booleans(), st.none() | _pictures
+)
+_rounds = st.builds(
+    ToolRound,
+    st.lists(_calls, max_size=2).map(tuple),
+    st.lists(_results, max_size=2).map(tuple),
+    st.text(max_size=9),
+    st.text(max_size=9),
+)
 _records = st.builds(
     ReplyRecord,
     provider=st.text(max_size=10),
@@ -73,6 +87,7 @@ _records = st.builds(
     picked_choice=st.integers(0, 3),
     settings=st.none()
     | st.builds(RequestSettings, st.text(max_size=9), n=st.none() | st.integers(1, 3)),
+    rounds=st.lists(_rounds, max_size=2).map(tuple),
 )
 _moments = st.datetimes(datetime(2001, 1, 1), datetime(2026, 1, 1)).map(  # noqa: DTZ001  # next
     lambda when: when.replace(tzinfo=UTC)
@@ -169,8 +184,37 @@ def test_any_conversation_comes_back_the_same(
 
     assert _likeness(again) == _likeness(conversation)
     for node in again.nodes:
-        for attachment in node.message.attachments:
+        called = called_pictures(node.reply) if node.reply is not None else ()
+        for attachment in (*node.message.attachments, *(part.attachment for part in called)):
             assert second.load_content(attachment.sha256) == first.load_content(attachment.sha256)
+
+
+def test_a_picture_that_only_a_record_names_is_not_had(
+    two_stores: tuple[SqlStore, SqlStore], pool: PicturePool
+) -> None:
+    """A file can't lead to a picture of somebody else: what it does not hold itself is left out."""
+    first, second = two_stores
+    secret = prepared("photo")
+    claimed = ToolRound((), (ToolResult("a", "x", picture=ImagePart(secret.attachment)),))
+    record = ReplyRecord("p", "m", ReplyEnd.COMPLETE, (ChoiceText("text"),), rounds=(claimed,))
+    nodes = [
+        ImportedNode("q", None, Message(Role.USER, (TextPart("?"),))),
+        ImportedNode("a", "q", Message(Role.ASSISTANT, (TextPart("text"),)), record=record),
+    ]
+    for store in (first, second):
+        found = store.import_conversation(owner="me", title="", nodes=nodes, pictures=[secret])
+    file = io.BytesIO()
+    exported = second.load_conversation(found)
+
+    def gone(_: str) -> bytes:
+        raise KeyError
+
+    write_json(exported, file, load_content=gone)
+    (again,) = _again(file.getvalue(), second, pool)
+
+    reply = again.nodes[-1].reply
+    assert reply is not None
+    assert reply.rounds[0].results == (ToolResult("a", "x"),)
 
 
 def test_everything_at_once_comes_back_too(store: SqlStore, pool: PicturePool) -> None:

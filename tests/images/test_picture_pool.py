@@ -37,7 +37,8 @@ from augenblick.images import (
     prepare_image,
     sharper,
 )
-from augenblick.messages import PictureReceipt, PreparedPicture
+from augenblick.messages import PictureReceipt, PreparedPicture, TileOf
+from augenblick.samples import SAMPLES
 from tests.images import corpus, mutations
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -226,6 +227,42 @@ def test_an_original_has_the_name_of_whoever_asks(pool: PicturePool) -> None:
     found = pool.original(mine)
     assert found is not None
     assert found[0] == PictureSource("my.jpg", content)
+
+
+def _label() -> PictureSource:
+    path = next(sample.path for sample in SAMPLES if sample.name == "label")
+    return PictureSource("label.jpg", path.read_bytes())
+
+
+def test_codes_are_read_where_they_stand(pool: PicturePool) -> None:
+    """From top to bottom, with the place of each; in a part only those of the part."""
+    source = _label()
+    facts = pool.look(source)
+    width, height = facts.width_px, facts.height_px
+    lower = PictureOptions(tile=TileOf(1, 1, 0, height // 2, width, height // 2))
+
+    found = pool.read_codes(source)
+
+    assert [(code.kind, code.text) for code in found] == [
+        ("QR Code", "https://example.org/p/4711"),
+        ("EAN-13", "4711081520269"),
+    ]
+    assert (round(found[0].x, 1), round(found[0].y, 1)) == (0.7, 0.4)
+    (below,) = pool.read_codes(source, options=lower)
+    assert below.text == "4711081520269"
+    assert below.y == pytest.approx((found[1].y - 0.5) * 2, abs=0.02)
+
+
+def test_codes_of_a_bad_file_are_refused_as_the_file_is(pool: PicturePool) -> None:
+    """With its name, by a worker that lives on."""
+    pids_before = pids(pool)
+
+    with pytest.raises(UnreadableImage) as caught:
+        pool.read_codes(PictureSource("half.jpg", photograph()[:200]))
+
+    assert caught.value.params["name"] == "half.jpg"
+    assert pool.read_codes(PictureSource("plain.jpg", photograph())) == ()
+    assert set(pids_before) <= set(pids(pool))
 
 
 def test_nothing_to_do_is_nothing_done(pool: PicturePool) -> None:

@@ -21,7 +21,7 @@ from augenblick.messages import (
 )
 from augenblick.settings import RequestSettings
 from augenblick.sql_store import SqlStore
-from augenblick.store import Preset
+from augenblick.store import Preset, ReplyDelta
 from tests.store.values import a_picture, a_question, a_record
 
 SETTINGS = RequestSettings(
@@ -66,6 +66,27 @@ def test_a_reply_that_has_ended_takes_no_more_pictures(store: SqlStore) -> None:
     store.add_reply_picture(opened.reply_id, ImagePart(late.attachment), late)
     with pytest.raises(KeyError):
         store.load_content(late.attachment.sha256)
+
+
+def test_what_an_open_reply_has_called_outlives_its_process(store: SqlStore) -> None:
+    """Calls and results without their texts, which stand in the text of the reply already."""
+    opened = store.save_question(a_question())
+    store.append([ReplyDelta(opened.reply_id, 0, "text", "Let me look.\n\nA ")])
+    call, result = ToolCall("1", "clock", "{}"), ToolResult("1", "Noon.")
+    done = ToolRound((call,), (result,), text="Let me look.")
+    store.keep_rounds(opened.reply_id, [done])
+    store.keep_rounds(opened.reply_id, [done, done])
+
+    found = store.load_conversation(opened.conversation_id).nodes[-1].reply
+    assert found is not None
+    assert found.is_live
+    assert found.rounds == (ToolRound((call,), (result,)),) * 2
+    assert found.picked.text == "Let me look.\n\nA "
+
+    ended = replace(a_record(), rounds=(done,))
+    store.finish_reply(opened.reply_id, ended)
+    store.keep_rounds(opened.reply_id, [])
+    assert store.load_conversation(opened.conversation_id).nodes[-1].reply == ended
 
 
 def test_the_picked_choice_goes_on_and_is_found(store: SqlStore) -> None:

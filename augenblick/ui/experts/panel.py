@@ -18,6 +18,7 @@ from augenblick.ui.experts.fields import (
     draw_system_message,
 )
 from augenblick.ui.experts.sentences import show_wrong
+from augenblick.ui.experts.tools import draw_tools
 from augenblick.ui.resources import Services
 from augenblick.ui.state import tab
 
@@ -49,6 +50,7 @@ def _draw_sections(parts: Services, *, is_kept: bool) -> None:
         draw_length()
         draw_system_message()
         draw_answer_format()
+        draw_tools()
         draw_request()
         if parts.browser():
             presets.draw_presets(parts)
