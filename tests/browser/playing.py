@@ -17,7 +17,10 @@ from tests.faults.server import Framing, Pause, Piece, Received, Step, framed
 
 @dataclass
 class Script:
-    """An endpoint that streams `words`, `pause_seconds` apart; `asked` holds what it was asked."""
+    """An endpoint that streams `words`, `pause_seconds` apart; `asked` holds what it was asked.
+
+    It gives as many answers as it is asked for, all of them the same.
+    """
 
     words: Sequence[str] = ("Ein ", "Schild ", "mit ", "ÄÖÜ ß € 🙂.")
     pause_seconds: float = 0.0
@@ -27,6 +30,7 @@ class Script:
     refusal: tuple[str, str] | None = None  # status and code
     refuses_field: str = ""  # while that stands in the body
     prompt_tokens: int | None = None  # said at the end, where it is set
+    fingerprint: str = ""
     asked: list[Received] = field(default_factory=list)
 
     @property
@@ -43,7 +47,8 @@ class Script:
             return _refused(*self.refusal)
         if self.refuses_field and self.refuses_field in json.loads(received.body):
             return self.refuse(_NOT_ON_OFFER % self.refuses_field.encode())
-        return framed(list(self._pieces()), Framing.CHUNKED)
+        count = json.loads(received.body).get("n", 1)
+        return framed(list(self._pieces(range(count))), Framing.CHUNKED)
 
     def refuse(self, body: bytes) -> Iterable[Step]:
         """Answer 400 with an error body."""
@@ -51,13 +56,16 @@ class Script:
             [body], Framing.LENGTH, status="400 Bad Request", content_type="application/json"
         )
 
-    def _pieces(self) -> Iterable[Piece]:
-        yield _event({"delta": {"role": "assistant", "content": ""}})
+    def _pieces(self, choices: Sequence[int]) -> Iterable[Piece]:
+        for at in choices:
+            yield _event({"delta": {"role": "assistant", "content": ""}}, at, self.fingerprint)
         yield Pause(self.first_pause_seconds)
         for word in self.words:
-            yield _event({"delta": {"content": word}})
+            for at in choices:
+                yield _event({"delta": {"content": word}}, at)
             yield Pause(self.pause_seconds)
-        yield _event({"delta": {}, "finish_reason": self.finish_reason})
+        for at in choices:
+            yield _event({"delta": {}, "finish_reason": self.finish_reason}, at)
         if self.prompt_tokens is not None:
             yield _usage(self.prompt_tokens)
         yield b"data: [DONE]\n\n"
@@ -75,12 +83,13 @@ def _usage(prompt_tokens: int) -> bytes:
     return f"data: {json.dumps({'id': 'chatcmpl-1', 'choices': [], 'usage': usage})}\n\n".encode()
 
 
-def _event(choice: dict[str, object]) -> bytes:
+def _event(choice: dict[str, object], at: int, fingerprint: str = "") -> bytes:
     chunk = {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
         "model": "gpt-4o",
-        "choices": [{"index": 0, "finish_reason": None, **choice}],
+        "choices": [{"index": at, "finish_reason": None, **choice}],
+        **({"system_fingerprint": fingerprint} if fingerprint else {}),
     }
     return f"data: {json.dumps(chunk)}\n\n".encode()
 

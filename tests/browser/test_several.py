@@ -13,24 +13,13 @@ from playwright.sync_api import Locator, Page, expect
 
 from augenblick.conversations import ReplyRecord
 from augenblick.messages import ReplyEnd
-from augenblick.places import PROJECT_DIR
 from augenblick.sql_store import SqlStore
 from tests.browser.conftest import OpenPage
 from tests.browser.playing import ask, messages
 from tests.faults.server import FaultServer
-from tests.serving import AppServer, serve_script
+from tests.serving import AppServer, serve_app
 from tests.several import REFUSED, Several
 
-# The page as it is, for somebody who has chosen three answers.
-PAGE = f"""
-import runpy
-from dataclasses import replace
-
-from augenblick.ui.state import tab
-
-tab().settings = replace(tab().settings, n=3)
-runpy.run_path({str(PROJECT_DIR / "augenblick" / "ui" / "main.py")!r})
-"""
 LONG = tuple(tuple(f"{letter}{number} " for number in range(60)) for letter in "abc")
 
 
@@ -57,7 +46,7 @@ def _serving(folder: Path) -> Iterator[Served]:
     script = Several()
     with FaultServer(script) as endpoint:
         env = {"OPENAI_BASE_URL": endpoint.base_url}
-        with serve_script(folder, PAGE, env=env) as server:
+        with serve_app(folder, env=env) as server:
             yield Served(server, script, endpoint)
 
 
@@ -96,7 +85,7 @@ def served_apart(running_apart: Served) -> Served:
 
 
 def _open(open_page: OpenPage, served: Served, **context: object) -> Page:
-    page, watch = open_page(served.server.url, "/?expert=true", **context)
+    page, watch = open_page(served.server.url, "/?expert=true&n=3", **context)
     watch.expect("WebSocket")
     return page
 
@@ -210,7 +199,7 @@ def test_a_page_of_another_process_shows_all_answers(
         "OPENAI_BASE_URL": served.endpoint.base_url,
         "AUGENBLICK_DATA_DIR": str(served.server.data_dir),
     }
-    with serve_script(tmp_path, PAGE, env=env) as other:
+    with serve_app(tmp_path, env=env) as other:
         second, _ = open_page(other.url, link, storage_state=page.context.storage_state())
         _expect_begun(second)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from augenblick.conversations import Conversation
 from augenblick.language import language
 from augenblick.messages import ChoiceText, ReplyEnd
 from augenblick.reply import end_of_choice
-from augenblick.settings import RequestSettings
 from augenblick.ui.resources import close_services, services
 from tests.faults.server import FaultServer
 from tests.several import REFUSED, Several
@@ -43,8 +41,7 @@ def page(script: Several) -> AppTest:
 
 
 def _ask(page: AppTest, n: int | None = 3) -> None:
-    memory = page.session_state["tab"]
-    memory.settings = replace(RequestSettings(""), n=n)
+    page.text_input(key="n").set_value("" if n is None else str(n)).run()
     page.chat_input[0].set_value("Was steht da?").run()
     assert not page.exception
 

@@ -168,10 +168,13 @@ def test_the_code_can_be_had_in_each_language(two: Two, kind: str) -> None:
 def test_a_replay_sends_the_same_question_to_another_endpoint(two: Two) -> None:
     """With the recorded settings, as another answer of the same question."""
     page = _open()
-    memory = page.session_state["tab"]
-    memory.settings = replace(memory.settings, temperature=0.25, seed=7, system="Kurz.")
+    page.text_input(key="temperature").set_value("0.25").run()
+    page.text_input(key="seed").set_value("7").run()
+    page.text_area(key="expert_system").set_value("Kurz.").run()
     answer_id = _ask(page, "Wer bist du?")
-    memory.settings = replace(memory.settings, temperature=2.0, seed=None, system="")
+    page.text_input(key="temperature").set_value("2").run()
+    page.text_input(key="seed").set_value("").run()
+    page.text_area(key="expert_system").set_value("").run()
     page = _xray(page, answer_id)
 
     page.selectbox(key="xray_model").set_value("two/other").run()
@@ -320,26 +323,12 @@ def test_the_fingerprint_is_compared_with_the_answer_before(two: Two) -> None:
     for number, (before, said) in enumerate(
         [("", ""), ("fp_1", "xray.same_fingerprint"), ("fp_1", "xray.other_fingerprint")]
     ):
-        fingerprint = "fp_2" if said == "xray.other_fingerprint" else "fp_1"
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tests.browser.playing._event", _event_with(fingerprint))
-            answer_id = _ask(page, f"Frage {number}")
+        two.first.fingerprint = "fp_2" if said == "xray.other_fingerprint" else "fp_1"
+        answer_id = _ask(page, f"Frage {number}")
         page = _xray(page, answer_id)
         expected = language("en").text(said, before=before.replace("_", "\\_")) if said else ""
         captions = [caption.value for caption in page.caption if "fingerprint" in caption.value]
         assert captions == ([expected] if expected else [])
-
-
-def _event_with(fingerprint: str) -> object:
-    def event(choice: dict[str, object]) -> bytes:
-        chunk = {
-            "model": "gpt-4o",
-            "system_fingerprint": fingerprint,
-            "choices": [{"index": 0, **choice}],
-        }
-        return f"data: {json.dumps(chunk)}\n\n".encode()
-
-    return event
 
 
 def test_what_the_next_request_takes_is_learned_and_read_once(
