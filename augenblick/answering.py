@@ -31,6 +31,7 @@ from augenblick.errors import (
 )
 from augenblick.following import LiveReply, StoredReply
 from augenblick.images import prepare_image
+from augenblick.intake import Intake
 from augenblick.messages import (
     Adjustment,
     Attachment,
@@ -210,7 +211,8 @@ class Answering:
         """Have the worker of a new reply begin when it is its turn."""
         if not opened.is_new:
             return
-        live = LiveReply(opened, on_stop=partial(self._queue.hurry, opened.reply_id))
+        stop = partial(self._queue.hurry, opened.reply_id)
+        live = LiveReply(opened, on_stop=stop, on_wanted=self._log.hurry)
         with self._lock:
             self._live[opened.reply_id] = live
         person = owner or opened.conversation_id  # a browser without our cookie is nobody we know
@@ -313,15 +315,22 @@ class Answering:
     def _stream(self, answer: _Answer, request: Request, provider: Provider) -> None:
         live = answer.live
         build = partial(build_payload, request.messages, request.settings, data_uri=self._data_uri)
-        with self._client(provider).stream(  # the payload has no name: it goes once it is sent
-            _patiently(live, build), cancellation=live.cancellation, on_wait=live.show_wait
-        ) as stream:
+        intake = Intake(
+            partial(self._write, live), rest=live.rest, live_count=lambda: len(self._live)
+        )
+        with (
+            intake,
+            self._client(provider).stream(  # the payload has no name: it goes once it is sent
+                _patiently(live, build),
+                cancellation=live.cancellation,
+                on_wait=live.show_wait,
+                on_read=intake.pause,
+            ) as stream,
+        ):
             if stream.headers_seconds is not None:
                 answer.reply.note_headers(at_seconds=stream.headers_seconds)
             for chunk in stream:
-                added = answer.reply.fold(chunk, at_seconds=time.monotonic() - answer.started)
-                if added:
-                    self._write(live, added)
+                intake.add(answer.reply.fold(chunk, at_seconds=time.monotonic() - answer.started))
 
     def _write(self, live: LiveReply, added: Sequence[Added]) -> None:
         mark = live.hold(added)

@@ -11,12 +11,13 @@ import random
 import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import requests
 from urllib3 import HTTPResponse
+from urllib3.util.wait import wait_for_read
 
 from augenblick import errors
 from augenblick.chunks import Chunk, read_chunk
@@ -43,6 +44,7 @@ __all__ = [
 ]  # fmt: skip
 
 OnWait = Callable[[Wait], None]
+OnRead = Callable[[Callable[[], bool]], None]
 
 _READ_BYTES: Final = 65536
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
@@ -96,9 +98,14 @@ class ChatClient:
         *,
         cancellation: Cancellation | None = None,
         on_wait: OnWait | None = None,
+        on_read: OnRead | None = None,
     ) -> ChatStream:
-        """Post a request. Sent when the result is entered; `"stream": false` works as well."""
-        return ChatStream(self, payload, cancellation or Cancellation(), on_wait)
+        """Post a request. Sent when the result is entered; `"stream": false` works as well.
+
+        `on_read` is called before the answer is read further, when all that was read is iterated
+        over, with what tells whether that read would have to wait. It may take its time.
+        """
+        return ChatStream(self, payload, cancellation or Cancellation(), on_wait, on_read)
 
     def list_models(self, *, cancellation: Cancellation | None = None) -> tuple[str, ...]:
         """The names at `GET {base_url}/models`, in the order of the endpoint; within 30 seconds."""
@@ -172,8 +179,10 @@ class _Exchange:
         *,
         is_stream: bool,
         total_seconds: float | None = None,
+        on_read: OnRead | None = None,
     ) -> None:
         self._client = client
+        self._on_read = on_read
         self._secrets = secrets
         self._is_stream = is_stream
         self.call = Call(total_seconds=total_seconds or client.deadlines.total_seconds)
@@ -323,6 +332,8 @@ class _Exchange:
         if self.headers.get("content-encoding", "").lower() not in _DECODABLE:
             raise errors.MalformedResponse("content-encoding")
         while True:
+            if self._on_read is not None:
+                self._on_read(self._must_wait)
             failure: AugenblickError | None = None
             piece = b""
             try:
@@ -342,6 +353,25 @@ class _Exchange:
                 raise errors.AnswerTooLarge(limit=_MAX_ANSWER_BYTES)
             yield piece
 
+    def _must_wait(self) -> bool:
+        """Whether nothing has come in that is not read yet."""
+        raw = self.raw
+        sock = raw.connection.sock if raw is not None and raw.connection is not None else None
+        fetched = getattr(getattr(raw, "_fp", None), "fp", None)  # what http.client reads from
+        if sock is None or fetched is None:
+            return False
+        patience = sock.gettimeout()
+        try:
+            sock.settimeout(0)
+            if fetched.peek(1).strip(b"\r\n"):  # the end of a chunk is fetched with the next one
+                return False
+            return not wait_for_read(sock, timeout=0)
+        except (OSError, ValueError):  # TLS says so with an error; all others come again
+            return True
+        finally:
+            with suppress(OSError):
+                sock.settimeout(patience)
+
 
 class ChatStream:
     """An answer being read: a context manager (entering sends) and an iterator over `Chunk`.
@@ -359,6 +389,7 @@ class ChatStream:
         payload: Mapping[str, Any],
         cancellation: Cancellation,
         on_wait: OnWait | None,
+        on_read: OnRead | None = None,
     ) -> None:
         self._client = client
         self._cancellation = cancellation
@@ -370,6 +401,7 @@ class ChatStream:
             client,
             client._secrets(payload),  # noqa: SLF001 - one unit
             is_stream=self._asked_to_stream,
+            on_read=on_read,
         )
         self._stack = ExitStack()
         self._chunks: Generator[Chunk, None, None] | None = None

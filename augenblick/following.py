@@ -37,12 +37,22 @@ class Progress:
 class LiveReply:
     """A reply while it waits and is being written. Safe in threads; only `follow` waits."""
 
-    def __init__(self, opened: OpenedReply, *, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        opened: OpenedReply,
+        *,
+        on_stop: Callable[[], None],
+        on_wanted: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_wanted` is called when somebody waits for text that is held."""
         self.conversation_id = opened.conversation_id
         self.reply_id = opened.reply_id
         self.cancellation = Cancellation()
         self._on_stop = on_stop
+        self._on_wanted = on_wanted
         self._changed = threading.Condition()
+        self._waiting = 0  # followers who have seen all that is released
+        self._is_asked_for = threading.Event()  # there are such followers, or it was stopped
         self._pieces: list[Added] = []
         self._starts: list[int] = []  # the position at which each piece begins
         self._length = 0  # positions, marks and lengths count characters
@@ -58,9 +68,8 @@ class LiveReply:
     def follow(self, position: int = 0, *, timeout_seconds: float) -> Progress:
         """Wait until there is more than `position` or the end, at most `timeout_seconds`."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._released > position or self._record is not None, timeout_seconds
-            )
+            if not self._has_news(position):
+                self._wait_for_news(position, timeout_seconds)
             released = self._released
             return Progress(
                 tuple(self._between(position, released)),
@@ -70,6 +79,21 @@ class LiveReply:
                 is_durable=self._durable >= released and self._is_end_durable,
                 turn=self._turn,
             )
+
+    def _has_news(self, position: int) -> bool:
+        return self._released > position or self._record is not None
+
+    def _wait_for_news(self, position: int, timeout_seconds: float) -> None:
+        self._waiting += 1
+        self._is_asked_for.set()
+        if self._length > self._released:
+            self._on_wanted()
+        try:
+            self._changed.wait_for(lambda: self._has_news(position), timeout_seconds)
+        finally:
+            self._waiting -= 1
+            if not self._waiting and not self.cancellation.is_cancelled:
+                self._is_asked_for.clear()
 
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
         """Wait at most so long until the reply has ended and its end is durable; whether it is so.
@@ -81,7 +105,12 @@ class LiveReply:
     def stop(self) -> None:
         """End the reply now; what came is kept. Works in every phase."""
         self.cancellation.cancel()
+        self._is_asked_for.set()
         self._on_stop()
+
+    def rest(self, seconds: float) -> None:
+        """Wait until a follower waits for more, at most so long; for who takes in the answer."""
+        self._is_asked_for.wait(seconds)
 
     def hold(self, added: Sequence[Added]) -> int:
         """Take in pieces that are not to be shown yet; returns the mark to release them with."""
@@ -89,6 +118,8 @@ class LiveReply:
             self._wait = None
             for piece in added:
                 self._add(piece)
+            if self._waiting:
+                self._on_wanted()
             return self._length
 
     def release(self, mark: int, *, is_durable: bool) -> None:

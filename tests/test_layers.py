@@ -22,7 +22,7 @@ _FLOORS = (
     ("images", "providers", "chunks", "lanes", "transport", "conversations", "usage"),
     ("payload", "sse", "store", "reply", "migrations", "queueing", "retention"),
     ("client", "sql_store", "reply_log", "exchange"),
-    ("remedies", "following", "fitted_pictures"),
+    ("remedies", "following", "intake", "fitted_pictures"),
     ("answering",),
     ("web", "launch", "doctor"),
     ("ui",),

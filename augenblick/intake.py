@@ -1,0 +1,84 @@
+"""How a worker takes in its answer: what has come in meanwhile is read and handed on together.
+
+Each read of a socket wakes a thread, which costs more than what is read, and each piece handed on
+costs locks and an entry in the log. So nothing is handed on between two events of one read; and
+where text comes faster than anybody looks, the next read waits until somebody does, or a moment at
+most: the longer, the more replies are live.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from augenblick.reply import Added
+
+_SHORTEST_NAP_SECONDS = 0.008  # how late an end may come in that nobody waits for
+_NAP_SECONDS_PER_REPLY = 0.0005
+_LONGEST_NAP_SECONDS = 0.045  # a little less than a frame of the page
+_FEWEST_READS = 1.5  # that a nap must save up
+
+
+def nap_seconds(live_count: int) -> float:
+    """How long one of so many workers may leave what arrives unread."""
+    return min(_SHORTEST_NAP_SECONDS + _NAP_SECONDS_PER_REPLY * live_count, _LONGEST_NAP_SECONDS)
+
+
+class Intake:
+    """Gathers what chunks add and hands it on before the next read and at the end of the `with`.
+
+    `live_count` tells how many replies are live in all; `rest` waits so many seconds at most, less
+    when somebody waits for text. What follows a pause is never left waiting.
+    """
+
+    def __init__(
+        self,
+        hand_on: Callable[[Sequence[Added]], None],
+        *,
+        rest: Callable[[float], None],
+        live_count: Callable[[], int],
+    ) -> None:
+        self._hand_on = hand_on
+        self._rest = rest
+        self._live_count = live_count
+        self._added: list[Added] = []
+        self._reads = 0  # since it was last handed on
+        self._handed_at = -math.inf
+
+    def add(self, added: Sequence[Added]) -> None:
+        """Take in what a chunk added."""
+        self._added += added
+
+    def pause(self, must_wait: Callable[[], bool]) -> None:
+        """Hand on what there is before a read, and rest if that saves reads; for `on_read`."""
+        self._reads += 1
+        elapsed = time.monotonic() - self._handed_at
+        nap = nap_seconds(self._live_count())
+        if elapsed > self._reads * nap / _FEWEST_READS:
+            self._give()
+        elif must_wait():
+            self._give()
+            self._rest(nap)
+        elif elapsed > _LONGEST_NAP_SECONDS:
+            self._give()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._give()
+
+    def _give(self) -> None:
+        if self._added:
+            added, self._added = self._added, []
+            self._hand_on(added)
+            self._handed_at = time.monotonic()
+            self._reads = 0
