@@ -54,7 +54,7 @@ from augenblick.store import ConversationStore, NewQuestion, OpenedReply, ReplyD
 _MOST_REMEDIES = 3
 _PATIENCE_SECONDS = 30.0  # a database server restarts in less
 _TRY_AGAIN_SECONDS = 0.25
-_LOOK_SECONDS = 0.5  # how often this process looks whether another was told to stop its replies
+_LOOK_SECONDS = 1.0  # how often this process looks whether another was told to stop its replies
 T = TypeVar("T")
 
 

@@ -16,7 +16,7 @@ from typing import Self
 
 from augenblick.reply import Added
 
-_SHORTEST_NAP_SECONDS = 0.008  # how late an end may come in that nobody waits for
+_SHORTEST_NAP_SECONDS = 0.018  # twice how late the end of an answer comes in by it, on average
 _NAP_SECONDS_PER_REPLY = 0.0005
 _LONGEST_NAP_SECONDS = 0.045  # a little less than a frame of the page
 _FEWEST_READS = 1.5  # that a nap must save up
@@ -47,6 +47,7 @@ class Intake:
         self._added: list[Added] = []
         self._reads = 0  # since it was last handed on
         self._handed_at = -math.inf
+        self._has_rested = False  # before the reads since
 
     def add(self, added: Sequence[Added]) -> None:
         """Take in what a chunk added."""
@@ -57,12 +58,15 @@ class Intake:
         self._reads += 1
         elapsed = time.monotonic() - self._handed_at
         nap = nap_seconds(self._live_count())
-        if elapsed > self._reads * nap / _FEWEST_READS:
+        is_fast = elapsed * _FEWEST_READS < self._reads * nap
+        if not (is_fast or self._has_rested):
             self._give()
         elif must_wait():
             self._give()
-            self._rest(nap)
-        elif elapsed > _LONGEST_NAP_SECONDS:
+            self._has_rested = is_fast
+            if is_fast:
+                self._rest(nap)
+        elif elapsed > 2 * _LONGEST_NAP_SECONDS:  # it comes faster than we can read
             self._give()
 
     def __enter__(self) -> Self:
