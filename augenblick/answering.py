@@ -334,6 +334,8 @@ class Answering:
 
     def _write(self, live: LiveReply, added: Sequence[Added]) -> None:
         mark = live.hold(added)
+        if not added:
+            return
         deltas = [
             ReplyDelta(live.reply_id, piece.choice_index, piece.lane, piece.text) for piece in added
         ]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import random
 import re
+import socket
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from io import BufferedReader
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
@@ -357,20 +359,29 @@ class _Exchange:
         """Whether nothing has come in that is not read yet."""
         raw = self.raw
         sock = raw.connection.sock if raw is not None and raw.connection is not None else None
-        fetched = getattr(getattr(raw, "_fp", None), "fp", None)  # what http.client reads from
+        body = getattr(raw, "_fp", None)  # what http.client reads from
+        fetched = getattr(body, "fp", None)
         if sock is None or fetched is None:
             return False
-        patience = sock.gettimeout()
         try:
-            sock.settimeout(0)
-            if fetched.peek(1).strip(b"\r\n"):  # the end of a chunk is fetched with the next one
-                return False
-            return not wait_for_read(sock, timeout=0)
+            if getattr(body, "chunk_left", None) == 0:  # the end of the chunk is there, or will be
+                ahead = fetched.peek(1)
+            else:
+                ahead = _peek_at_once(fetched, sock)
+            return not ahead.strip(b"\r\n") and not wait_for_read(sock, timeout=0)
         except (OSError, ValueError):  # TLS says so with an error; all others come again
             return True
-        finally:
-            with suppress(OSError):
-                sock.settimeout(patience)
+
+
+def _peek_at_once(fetched: BufferedReader, sock: socket.socket) -> bytes:
+    """What was fetched and not read, without waiting for more. Dear: threads lose their turn."""
+    patience = sock.gettimeout()
+    try:
+        sock.settimeout(0)
+        return fetched.peek(1)
+    finally:
+        with suppress(OSError):
+            sock.settimeout(patience)
 
 
 class ChatStream:

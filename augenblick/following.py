@@ -52,7 +52,8 @@ class LiveReply:
         self._on_wanted = on_wanted
         self._changed = threading.Condition()
         self._waiting = 0  # followers who have seen all that is released
-        self._is_asked_for = threading.Event()  # there are such followers, or it was stopped
+        self._is_resting = False  # whoever takes in the answer leaves what comes unread
+        self._rest_is_over = threading.Event()
         self._pieces: list[Added] = []
         self._starts: list[int] = []  # the position at which each piece begins
         self._length = 0  # positions, marks and lengths count characters
@@ -85,15 +86,18 @@ class LiveReply:
 
     def _wait_for_news(self, position: int, timeout_seconds: float) -> None:
         self._waiting += 1
-        self._is_asked_for.set()
-        if self._length > self._released:
-            self._on_wanted()
+        if self._is_resting:  # it has fresher text than what is held, and brings both
+            self._rest_is_over.set()
+        else:
+            self._want_what_is_held()
         try:
             self._changed.wait_for(lambda: self._has_news(position), timeout_seconds)
         finally:
             self._waiting -= 1
-            if not self._waiting and not self.cancellation.is_cancelled:
-                self._is_asked_for.clear()
+
+    def _want_what_is_held(self) -> None:
+        if self._waiting and self._length > self._released:
+            self._on_wanted()
 
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
         """Wait at most so long until the reply has ended and its end is durable; whether it is so.
@@ -105,12 +109,20 @@ class LiveReply:
     def stop(self) -> None:
         """End the reply now; what came is kept. Works in every phase."""
         self.cancellation.cancel()
-        self._is_asked_for.set()
+        self._rest_is_over.set()
         self._on_stop()
 
     def rest(self, seconds: float) -> None:
-        """Wait until a follower waits for more, at most so long; for who takes in the answer."""
-        self._is_asked_for.wait(seconds)
+        """Wait until a follower waits for more, at most so long; for who takes in the answer.
+
+        Call `hold` afterwards, with what has come in meanwhile or with nothing.
+        """
+        with self._changed:
+            self._is_resting = not self._waiting or self._length > self._released
+            self._rest_is_over.clear()
+        if self._is_resting and not self.cancellation.is_cancelled:
+            self._rest_is_over.wait(seconds)
+        self._is_resting = False
 
     def hold(self, added: Sequence[Added]) -> int:
         """Take in pieces that are not to be shown yet; returns the mark to release them with."""
@@ -118,8 +130,7 @@ class LiveReply:
             self._wait = None
             for piece in added:
                 self._add(piece)
-            if self._waiting:
-                self._on_wanted()
+            self._want_what_is_held()
             return self._length
 
     def release(self, mark: int, *, is_durable: bool) -> None:

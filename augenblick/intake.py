@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from types import TracebackType
 from typing import Self
 
@@ -31,7 +32,8 @@ class Intake:
     """Gathers what chunks add and hands it on before the next read and at the end of the `with`.
 
     `live_count` tells how many replies are live in all; `rest` waits so many seconds at most, less
-    when somebody waits for text. What follows a pause is never left waiting.
+    when somebody waits for text, and what comes then is handed on even if it is nothing. What
+    follows a pause of the endpoint is never left waiting.
     """
 
     def __init__(
@@ -81,8 +83,14 @@ class Intake:
         self._give()
 
     def _give(self) -> None:
-        if self._added:
+        if self._added or self._has_rested:  # after a rest somebody may wait for what was held
             added, self._added = self._added, []
-            self._hand_on(added)
+            self._hand_on(joined(added))
             self._handed_at = time.monotonic()
             self._reads = 0
+
+
+def joined(added: Sequence[Added]) -> list[Added]:
+    """The same text in fewer pieces: neighbours of one lane and choice are one."""
+    lanes = groupby(added, key=lambda piece: (piece.choice_index, piece.lane))
+    return [Added(at, lane, "".join(piece.text for piece in group)) for (at, lane), group in lanes]

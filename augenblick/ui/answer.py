@@ -190,7 +190,8 @@ class _Frames:
     def _frame(
         self, progress: Progress, *, waited_seconds: float
     ) -> Iterator[str | Callable[[], None]]:
-        end_run_if_unwanted()
+        if not progress.pieces:  # else drawing them ends the run
+            end_run_if_unwanted()
         self._show_reasoning(progress)
         self._show_unwritten(progress)
         text = "".join(
