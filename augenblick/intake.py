@@ -42,10 +42,12 @@ class Intake:
         *,
         rest: Callable[[float], None],
         live_count: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hand_on = hand_on
         self._rest = rest
         self._live_count = live_count
+        self._clock = clock
         self._added: list[Added] = []
         self._reads = 0  # since it was last handed on
         self._handed_at = -math.inf
@@ -58,7 +60,7 @@ class Intake:
     def pause(self, must_wait: Callable[[], bool]) -> None:
         """Hand on what there is before a read, and rest if that saves reads; for `on_read`."""
         self._reads += 1
-        elapsed = time.monotonic() - self._handed_at
+        elapsed = self._clock() - self._handed_at
         nap = nap_seconds(self._live_count())
         is_fast = elapsed * _FEWEST_READS < self._reads * nap
         if not (is_fast or self._has_rested):
@@ -86,7 +88,7 @@ class Intake:
         if self._added or self._has_rested:  # after a rest somebody may wait for what was held
             added, self._added = self._added, []
             self._hand_on(joined(added))
-            self._handed_at = time.monotonic()
+            self._handed_at = self._clock()
             self._reads = 0
 
 
