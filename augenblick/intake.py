@@ -17,10 +17,10 @@ from typing import Self
 
 from augenblick.reply import Added
 
-_SHORTEST_NAP_SECONDS = 0.018  # twice how late the end of an answer comes in by it, on average
-_NAP_SECONDS_PER_REPLY = 0.0005
-_LONGEST_NAP_SECONDS = 0.045  # a little less than a frame of the page
-_FEWEST_READS = 1.5  # that a nap must save up
+_SHORTEST_NAP_SECONDS = 0.012  # twice how late the end of an answer comes in by it, on average
+_NAP_SECONDS_PER_REPLY = 0.0015
+_LONGEST_NAP_SECONDS = 0.06  # whoever follows ends it earlier, with each frame
+_FEWEST_READS = 2.5  # that a nap must save up, for it costs a wake-up itself
 
 
 def nap_seconds(live_count: int) -> float:

@@ -150,7 +150,7 @@ class Database:
         with self._taking_turns(wanted=True), _translated():
             if self._kept is None:
                 self._kept = self.engine.raw_connection()
-            connection: sqlite3.Connection = self._kept.driver_connection
+            connection: Any = self._kept.driver_connection
             try:
                 if len(rows) == 1:  # a transaction by itself
                     connection.execute(statement, rows[0])
