@@ -13,7 +13,7 @@ import importlib.util
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,8 @@ WARM_MODULES = (
     "sqlalchemy.orm",
     "babel.support",
 )
+# Streamlit's own, which it imports to look at the first answer's stream: a third of a second.
+LATE_MODULES = ("pandas", "pyarrow")
 
 logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
 logging.getLogger("augenblick").setLevel(logging.INFO)
@@ -104,11 +106,16 @@ async def _forget_left_uploads() -> None:
 
 
 def _warm_up() -> None:
-    for name in WARM_MODULES:
+    _import_all(WARM_MODULES)
+    services()
+    _import_all(LATE_MODULES)
+    gc.freeze()  # what start-up made lives as long as the server; collections need not look at it
+
+
+def _import_all(names: Iterable[str]) -> None:
+    for name in names:
         if importlib.util.find_spec(name.split(".")[0]):
             importlib.import_module(name)
-    services()
-    gc.freeze()  # what start-up made lives as long as the server; collections need not look at it
 
 
 def _announce() -> None:

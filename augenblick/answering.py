@@ -49,6 +49,7 @@ from augenblick.errors import (
 )
 from augenblick.following import LiveReply, StoredReply
 from augenblick.images import prepare_image
+from augenblick.intake import Intake
 from augenblick.messages import (
     Adjustment,
     Attachment,
@@ -304,6 +305,7 @@ class Answering:
         live = LiveReply(
             opened,
             on_stop=partial(self._queue.hurry, opened.reply_id),
+            on_wanted=self._log.hurry,
             choice_count=task.settings.choice_count,
             is_form=bool(task.settings.response_format),
         )
@@ -509,18 +511,23 @@ class Answering:
         live = answer.live
         data_uri = answer.recorder.knowing(self._data_uri)
         build = partial(build_payload, request.messages, request.settings, data_uri=data_uri)
-        with self._client(provider).stream(  # the payload has no name: it goes once it is sent
-            _patiently(live, build),
-            cancellation=live.cancellation,
-            on_wait=live.show_wait,
-            recorder=answer.recorder,
-        ) as stream:
+        intake = Intake(
+            partial(self._write, live), rest=live.rest, live_count=lambda: len(self._live)
+        )
+        with (
+            intake,
+            self._client(provider).stream(  # the payload has no name: it goes once it is sent
+                _patiently(live, build),
+                cancellation=live.cancellation,
+                on_wait=live.show_wait,
+                on_read=intake.pause,
+                recorder=answer.recorder,
+            ) as stream,
+        ):
             if stream.headers_seconds is not None:
                 reply.note_headers(at_seconds=stream.headers_seconds)
             for chunk in stream:
-                added = reply.fold(chunk, at_seconds=time.monotonic() - answer.started)
-                if added:
-                    self._write(live, added)
+                intake.add(reply.fold(chunk, at_seconds=time.monotonic() - answer.started))
                 if reply is answer.reply:  # several answers call nothing that is run here
                     answer.show_calls(chunk)
 
@@ -530,6 +537,8 @@ class Answering:
         ]
         with live.in_order:  # several requests may write; a mark stands for all that came before
             mark = live.hold(added)
+            if not deltas:
+                return
             self._log.append(
                 deltas,
                 lambda: live.release(mark, is_durable=True),

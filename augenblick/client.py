@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import random
 import re
+import socket
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from io import BufferedReader
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import requests
 from urllib3 import HTTPResponse
+from urllib3.util.wait import wait_for_read
 
 from augenblick import errors
 from augenblick.chunks import Chunk, read_chunk
@@ -44,6 +47,7 @@ __all__ = [
 ]  # fmt: skip
 
 OnWait = Callable[[Wait], None]
+OnRead = Callable[[Callable[[], bool]], None]
 
 _READ_BYTES: Final = 65536
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
@@ -98,12 +102,16 @@ class ChatClient:
         cancellation: Cancellation | None = None,
         on_wait: OnWait | None = None,
         recorder: Recorder | None = None,
+        on_read: OnRead | None = None,
     ) -> ChatStream:
         """Post a request. Sent when the result is entered; `"stream": false` works as well.
 
-        A recorder takes down all that goes over the wire.
+        A recorder takes down all that goes over the wire. `on_read` is called before the answer is
+        read further, when all that was read is iterated over, with what tells whether that read
+        would have to wait. It may take its time.
         """
-        return ChatStream(self, payload, cancellation or Cancellation(), on_wait, recorder)
+        cancellation = cancellation or Cancellation()
+        return ChatStream(self, payload, cancellation, on_wait, recorder=recorder, on_read=on_read)
 
     def list_models(self, *, cancellation: Cancellation | None = None) -> tuple[str, ...]:
         """The names at `GET {base_url}/models`, in the order of the endpoint; within 30 seconds."""
@@ -178,8 +186,10 @@ class _Exchange:
         is_stream: bool,
         total_seconds: float | None = None,
         line: Line | None = None,
+        on_read: OnRead | None = None,
     ) -> None:
         self._client = client
+        self._on_read = on_read
         self._secrets = secrets
         self._is_stream = is_stream
         self._line = line
@@ -343,6 +353,8 @@ class _Exchange:
         if self.headers.get("content-encoding", "").lower() not in _DECODABLE:
             raise errors.MalformedResponse("content-encoding")
         while True:
+            if self._on_read is not None:
+                self._on_read(self._must_wait)
             failure: AugenblickError | None = None
             piece = b""
             try:
@@ -362,6 +374,34 @@ class _Exchange:
                 raise errors.AnswerTooLarge(limit=_MAX_ANSWER_BYTES)
             yield piece
 
+    def _must_wait(self) -> bool:
+        """Whether nothing has come in that is not read yet."""
+        raw = self.raw
+        sock = raw.connection.sock if raw is not None and raw.connection is not None else None
+        body = getattr(raw, "_fp", None)  # what http.client reads from
+        fetched = getattr(body, "fp", None)
+        if sock is None or fetched is None:
+            return False
+        try:
+            if getattr(body, "chunk_left", None) == 0:  # the end of the chunk is there, or will be
+                ahead = fetched.peek(1)
+            else:
+                ahead = _peek_at_once(fetched, sock)
+            return not ahead.strip(b"\r\n") and not wait_for_read(sock, timeout=0)
+        except (OSError, ValueError):  # TLS says so with an error; all others come again
+            return True
+
+
+def _peek_at_once(fetched: BufferedReader, sock: socket.socket) -> bytes:
+    """What was fetched and not read, without waiting for more. Dear: threads lose their turn."""
+    patience = sock.gettimeout()
+    try:
+        sock.settimeout(0)
+        return fetched.peek(1)
+    finally:
+        with suppress(OSError):
+            sock.settimeout(patience)
+
 
 class ChatStream:
     """An answer being read: a context manager (entering sends) and an iterator over `Chunk`.
@@ -379,7 +419,9 @@ class ChatStream:
         payload: Mapping[str, Any],
         cancellation: Cancellation,
         on_wait: OnWait | None,
-        recorder: Recorder | None,
+        *,
+        recorder: Recorder | None = None,
+        on_read: OnRead | None = None,
     ) -> None:
         self._client = client
         self._cancellation = cancellation
@@ -396,6 +438,7 @@ class ChatStream:
             client._secrets(payload),  # noqa: SLF001 - one unit
             is_stream=self._asked_to_stream,
             line=self._line,
+            on_read=on_read,
         )
         self._stack = ExitStack()
         self._chunks: Generator[Chunk, None, None] | None = None

@@ -62,9 +62,11 @@ class LiveReply:
         opened: OpenedReply,
         *,
         on_stop: Callable[[], None],
+        on_wanted: Callable[[], None] = lambda: None,
         choice_count: int = 1,
         is_form: bool = False,
     ) -> None:
+        """`on_wanted` is called when somebody waits for text that is held."""
         self.is_form = is_form  # it was asked for in a form, and JSON is expected
         self.conversation_id = opened.conversation_id
         self.reply_id = opened.reply_id
@@ -72,8 +74,12 @@ class LiveReply:
         self.cancellation = Cancellation()
         self.in_order = threading.Lock()  # for those who hold pieces and have them written
         self._on_stop = on_stop
+        self._on_wanted = on_wanted
         self._changed = threading.Condition()
         self._pieces = _Pieces()
+        self._waiting = 0  # followers who have seen all that is released
+        self._is_resting = False  # whoever takes in the answer leaves what comes unread
+        self._rest_is_over = threading.Event()
         self._released = 0
         self._round_start = 0  # where the text after the last round begins
         self._calls = _NO_CALLS
@@ -89,9 +95,8 @@ class LiveReply:
         """Wait until there is more than `position` or the end, at most `timeout_seconds`."""
         with self._changed:
             position = max(position, self._round_start)
-            self._changed.wait_for(
-                lambda: self._released > position or self._record is not None, timeout_seconds
-            )
+            if not self._has_news(position):
+                self._wait_for_news(position, timeout_seconds)
             position = max(position, self._round_start)  # a round may have ended meanwhile
             released = self._released
             return Progress(
@@ -104,6 +109,24 @@ class LiveReply:
                 calls=self._calls,
             )
 
+    def _has_news(self, position: int) -> bool:
+        return self._released > position or self._record is not None
+
+    def _wait_for_news(self, position: int, timeout_seconds: float) -> None:
+        self._waiting += 1
+        if self._is_resting:  # it has fresher text than what is held, and brings both
+            self._rest_is_over.set()
+        else:
+            self._want_what_is_held()
+        try:
+            self._changed.wait_for(lambda: self._has_news(position), timeout_seconds)
+        finally:
+            self._waiting -= 1
+
+    def _want_what_is_held(self) -> None:
+        if self._waiting and self._pieces.length > self._released:
+            self._on_wanted()
+
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
         """Wait at most so long until the reply has ended and its end is durable; whether it is so.
 
@@ -114,7 +137,20 @@ class LiveReply:
     def stop(self) -> None:
         """End the reply now; what came is kept. Works in every phase."""
         self.cancellation.cancel()
+        self._rest_is_over.set()
         self._on_stop()
+
+    def rest(self, seconds: float) -> None:
+        """Wait until a follower waits for more, at most so long; for who takes in the answer.
+
+        Call `hold` afterwards, with what has come in meanwhile or with nothing.
+        """
+        with self._changed:
+            self._is_resting = not self._waiting or self._pieces.length > self._released
+            self._rest_is_over.clear()
+        if self._is_resting and not self.cancellation.is_cancelled:
+            self._rest_is_over.wait(seconds)
+        self._is_resting = False
 
     def hold(self, added: Sequence[Added]) -> int:
         """Take in pieces that are not to be shown yet; returns the mark to release them with."""
@@ -122,6 +158,7 @@ class LiveReply:
             self._wait = None
             for piece in added:
                 self._pieces.add(piece)
+            self._want_what_is_held()
             return self._pieces.length
 
     def release(self, mark: int, *, is_durable: bool) -> None:

@@ -35,8 +35,8 @@ _LONGEST_PAUSE_SECONDS = 1.0
 _LAST_WRITE_SECONDS = 3.0  # longer than a store waits for a lock
 _TROUBLED_CLOSE_SECONDS = 2.0  # what a store in trouble gets to come back when the log is closed
 _LOOK_SECONDS = 0.1  # how often a blocked caller looks whether it is still wanted
-_SHORTEST_TICK_SECONDS = 0.015  # a shorter one is below what a frame of the page takes anyway
-_TICKS_PER_WRITE = 6  # so that the writer is busy a sixth of the time at most
+_SHORTEST_GAP_SECONDS = 0.01  # a shorter one is below what a frame of the page takes anyway
+_GAPS_PER_WRITE = 6  # so that the writer is busy a sixth of the time at most
 _BYTES_PER_DELTA = 200  # what one costs besides its text, measured with CPython 3.11
 
 _log = logging.getLogger(__name__)
@@ -80,18 +80,19 @@ class _Batch:
 class ReplyLog:
     """The one writer of all live replies. Any thread may call; close it, or use it with `with`.
 
-    Between two commits lie `tick_seconds` or less, the less the quicker the store is, and one holds
-    whatever came in meanwhile; after a pause the first delta is committed at once, and so is what
-    came when a reply ends. Not much more than `max_waiting_bytes` of memory hold text that waits
-    for the store; beyond that `append` blocks, so the endpoint is read no further until the store
-    can be written again, the log is closed or the caller is no longer wanted.
+    A commit is made when somebody waits to read (`hurry`), but `tick_seconds` after the one before
+    at the latest, and holds whatever came in meanwhile. However many wait, a gap lies between two,
+    the shorter the quicker the store is; what comes after a pause and the end of a reply wait for
+    nothing. Not much more than `max_waiting_bytes` of memory hold text that waits for the store;
+    beyond that `append` blocks, so the endpoint is read no further until the store can be written
+    again, the log is closed or the caller is no longer wanted.
     """
 
     def __init__(
         self,
         store: ConversationStore,
         *,
-        tick_seconds: float = 0.05,
+        tick_seconds: float = 0.1,
         max_waiting_bytes: int = 64_000_000,
     ) -> None:
         self._store = store
@@ -104,10 +105,12 @@ class ReplyLog:
         self._gathering = _Batch(next(self._numbers))
         self._writing: _Batch | None = None
         self._took_at = -math.inf  # when the newest batch was taken, on the monotonic clock
-        self._pause_seconds = 0.0  # from then to the next
+        self._gap_seconds = 0.0  # from then to the next at least
+        self._is_wanted = False  # somebody waits to read what is gathered
+        self._is_resting = False  # the writer sleeps until it is told
+        self._is_urgent = False  # the next batch is not even to wait for its gap
         self._trying_since: float | None = None  # set while a call of the store is under way
         self._closed = threading.Event()
-        self._is_urgent = threading.Event()  # the next batch is not to wait for its tick
         self._gives_up = threading.Event()
         self._state = LogState.WRITING
         self._untold: deque[LogState] = deque()
@@ -136,12 +139,21 @@ class ReplyLog:
                     raise Cancelled
                 self._has_room.wait(_LOOK_SECONDS)
             self._refuse_if_closed()
+            if self._is_resting or self._is_wanted:  # else the writer looks by itself in time
+                self._has_work.notify()
             self._gathering.deltas.extend(deltas)
             self._gathering.byte_count += byte_count
             if on_durable is not None:
                 self._gathering.durable.append(on_durable)
-            self._has_work.notify()
         self._notice_slowness()
+
+    def hurry(self) -> None:
+        """Somebody waits to read what was appended, or is about to be: no need for a whole tick."""
+        with self._lock:
+            if not self._is_wanted:
+                self._is_wanted = True
+                if not self._gathering.is_empty:
+                    self._has_work.notify()
 
     def finish(
         self, reply_id: str, record: ReplyRecord, on_durable: Callback | None = None
@@ -156,7 +168,7 @@ class ReplyLog:
         with self._lock:
             self._refuse_if_closed()
             self._gathering.ends.append((reply_id, record, on_durable))
-            self._is_urgent.set()
+            self._is_urgent = True
             self._has_work.notify()
 
     def flush(self, timeout: float) -> bool:
@@ -166,6 +178,7 @@ class ReplyLog:
             if self._gathering.is_empty and self._writing is None:
                 return True
             self._gathering.flushed.append(done.set)
+            self._is_wanted = True
             self._has_work.notify()
         return done.wait(timeout)
 
@@ -176,7 +189,6 @@ class ReplyLog:
         """
         with self._lock:
             self._closed.set()
-            self._is_urgent.set()
             self._has_work.notify()
             self._has_room.notify_all()
         self._wait_for_end(timeout)
@@ -235,29 +247,35 @@ class ReplyLog:
             with self._lock:
                 self._writing = None
                 self._has_room.notify_all()
-            wanted = _TICKS_PER_WRITE * (time.monotonic() - self._took_at)
-            self._pause_seconds = min(max(wanted, _SHORTEST_TICK_SECONDS), self._tick_seconds)
+            wanted = _GAPS_PER_WRITE * (time.monotonic() - self._took_at)
+            self._gap_seconds = min(max(wanted, _SHORTEST_GAP_SECONDS), self._tick_seconds)
             _call_each(batch.flushed)
 
     def _take(self) -> _Batch | None:
-        """The next batch, a tick after the one before; None when closed and nothing is left.
-
-        A reply's end does not wait for the tick: it is a commit of its own in any case.
-        """
+        """The next batch, once it is due; None when closed and nothing is left."""
         with self._lock:
-            while self._gathering.is_empty and not self._closed.is_set():
-                self._has_work.wait()
-        pause = self._took_at + self._pause_seconds - time.monotonic()
-        if pause > 0:
-            self._is_urgent.wait(pause)
-        with self._lock:
-            if not self._closed.is_set():
-                self._is_urgent.clear()
+            while (seconds := self._seconds_until_due()) is None or seconds > 0:
+                self._is_resting = seconds is None
+                self._has_work.wait(seconds)
+            self._is_resting = False
+            self._is_wanted = self._is_urgent = False
             if self._gathering.is_empty:
                 return None
             self._took_at = time.monotonic()
             self._writing, self._gathering = self._gathering, _Batch(next(self._numbers))
             return self._writing
+
+    def _seconds_until_due(self) -> float | None:
+        """How long the batch being gathered can wait; None when nothing has come for a tick.
+
+        A reply's end does not wait for a gap: it is a commit of its own in any case.
+        """
+        if self._closed.is_set() or self._is_urgent:
+            return 0.0
+        is_empty = self._gathering.is_empty
+        wait = self._gap_seconds if self._is_wanted and not is_empty else self._tick_seconds
+        seconds = self._took_at + wait - time.monotonic()
+        return None if is_empty and seconds <= 0 else seconds
 
     def _write(self, batch: _Batch) -> bool:
         """Write a batch, however long it takes; False when told to give up."""
@@ -304,14 +322,17 @@ class ReplyLog:
 
     def _notice_slowness(self) -> None:
         """Enter trouble when the write under way takes too long; called from busy threads."""
+        since = self._trying_since
+        if since is None or time.monotonic() - since < SLOW_SECONDS:
+            return
         with self._lock:
             if self._state.is_troubled or self._trying_since is None:
                 return
             seconds = time.monotonic() - self._trying_since
             if seconds < SLOW_SECONDS:
                 return
-            since = datetime.now(UTC) - timedelta(seconds=seconds)
-            self._set_state(LogState(since, Trouble.SLOW))
+            began = datetime.now(UTC) - timedelta(seconds=seconds)
+            self._set_state(LogState(began, Trouble.SLOW))
         self._tell()
 
     def _enter_trouble(self, reason: str) -> None:
@@ -319,6 +340,8 @@ class ReplyLog:
         self._enter(LogState(since, reason))
 
     def _enter(self, state: LogState) -> None:
+        if state is self._state:  # nobody else changes it while no write is under way
+            return
         with self._lock:
             if state == self._state:
                 return

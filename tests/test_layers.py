@@ -28,7 +28,7 @@ _FLOORS = (
         *("client", "sql_store", "reply_log", "exchange", "side_by_side", "agreement"),
         *("snippets", "estimates", "rhythm"),
     ),
-    ("remedies", "following", "fitted_pictures", "closer_look"),
+    ("remedies", "following", "intake", "fitted_pictures", "closer_look"),
     ("calling",),
     ("answering",),
     ("web", "launch", "doctor"),

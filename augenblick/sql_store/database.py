@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Insert,
+    PoolProxiedConnection,
     StaticPool,
     create_engine,
     event,
@@ -104,6 +105,8 @@ class Database:
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._readers = self.engine.execution_options(**snapshot)
         self._writers = self.engine.execution_options(augenblick_writes=True)
+        self._kept: PoolProxiedConnection | None = None  # for `add_rows`; belongs to the turn
+        event.listen(self.engine, "engine_disposed", self._let_go)
 
     @property
     def is_sqlite(self) -> bool:
@@ -137,6 +140,35 @@ class Database:
         turn = self._taking_turns(wanted=self.is_sqlite)
         with turn, _translated(), self._writers.begin() as connection:
             yield connection
+
+    def add_rows(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run an SQLite statement once for each row, in one transaction as in `writing`.
+
+        The driver does it, on a connection kept for this: a third of the time of the usual way,
+        which the reply log goes twenty times a second.
+        """
+        with self._taking_turns(wanted=True), _translated():
+            if self._kept is None:
+                self._kept = self.engine.raw_connection()
+            connection: Any = self._kept.driver_connection
+            try:
+                if len(rows) == 1:  # a transaction by itself
+                    connection.execute(statement, rows[0])
+                    return
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(statement, rows)
+                connection.execute("COMMIT")
+            except sqlite3.Error:
+                with suppress(sqlite3.Error):
+                    connection.rollback()
+                raise
+
+    def _let_go(self, _engine: Engine) -> None:
+        """Give the kept connection back; the next rows get one of the new pool."""
+        with self._taking_turns(wanted=True), suppress(sqlite3.Error):
+            if self._kept is not None:
+                self._kept.close()
+                self._kept = None
 
     @contextmanager
     def _taking_turns(self, *, wanted: bool) -> Iterator[None]:
@@ -215,7 +247,7 @@ def _sqlite_engine(url: URL, *, is_in_memory: bool) -> Engine:
             "check_same_thread": False,
         },
         hide_parameters=True,
-        json_serializer=_dumps,
+        json_serializer=dumps,
         **(pool or _FILE_POOL),
     )
     event.listen(engine, "connect", _set_up_sqlite)
@@ -232,7 +264,7 @@ def _postgres_engine(url: URL) -> Engine:
     engine = create_engine(
         url.update_query_dict({k: v for k, v in network.items() if k not in url.query}),
         hide_parameters=True,
-        json_serializer=_dumps,
+        json_serializer=dumps,
         pool_pre_ping=True,
         pool_size=10,
         max_overflow=20,
@@ -274,7 +306,7 @@ def _set_up_postgres(connection: DBAPIConnection, _record: object) -> None:
     connection.commit()
 
 
-def _dumps(value: Any) -> str:  # noqa: ANN401 - the signature is SQLAlchemy's
+def dumps(value: Any) -> str:  # noqa: ANN401 - the signature is SQLAlchemy's
     """JSON that people can read in the database; never fails, for an end must always get in.
 
     What UTF-8 can't say becomes an escape, what JSON can't say (NaN) becomes null.
@@ -302,6 +334,12 @@ def _translated() -> Iterator[None]:
         raise _as_ours(error) from None
     except SQLAlchemyError as error:
         raise StoreError(type(error).__name__) from None
+    except sqlite3.IntegrityError as error:
+        raise Conflict(error.sqlite_errorname) from None
+    except sqlite3.Error as error:
+        word = getattr(error, "sqlite_errorname", None) or type(error).__name__
+        reason = _reason_of_sqlite(error)
+        raise (StoreUnavailable(word, reason=reason) if reason else StoreError(word)) from None
 
 
 def _as_ours(error: DBAPIError) -> StoreError:
@@ -315,14 +353,18 @@ def _reason_of(error: DBAPIError) -> Trouble | None:
     """Why the database can't be used now; None when the fault is in what was asked of it."""
     cause = error.orig
     if isinstance(cause, sqlite3.Error):
-        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest says more than we need
-        return _SQLITE_REASONS.get(code)
+        return _reason_of_sqlite(cause)
     if isinstance(cause, psycopg.Error) and cause.sqlstate:
         state = cause.sqlstate
         return next((r for p, r in _POSTGRES_REASONS.items() if state.startswith(p)), None)
     if isinstance(cause, psycopg.OperationalError) or error.connection_invalidated:
         return Trouble.UNREACHABLE
     return None
+
+
+def _reason_of_sqlite(error: sqlite3.Error) -> Trouble | None:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more than we need
+    return _SQLITE_REASONS.get(code)
 
 
 def _word_of(error: DBAPIError) -> str:

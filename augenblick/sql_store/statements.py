@@ -152,7 +152,7 @@ def stop_open_reply(
 def add_deltas(database: Database) -> Insert:
     """Add rows of `rows.delta_values`, each only if its reply is still open.
 
-    Made once, for making it costs more than running it. The shared locks, in the order of the rows,
+    The shared locks, in the order of the rows,
     see to it that nobody ends a reply between look and write.
     """
     columns = DeltaRow.__table__.columns

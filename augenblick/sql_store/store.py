@@ -37,6 +37,7 @@ from augenblick.sql_store import (
     sharing,
     statements,
 )
+from augenblick.sql_store.appending import delta_writer
 from augenblick.sql_store.database import Conflict, Database
 from augenblick.sql_store.presence import show_presence
 from augenblick.sql_store.schema import upgrade
@@ -96,7 +97,7 @@ class SqlStore:
         except AugenblickError:
             self._database.close()
             raise
-        self._add_deltas = statements.add_deltas(self._database)
+        self._write_deltas = delta_writer(self._database)
         self._batches = count(time.time_ns())
         self._unsure: set[str] = set()
         self._unsure_lock = threading.Lock()
@@ -154,8 +155,7 @@ class SqlStore:
         """Add text to open replies in one commit; text for a reply that has ended is ignored."""
         number = next(self._batches) if batch is None else batch
         if values := rows.delta_values(deltas, batch=number):
-            with self._writing() as connection:
-                connection.execute(self._add_deltas, values)
+            self._write_deltas(values)
 
     def finish_reply(self, reply_id: str, record: ReplyRecord) -> None:
         """Write the whole record, `end` set. Finishing twice keeps the first end.

@@ -254,7 +254,8 @@ class Frames:
     def _frame(
         self, progress: Progress, *, waited_seconds: float
     ) -> Iterator[str | Callable[[], None]]:
-        end_run_if_unwanted()
+        if not progress.pieces:  # else drawing them ends the run
+            end_run_if_unwanted()
         if self._live.choice_count > self._choice_count:
             st.rerun()
         self._show_thinking(progress)

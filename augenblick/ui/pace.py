@@ -7,9 +7,8 @@ bounded share of its time on one reader.
 
 from __future__ import annotations
 
-FRAME_SECONDS = 0.04
-"""Between two frames of a small block on an idle server: a little less than between two commits of
-the reply log (50 ms), so that no reader ever waits for the commit after the next."""
+FRAME_SECONDS = 0.05
+"""Between two frames of a small block on an idle server."""
 
 _CHARACTERS_PER_SECOND = 50_000
 _MOST_SHARE = 0.25  # of the time between two frames that drawing may take

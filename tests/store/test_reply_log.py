@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import subprocess
 import threading
@@ -128,16 +129,56 @@ def test_many_threads_keep_their_order(store: SqlStore, log: ReplyLog) -> None:
 def test_what_comes_together_is_committed_together(sqlite_store: SqlStore) -> None:
     """2,000 deltas within a tick take a handful of commits; a lone one doesn't wait for a tick."""
     opened = sqlite_store.save_question(a_question())
-    commits: list[object] = []
-    event.listen(sqlite_store._database.engine, "commit", commits.append)
+    statements = statements_of(sqlite_store)
     with ReplyLog(sqlite_store, tick_seconds=3600) as log:
         first = threading.Event()
         log.append([words(opened.reply_id, "x")], first.set)
         assert first.wait(PATIENCE_SECONDS)
         for _ in range(2000):
             log.append([words(opened.reply_id, "x")])
-    assert len(commits) == 2
+    assert count_commits(statements) == 2
     assert text_of(sqlite_store, opened) == "x" * 2001
+
+
+def test_a_reader_who_waits_has_it_committed(sqlite_store: SqlStore) -> None:
+    """Not the tick decides then; whoever waits first and is brought text later counts as well."""
+    opened = sqlite_store.save_question(a_question())
+    statements = statements_of(sqlite_store)
+    with ReplyLog(sqlite_store, tick_seconds=3600) as log:
+        for is_waited_for_first in (False, True, False, True):
+            if is_waited_for_first:
+                log.hurry()
+            written = threading.Event()
+            log.append([words(opened.reply_id, "x")], written.set)
+            log.append([words(opened.reply_id, "y")])
+            if not is_waited_for_first:
+                log.hurry()
+            assert written.wait(PATIENCE_SECONDS)
+    assert count_commits(statements) <= 8
+    assert text_of(sqlite_store, opened) == "xy" * 4
+
+
+def statements_of(store: SqlStore) -> list[str]:
+    """What the store has its database do from now on, statement by statement."""
+    statements: list[str] = []
+
+    def listen(connection: DBAPIConnection, _record: object) -> None:
+        assert isinstance(connection, sqlite3.Connection)
+        connection.set_trace_callback(statements.append)
+
+    event.listen(store._database.engine, "connect", listen)
+    store._database.engine.dispose()
+    return statements
+
+
+def count_commits(statements: list[str]) -> int:
+    """How many transactions with text there were; a single statement may be one by itself."""
+    begun = statements.count("BEGIN IMMEDIATE")
+    alone = sum(
+        text.startswith("INSERT INTO delta") and before != "BEGIN IMMEDIATE"
+        for before, text in itertools.pairwise(["", *statements])
+    )
+    return begun + alone
 
 
 def test_a_closed_log_takes_nothing(sqlite_store: SqlStore) -> None:

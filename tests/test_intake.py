@@ -1,0 +1,182 @@
+"""How a worker takes in its answer: what is handed on together, and when it rests."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import dataclass, field
+
+from augenblick.following import LiveReply
+from augenblick.intake import Intake, joined, nap_seconds
+from augenblick.reply import Added
+from augenblick.store import OpenedReply
+
+PATIENCE_SECONDS = 30.0
+
+
+@dataclass
+class Worker:
+    """A worker that reads chunks at given moments; `buffered` are there without waiting."""
+
+    live_count: int = 1
+    now: float = 0.0
+    handed: list[str] = field(default_factory=list)
+    rests: int = 0
+
+    def __post_init__(self) -> None:
+        self.intake = Intake(
+            lambda added: self.handed.append("".join(piece.text for piece in added)),
+            rest=self.rest,
+            live_count=lambda: self.live_count,
+            clock=lambda: self.now,
+        )
+
+    def rest(self, seconds: float) -> None:
+        """Let the time go by."""
+        self.rests += 1
+        self.now += seconds
+
+    def read(self, text: str, *, is_last: bool, waited: float = 0.0) -> None:
+        """Read one chunk, of which `is_last` says that nothing more has come."""
+        self.now += waited
+        self.intake.add([Added(0, "text", text)])
+        self.intake.pause(lambda: is_last)
+
+
+def test_a_slow_stream_is_handed_on_word_by_word() -> None:
+    """Who reads slower than we work waits for nothing, and the socket is never looked at."""
+    worker = Worker()
+    for number in range(50):
+        worker.read(f"{number} ", is_last=True, waited=0.05)
+    assert worker.handed == [f"{number} " for number in range(50)]
+    assert not worker.rests
+
+
+def test_the_first_word_waits_for_nothing() -> None:
+    """However fast the stream and however many are live."""
+    worker = Worker(live_count=500)
+    worker.read("at once", is_last=False)
+    assert worker.handed == ["at once"]
+
+
+def test_what_came_in_meanwhile_is_handed_on_together() -> None:
+    """500 chunks in groups of ten cost a rest and an entry for each group."""
+    worker = Worker()
+    worker.read("first", is_last=True)
+    for _, position in itertools.product(range(50), range(10)):
+        worker.read("x", is_last=position == 9)
+    assert worker.handed == ["first", *["x" * 10] * 50]
+    assert worker.rests == 50
+
+
+def test_a_stream_that_never_pauses_is_handed_on_all_the_same() -> None:
+    """It comes faster than it can be read, so there is always more; text is shown regardless."""
+    worker = Worker()
+    for _ in range(1000):
+        worker.read("x", is_last=False, waited=0.001)
+    assert 5 < len(worker.handed) < 100
+    assert not worker.rests
+
+
+def test_the_end_hands_on_what_is_left() -> None:
+    """Whatever ends the reading, an error as well."""
+    worker = Worker()
+    worker.read("first", is_last=True)
+    with worker.intake:
+        worker.read("rest", is_last=False)
+    assert worker.handed == ["first", "rest"]
+
+
+def test_more_live_replies_rest_longer_up_to_a_frame() -> None:
+    """One rests briefly; of a crowd each about as long as a frame of the page takes."""
+    naps = [nap_seconds(count) for count in (1, 10, 100, 1000)]
+    assert naps == sorted(naps)
+    assert naps[0] < 0.015
+    assert naps[-1] < 0.1
+
+
+def test_pieces_of_one_lane_are_joined() -> None:
+    """Lanes and choices stay apart and in order."""
+    added = [
+        Added(0, "reasoning", "a"), Added(0, "reasoning", "b"), Added(0, "text", "c"),
+        Added(1, "text", "d"), Added(0, "text", "e"), Added(0, "text", "f"),
+    ]  # fmt: skip
+    assert joined(added) == [
+        Added(0, "reasoning", "ab"), Added(0, "text", "c"), Added(1, "text", "d"),
+        Added(0, "text", "ef"),
+    ]  # fmt: skip
+
+
+def live_reply(wanted: list[str]) -> LiveReply:
+    """A reply that notes down when somebody waits for what it holds."""
+    return LiveReply(
+        OpenedReply("c", "q", "r", is_new=True),
+        on_stop=lambda: None,
+        on_wanted=lambda: wanted.append("wanted"),
+    )
+
+
+def rest(live: LiveReply) -> threading.Thread:
+    """A worker that rests for longer than any test takes."""
+    worker = threading.Thread(target=lambda: live.rest(3600), daemon=True)
+    worker.start()
+    return worker
+
+
+def has_ended(thread: threading.Thread) -> bool:
+    """Whether a thread comes to its end."""
+    thread.join(PATIENCE_SECONDS)
+    return not thread.is_alive()
+
+
+def resting(live: LiveReply) -> threading.Thread:
+    """A worker that has begun to rest."""
+    worker = rest(live)
+    while not live._is_resting:
+        pass
+    return worker
+
+
+def test_a_follower_ends_the_rest() -> None:
+    """Whose frame is due gets what lies unread, not only what was handed on."""
+    wanted: list[str] = []
+    live = live_reply(wanted)
+    worker = resting(live)
+    follower = threading.Thread(target=lambda: live.follow(timeout_seconds=3600), daemon=True)
+    follower.start()
+    assert has_ended(worker)
+    mark = live.hold([Added(0, "text", "fresh")])
+    assert wanted == ["wanted"]
+    live.release(mark, is_durable=True)
+    assert has_ended(follower)
+
+
+def test_a_stop_ends_the_rest() -> None:
+    """Also one that came just before."""
+    live = live_reply([])
+    worker = resting(live)
+    live.stop()
+    assert has_ended(worker)
+    assert has_ended(rest(live))
+
+
+def test_nobody_rests_while_a_follower_has_nothing_to_read() -> None:
+    """Someone waits for the very next word."""
+    live = live_reply([])
+    follower = threading.Thread(target=lambda: live.follow(timeout_seconds=3600), daemon=True)
+    follower.start()
+    while not live._waiting:
+        pass
+    assert has_ended(rest(live))
+    live.release(live.hold([Added(0, "text", "word")]), is_durable=True)
+    assert has_ended(follower)
+
+
+def test_what_is_held_is_asked_for_once_a_follower_waits() -> None:
+    """Nobody reads, nobody is asked; who comes later asks for what is there."""
+    wanted: list[str] = []
+    live = live_reply(wanted)
+    live.hold([Added(0, "text", "held")])
+    assert not wanted
+    live.follow(timeout_seconds=0)
+    assert wanted == ["wanted"]
