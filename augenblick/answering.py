@@ -95,10 +95,11 @@ class Answering:
     ) -> OpenedReply:
         """Save a question and start its answer; the same submission twice starts one.
 
-        Raises as `ConversationStore.save_question`; then nothing was sent.
+        Raises as `ConversationStore.save_question`, and TooManyAsked; then nothing was sent.
         """
-        opened = self._store.save_question(question)
-        self._start(opened, question.owner, _Task(opened, provider, settings))
+        with self._queue.room_for(question.owner or question.conversation_id or ""):
+            opened = self._store.save_question(question)
+            self._start(opened, question.owner, _Task(opened, provider, settings))
         return opened
 
     def ask_again(
@@ -111,16 +112,20 @@ class Answering:
         provider: Provider,
         settings: RequestSettings,
     ) -> OpenedReply:
-        """Start another answer to a saved question. Raises as `ConversationStore.open_reply`."""
-        opened = self._store.open_reply(
-            owner=owner,
-            submission_id=submission_id,
-            conversation_id=conversation_id,
-            question_id=question_id,
-            provider=provider.name,
-            model=settings.model,
-        )
-        self._start(opened, owner, _Task(opened, provider, settings))
+        """Start another answer to a saved question.
+
+        Raises as `ConversationStore.open_reply`, and TooManyAsked.
+        """
+        with self._queue.room_for(owner or conversation_id):
+            opened = self._store.open_reply(
+                owner=owner,
+                submission_id=submission_id,
+                conversation_id=conversation_id,
+                question_id=question_id,
+                provider=provider.name,
+                model=settings.model,
+            )
+            self._start(opened, owner, _Task(opened, provider, settings))
         return opened
 
     def continue_answer(
@@ -137,22 +142,23 @@ class Answering:
         """Have an answer that ended too early written on, as a new answer that begins with it.
 
         Endpoints don't agree on how an unfinished answer is taken up again, so it is sent as said
-        and `instruction`, in the person's language, asks for the rest. Raises as `open_reply`.
+        and `instruction`, in the person's language, asks for the rest. Raises as `ask_again`.
         """
         conversation = self._store.load_conversation(conversation_id, owner=owner)
         node = next((node for node in conversation.nodes if node.id == answer_id), None)
         if node is None or node.reply is None or node.parent_id is None:
             raise ConversationNotFound
-        opened = self._store.open_reply(
-            owner=owner,
-            submission_id=submission_id,
-            conversation_id=conversation_id,
-            question_id=node.parent_id,
-            provider=provider.name,
-            model=settings.model,
-        )
         beginning = _Beginning(node.reply.picked.text, instruction)
-        self._start(opened, owner, _Task(opened, provider, settings, beginning))
+        with self._queue.room_for(owner or conversation_id):
+            opened = self._store.open_reply(
+                owner=owner,
+                submission_id=submission_id,
+                conversation_id=conversation_id,
+                question_id=node.parent_id,
+                provider=provider.name,
+                model=settings.model,
+            )
+            self._start(opened, owner, _Task(opened, provider, settings, beginning))
         return opened
 
     def find(self, conversation_id: str, reply_id: str, *, owner: str) -> LiveReply | StoredReply:

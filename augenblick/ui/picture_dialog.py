@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from augenblick.errors import NoRoom
 from augenblick.images import PictureSource
 from augenblick.messages import Detail, PreparedPicture
 from augenblick.ui import notices, words
+from augenblick.ui.holding import take_in
 from augenblick.ui.pdf_pages import OpenPdf, draw_pages, open_pdfs
 from augenblick.ui.picture_card import adjust_drafts, draw_card, tokens_of
 from augenblick.ui.picture_choice import QUALITIES, SIDES_PX, PictureChoice
@@ -79,12 +81,19 @@ def _take_files(key: str) -> None:
     uploaded = st.session_state[key] or ()
     files = [PictureSource(file.name, file.getvalue()) for file in uploaded]
     sources = memory.picture_choice.of(files)
-    pdfs = open_pdfs(sources, services().pictures, key=f"pdf_{new_submission_id()}")
-    memory.pdfs = [*memory.pdfs, *pdfs.values()]
-    others = (source for place, source in enumerate(sources) if place not in pdfs)
-    memory.to_prepare = [*memory.to_prepare, *others]
     memory.dialog_refused = ()
     memory.dialog_round += 1
+    pdfs = open_pdfs(sources, services().pictures, key=f"pdf_{new_submission_id()}")
+
+    def keep() -> None:
+        memory.pdfs = [*memory.pdfs, *pdfs.values()]
+        others = (source for place, source in enumerate(sources) if place not in pdfs)
+        memory.to_prepare = [*memory.to_prepare, *others]
+
+    try:
+        take_in(memory, sources, keep)
+    except NoRoom as error:
+        memory.dialog_refused = (error.failure,)
 
 
 def _draw_pdf(memory: Tab, parts: Services) -> None:

@@ -135,7 +135,7 @@ def held_bytes(files: Mapping[str, Mapping[str, HeldFile]]) -> dict[str, int]:
 
 
 async def forget_left_uploads(
-    held: HeldFiles,
+    sessions: Callable[[], Iterable[str]],
     *,
     is_active: Callable[[str], bool],
     forget: Callable[[str], None],
@@ -148,7 +148,7 @@ async def forget_left_uploads(
     away: set[str] = set()
     while True:
         await asyncio.sleep(every_seconds)
-        away = _forget_twice_away(held(), away, is_active=is_active, forget=forget)
+        away = _forget_twice_away(sessions(), away, is_active=is_active, forget=forget)
 
 
 def _forget_twice_away(
