@@ -15,6 +15,7 @@ from augenblick.ui import (
     state,
     status,
     transcript,
+    unsent,
 )
 from augenblick.ui.resources import services
 from augenblick.ui.sidebar import draw_recent, draw_sidebar
@@ -45,6 +46,7 @@ context_strip.draw_strip(conversation, parts, model=beside.choice.model)
 stop_place = composer.draw_composer(
     is_busy=was_busy, is_start=is_start and not memory.waits_here, model=beside.choice.model
 )
+unsent.keep_unsent(conversation)
 if is_start:
     conversation_bar.draw_temporary_switch(stop_place)
 if composer.submit(conversation=conversation, choice=beside.choice, parts=parts):

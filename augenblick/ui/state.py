@@ -108,6 +108,7 @@ class Tab:
     is_import_new: bool = False  # nothing that counts conversations knows of it yet
     is_expert: bool = False  # whether `settings` are used and what they need is drawn
     settings: RequestSettings = field(default_factory=lambda: RequestSettings(""))
+    forgets_unsent: bool = False  # whether the browser is to forget what was typed and not sent
     runs: RunBudget = field(default_factory=RunBudget)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`
 
@@ -229,7 +230,8 @@ def open_conversation(conversation_id: str | None) -> None:
 def forget_everything() -> None:
     """Let go of all that was open, written or chosen here, once it is deleted for good."""
     old = tab()
-    st.session_state["tab"] = _watched(Tab(own_id=old.own_id, session_id=old.session_id))
+    new = Tab(own_id=old.own_id, session_id=old.session_id, forgets_unsent=True)
+    st.session_state["tab"] = _watched(new)
     show_in_address(None)
 
 
