@@ -21,6 +21,7 @@ from augenblick.errors import AugenblickError, Failure
 from augenblick.images import PictureSource
 from augenblick.messages import PreparedPicture
 from augenblick.settings import RequestSettings
+from augenblick.ui import words
 from augenblick.ui.holding import HOLDINGS, files_of
 from augenblick.ui.import_job import ImportJob
 from augenblick.ui.pdf_pages import OpenPdf, WaitingQuestion
@@ -182,16 +183,10 @@ def follow_address() -> None:
     memory = tab()
     in_address = st.query_params.get(CONVERSATION_PARAM)
     is_first_look = _LOOKED_KEY not in st.session_state
-    has_gone_there = _has_gone_back() and (in_address is not None or memory.is_same_page)
+    has_gone_there = words.has_gone_back() and (in_address is not None or memory.is_same_page)
     if (is_first_look or has_gone_there) and in_address != memory.conversation_id:
         open_conversation(in_address)
     show_in_address(memory.conversation_id)
-
-
-def _has_gone_back() -> bool:
-    """Whether this run comes from the browser's back or forward button."""
-    context = get_script_run_ctx()  # nothing public says so
-    return context is not None and context.is_history_navigation
 
 
 def show_in_address(conversation_id: str | None) -> None:
