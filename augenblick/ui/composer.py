@@ -27,7 +27,7 @@ from augenblick.ui.picture_dialog import open_dialog, prepare_files
 from augenblick.ui.resources import Services, services
 from augenblick.ui.state import COMPOSER_KEY, Tab, new_submission_id, tab
 from augenblick.ui.submission import Draft, Question, Submission
-from augenblick.web.limits import PICTURE_FILE_MEGABYTES
+from augenblick.web.limits import INPUT_FILE_MEGABYTES
 
 _ARRIVES_SECONDS = 0.5  # after which what was drawn has been sent
 _CARD_WIDTH_PX = 220  # three side by side on a desk; a phone scrolls sideways
@@ -56,7 +56,7 @@ def draw_composer(*, is_busy: bool, is_start: bool, model: str) -> DeltaGenerato
             words.say("pdf.placeholder" if memory.waits_here else "chat.placeholder"),
             key=COMPOSER_KEY,
             accept_file="multiple",
-            max_upload_size=PICTURE_FILE_MEGABYTES,
+            max_upload_size=INPUT_FILE_MEGABYTES,
             submit_mode="disable",
             disabled=is_busy or memory.waits_here is not None,
             on_submit=_take_question,

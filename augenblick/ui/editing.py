@@ -20,7 +20,7 @@ from augenblick.ui.holding import take_in
 from augenblick.ui.picture_switch import draw_switch
 from augenblick.ui.state import Editing, new_submission_id, tab
 from augenblick.ui.submission import Question, Revision
-from augenblick.web.limits import PICTURE_FILE_MEGABYTES
+from augenblick.web.limits import INPUT_FILE_MEGABYTES
 
 
 def begin_editing(conversation: Conversation | None, question_id: str) -> None:
@@ -57,7 +57,7 @@ def _draw_words_and_files(editing: Editing) -> None:
         st.file_uploader(
             words.say("edit.add"),
             accept_multiple_files=True,
-            max_upload_size=PICTURE_FILE_MEGABYTES,
+            max_upload_size=INPUT_FILE_MEGABYTES,
             key=f"{editing.key}_files",
             label_visibility="collapsed",
         )

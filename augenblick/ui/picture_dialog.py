@@ -17,6 +17,7 @@ from augenblick.ui.picture_card import adjust_drafts, draw_card, tokens_of
 from augenblick.ui.picture_choice import QUALITIES, SIDES_PX, PictureChoice
 from augenblick.ui.resources import Services, services
 from augenblick.ui.state import Tab, new_submission_id, tab
+from augenblick.web.limits import INPUT_FILE_MEGABYTES
 
 _AT_ONCE = 2  # prepared between two looks at the progress: as many as the pool has workers
 _MEGABYTE = 1024 * 1024
@@ -63,12 +64,12 @@ def _draw(model: str) -> None:
 
 def _draw_uploader(memory: Tab, parts: Services) -> None:
     limits = parts.pictures.limits
-    most_megabytes = limits.max_bytes // _MEGABYTE
+    most = str(limits.max_bytes // _MEGABYTE)
     key = f"pictures_{memory.dialog_round}"
     st.file_uploader(
-        words.say("pictures.upload", size=str(most_megabytes), count=str(limits.max_count)),
+        words.say("pictures.upload", size=most, count=str(limits.max_count)),
         accept_multiple_files=True,
-        max_upload_size=most_megabytes,
+        max_upload_size=INPUT_FILE_MEGABYTES,
         key=key,
         on_change=_take_files,
         args=(key,),

@@ -20,7 +20,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _UPLOAD_PATH = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
-PICTURE_FILE_MEGABYTES = 25  # that a page lets anybody choose; the pool says no in words before
+# What an input takes, as server.maxUploadSize. That is more than a picture may have, for the pool
+# says no in the person's language and Streamlit in English.
+INPUT_FILE_MEGABYTES = 100
 _BYTES_PER_ENTRY = 1024  # an empty file costs memory too
 
 
