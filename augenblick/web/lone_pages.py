@@ -34,10 +34,12 @@ def lone_page(html: str, *, status: int = 200) -> HTMLResponse:
     return HTMLResponse(html, status_code=status, headers=_HEADERS)
 
 
-def failure_page(keys: Sequence[str], spoken: Language, *, status: int) -> HTMLResponse:
-    """A page with a title and sentences, by their keys."""
+def failure_page(
+    keys: Sequence[str], spoken: Language, *, status: int, home: str = ""
+) -> HTMLResponse:
+    """A page with a title and sentences, by their keys; `home` is where a link leads on to."""
     title, *sentences = (spoken.text(key) for key in keys)
-    return lone_page(notice_page(title, *sentences, language=spoken), status=status)
+    return lone_page(notice_page(title, *sentences, language=spoken, home=home), status=status)
 
 
 def error_keys(error: AugenblickError) -> tuple[str, str, str]:
