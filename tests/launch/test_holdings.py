@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from augenblick.errors import NoRoom, ServerIsFull, TooMuchKept
 from augenblick.web.holdings import HoldingLimits, Holdings
+from tests.serving import serve_script
+from tests.streamlit_client import Page, open_page
 
 _LIMITS = HoldingLimits(per_person_bytes=50_000, total_bytes=80_000)
 
@@ -153,3 +158,44 @@ def _run_all(works: list[Callable[[], None]]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+_PAGE = """
+import streamlit as st
+from augenblick.images import PictureSource
+from augenblick.ui.holding import HOLDINGS
+from augenblick.ui.state import tab
+
+memory = tab()
+if st.button("Keep"):
+    memory.to_prepare = [PictureSource("a.jpg", bytes(5000))]
+st.button("Look")
+with HOLDINGS._lock:
+    held = sum(len(file) for tab in HOLDINGS._holders.values() for file in tab.held())
+st.markdown(f"held: {held}")
+"""
+
+
+def test_a_closed_tab_gives_back_what_it_kept(tmp_path: Path) -> None:
+    """On the real server, once nobody can come back to it any more."""
+    env = {"STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": "1"}
+    with serve_script(tmp_path, _PAGE, env=env) as server:
+        asyncio.run(_keep_and_close(server.url))
+
+
+async def _keep_and_close(url: str) -> None:
+    async with open_page(url) as other:
+        async with open_page(url) as page:
+            await page.click("Keep")
+            await page.wait_for(lambda: _says(page, "held: 5000"))
+            await other.click("Look")
+            await other.wait_for(lambda: _says(other, "held: 5000"))
+        deadline = time.monotonic() + 60
+        while not _says(other, "held: 0") and time.monotonic() < deadline:
+            await other.click("Look")
+            await other.wait_for(lambda: other.is_idle)
+        assert _says(other, "held: 0")
+
+
+def _says(page: Page, text: str) -> bool:
+    return any(text == element.markdown.body for element in page.elements("markdown"))
