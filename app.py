@@ -28,6 +28,7 @@ from augenblick.errors import AugenblickError
 from augenblick.launch.addresses import announcement
 from augenblick.places import PROJECT_DIR, data_dir
 from augenblick.ui import notices
+from augenblick.ui.holding import HOLDINGS
 from augenblick.ui.resources import close_services, services
 from augenblick.web.browser_cookie import BrowserCookie, cookie_key
 from augenblick.web.closed_routes import ClosedRoutes, read_networks
@@ -79,7 +80,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the reader, forget uploads nobody will fetch, and say where the page is."""
     with contextlib.ExitStack() as closing:
         _keep_reader(closing)
-        forgetting = asyncio.create_task(_forget_left_uploads())
+        forgetting = asyncio.gather(_forget_left_uploads(), _let_left_tabs_go())
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         _announce()
         yield {}
@@ -101,6 +102,16 @@ async def _forget_left_uploads() -> None:
         held_uploads,
         is_active=runtime.get_instance().is_active_session,
         forget=_uploads().remove_session_files,
+        every_seconds=st.get_option("server.disconnectedSessionTTL"),
+    )
+
+
+async def _let_left_tabs_go() -> None:
+    """Have tabs keep no files once nobody can come back to them."""
+    await forget_left_uploads(
+        HOLDINGS.sessions,
+        is_active=runtime.get_instance().is_active_session,
+        forget=HOLDINGS.forget,
         every_seconds=st.get_option("server.disconnectedSessionTTL"),
     )
 

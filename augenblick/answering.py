@@ -132,11 +132,13 @@ class Answering:
     ) -> OpenedReply:
         """Save a question and start its answer; the same submission twice starts one.
 
-        Raises SettingsInvalid, and as `ConversationStore.save_question`; then nothing was sent.
+        Raises SettingsInvalid, TooManyAsked, and as `ConversationStore.save_question`; then nothing
+        was sent.
         """
         refuse_invalid(settings)
-        opened = self._store.save_question(question)
-        self._start(opened, question.owner, _Task(opened, provider, settings))
+        with self._queue.room_for(question.owner or question.conversation_id or ""):
+            opened = self._store.save_question(question)
+            self._start(opened, question.owner, _Task(opened, provider, settings))
         return opened
 
     def ask_again(
@@ -151,18 +153,30 @@ class Answering:
     ) -> OpenedReply:
         """Start another answer to a saved question.
 
-        Raises SettingsInvalid, and as `ConversationStore.open_reply`.
+        Raises SettingsInvalid, TooManyAsked, and as `ConversationStore.open_reply`.
         """
-        refuse_invalid(settings)
-        opened = self._store.open_reply(
-            owner=owner,
-            submission_id=submission_id,
-            conversation_id=conversation_id,
-            question_id=question_id,
-            provider=provider.name,
-            model=settings.model,
+        return self._answer_again(
+            _Place(conversation_id, question_id, owner, submission_id), provider, settings
         )
-        self._start(opened, owner, _Task(opened, provider, settings))
+
+    def _answer_again(
+        self,
+        place: _Place,
+        provider: Provider,
+        settings: RequestSettings,
+        beginning: _Beginning | None = None,
+    ) -> OpenedReply:
+        refuse_invalid(settings)
+        with self._queue.room_for(place.owner or place.conversation_id):
+            opened = self._store.open_reply(
+                owner=place.owner,
+                submission_id=place.submission_id,
+                conversation_id=place.conversation_id,
+                question_id=place.question_id,
+                provider=provider.name,
+                model=settings.model,
+            )
+            self._start(opened, place.owner, _Task(opened, provider, settings, beginning))
         return opened
 
     def continue_answer(
@@ -181,22 +195,13 @@ class Answering:
         Endpoints don't agree on how an unfinished answer is taken up again, so it is sent as said
         and `instruction`, in the person's language, asks for the rest. Raises as `ask_again`.
         """
-        refuse_invalid(settings)
         node, record = self._find_answer(conversation_id, answer_id, owner)
-        opened = self._store.open_reply(
-            owner=owner,
-            submission_id=submission_id,
-            conversation_id=conversation_id,
-            question_id=node.parent_id or "",
-            provider=provider.name,
-            model=settings.model,
-        )
         beginning = _Beginning(record.picked.text, instruction, Resumed(record.rounds))
         settings = settings.for_one_answer()  # what is written on is one
         if record.settings is not None:  # it stays the form that it was begun as
             settings = replace(settings, response_format=record.settings.response_format)
-        self._start(opened, owner, _Task(opened, provider, settings, beginning))
-        return opened
+        place = _Place(conversation_id, node.parent_id or "", owner, submission_id)
+        return self._answer_again(place, provider, settings, beginning)
 
     def send_results(
         self,
@@ -214,19 +219,10 @@ class Answering:
         It goes on as a new answer that begins with all that was called. Built-in tools among the
         calls are run; a call without a result gets an empty one. Raises as `ask_again`.
         """
-        refuse_invalid(settings)
         node, record = self._find_answer(conversation_id, answer_id, owner)
-        opened = self._store.open_reply(
-            owner=owner,
-            submission_id=submission_id,
-            conversation_id=conversation_id,
-            question_id=node.parent_id or "",
-            provider=provider.name,
-            model=settings.model,
-        )
+        place = _Place(conversation_id, node.parent_id or "", owner, submission_id)
         beginning = _Beginning("", "", resumed_from(record, results))
-        self._start(opened, owner, _Task(opened, provider, settings, beginning))
-        return opened
+        return self._answer_again(place, provider, settings, beginning)
 
     def _find_answer(
         self, conversation_id: str, answer_id: str, owner: str
@@ -618,6 +614,16 @@ def ask_about(
     with ChatClient(provider) as client, client.stream(payload) as stream:
         for chunk in stream:
             yield from (delta.text for delta in chunk.choices if delta.text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where another answer goes, who wants it, and by which submit."""
+
+    conversation_id: str
+    question_id: str
+    owner: str
+    submission_id: str
 
 
 @dataclass(frozen=True, slots=True)

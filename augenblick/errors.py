@@ -14,6 +14,11 @@ AugenblickError
       ImageTooSlow          of seconds
       ImageTooDemanding     of memory
     TooManyImages           more pictures in one question than allowed
+  NoRoom                    more than is kept or queued at once; nothing was lost
+    TooMuchKept             one person's tabs keep as many bytes as they may
+    ServerIsFull            all people's together do
+    TooManyUnchosen         one tab has too many questions that wait for the pages of a PDF
+    TooManyAsked            one person has too many questions that wait for their turn
   ConfigurationError        what the person running the server has to mend
   ProviderError             the endpoint could not be reached, refused or broke off
     CannotConnect         * nothing was sent
@@ -201,6 +206,36 @@ class TooManyImages(ImageError):
     """More pictures in one question than allowed; `params["limit"]` is the number."""
 
     code = "image_too_many"
+
+
+class NoRoom(AugenblickError):
+    """More than is kept or queued at once; what was there before is there still."""
+
+    code = "no_room"
+
+
+class TooMuchKept(NoRoom):
+    """One person's tabs keep as much as they may; `params["limit"]` is in megabytes."""
+
+    code = "too_much_kept"
+
+
+class ServerIsFull(NoRoom):
+    """All people's tabs together keep as much as they may."""
+
+    code = "server_is_full"
+
+
+class TooManyUnchosen(NoRoom):
+    """Too many questions of a tab wait for the pages of a PDF; `params["limit"]` is the number."""
+
+    code = "too_many_unchosen"
+
+
+class TooManyAsked(NoRoom):
+    """Too many questions of a person wait for their turn; `params["limit"]` is the number."""
+
+    code = "too_many_asked"
 
 
 class ConfigurationError(AugenblickError):

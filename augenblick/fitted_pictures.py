@@ -56,6 +56,19 @@ class FittedPictures:
         origin = self._origin(attachment)
         return self._fitted(replace(origin, options=replace(origin.options, always_jpeg=True)))
 
+    def forget(self, sha256: str) -> tuple[str, ...]:
+        """Drop the data URIs of a stored picture and of all made from it; returns which those are.
+
+        Whoever is just sending one of them has it made again.
+        """
+        with self._lock:
+            made = [
+                fitted for fitted, origin in self._origins.items() if origin.stored.sha256 == sha256
+            ]
+        for each in (sha256, *made):
+            self.data_uri.forget(each)
+        return (sha256, *made)
+
     def _origin(self, attachment: Attachment) -> _Origin:
         with self._lock:
             known = self._origins.get(attachment.sha256)

@@ -34,7 +34,7 @@ class Language:
 
     def __init__(self, code: str) -> None:
         self.code = code
-        self.zone: tzinfo | None = None  # of the reader; None: of the server
+        self.zone: tzinfo | None = None  # of the reader, where it is known
         self._catalogue = read_catalogue(code)
         self._plural_form = Locale.parse(code).plural_form
 

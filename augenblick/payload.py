@@ -44,6 +44,11 @@ class DataUris:
         self._keep(attachment.sha256, uri)
         return uri
 
+    def forget(self, sha256: str) -> None:
+        """Keep this one no longer; where it is needed again, it is made again."""
+        with self._lock:
+            self._bytes -= len(self._uris.pop(sha256, ""))
+
     def _keep(self, sha256: str, uri: str) -> None:
         with self._lock:
             if sha256 not in self._uris:

@@ -11,17 +11,19 @@ import itertools
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from augenblick.errors import ConfigurationError
+from augenblick.errors import ConfigurationError, TooManyAsked
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many replies this process writes at once: in all, and for one person."""
+    """How many replies this process writes at once: in all, and for one person; who may wait."""
 
     total: int = 200  # what one process on two cores carries without anybody noticing
     per_person: int = 8
+    waiting_per_person: int = 20  # besides those that are being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,18 @@ class Turn:
 
 
 def read_limits(environ: Mapping[str, str]) -> Limits:
-    """The limits from AUGENBLICK_MAX_REPLIES and AUGENBLICK_MAX_REPLIES_PER_PERSON.
+    """The limits from the environment.
 
-    Raises ConfigurationError for anything but a number from 1 on.
+    AUGENBLICK_MAX_REPLIES, AUGENBLICK_MAX_REPLIES_PER_PERSON, AUGENBLICK_MAX_WAITING_PER_PERSON;
+    raises ConfigurationError for anything but a number from 1 on.
     """
     usual = Limits()
     return Limits(
         total=_number(environ, "AUGENBLICK_MAX_REPLIES", usual.total),
         per_person=_number(environ, "AUGENBLICK_MAX_REPLIES_PER_PERSON", usual.per_person),
+        waiting_per_person=_number(
+            environ, "AUGENBLICK_MAX_WAITING_PER_PERSON", usual.waiting_per_person
+        ),
     )
 
 
@@ -67,6 +73,27 @@ class ReplyQueue:
         self._waiting: dict[str, deque[_Waiting]] = {}  # by person; the first is next in turn
         self._running: dict[str, str] = {}  # person by reply
         self._busy: Counter[str] = Counter()  # running replies by person
+        self._coming: Counter[str] = Counter()  # those that are about to enter, by person
+
+    @contextmanager
+    def room_for(self, person: str) -> Iterator[None]:
+        """Keep room for one more reply of this person, which may enter within the block.
+
+        Raises TooManyAsked where all that one person may have here is taken.
+        """
+        limits = self._limits
+        with self._lock:
+            waiting = len(self._waiting.get(person, ())) + self._coming[person]
+            if waiting + self._busy[person] >= limits.per_person + limits.waiting_per_person:
+                raise TooManyAsked(limit=limits.waiting_per_person)
+            self._coming[person] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._coming[person] -= 1
+                if not self._coming[person]:
+                    del self._coming[person]
 
     def enter(
         self, reply_id: str, person: str, *, begin: Callable[[], bool], show: Callable[[Turn], None]

@@ -15,6 +15,7 @@ from augenblick.ui import (
     state,
     status,
     transcript,
+    unsent,
 )
 from augenblick.ui.experts import expectation
 from augenblick.ui.resources import services
@@ -47,6 +48,7 @@ stop_place = composer.draw_composer(
     is_busy=was_busy, is_start=is_start and not memory.waits_here, model=beside.choice.model
 )
 expectation.draw_expectation(conversation, parts, beside.choice)
+unsent.keep_unsent(conversation)
 if is_start:
     conversation_bar.draw_temporary_switch(stop_place)
 if composer.submit(conversation=conversation, choice=beside.choice, parts=parts):
@@ -56,6 +58,7 @@ actions = chat.actions(parts, conversation, beside.choice)
 above = st.empty()  # always the first element: the welcome goes the moment a question comes
 earlier_place = st.empty()
 submission = memory.submission
+is_welcome = conversation is None and submission is None and not memory.waits_here
 if conversation is not None:
     with above.container():
         conversation_bar.draw_bar(conversation, parts)
@@ -64,9 +67,10 @@ if conversation is not None:
     transcript.draw_finished(
         conversation, path, parts.store, actions, earlier_place=earlier_place, is_busy=was_busy
     )
-elif submission is None and not memory.waits_here:
+elif is_welcome:
     deleting.draw_undo(parts)
     with above.container():
+        notices.show_troubles(memory.refused, memory.failure)  # where the page begins
         composer.draw_welcome()
         my_data.draw_cookie_notice(parts)
 
@@ -86,9 +90,8 @@ if submission is not None:
     actions = chat.actions(parts, conversation, beside.choice)
 
 draw_recent(beside.recent_place, parts)
-notices.show_refused_pictures(memory.refused)
-if memory.failure is not None:
-    notices.show_failure(memory.failure)
+if not is_welcome:
+    notices.show_troubles(memory.refused, memory.failure)
 
 status_place = status.draw_status(is_writing=live is not None)
 if live is not None:

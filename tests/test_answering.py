@@ -16,7 +16,7 @@ import pytest
 from augenblick.answering import Answering, ask_about
 from augenblick.client import ChatClient
 from augenblick.conversations import Conversation, ReplyRecord
-from augenblick.errors import ReplyInProgress, SettingsInvalid, StoreUnavailable
+from augenblick.errors import ReplyInProgress, SettingsInvalid, StoreUnavailable, TooManyAsked
 from augenblick.following import LiveReply, StoredReply
 from augenblick.images import prepare_image
 from augenblick.messages import ImagePart, Message, PreparedPicture, ReplyEnd, Role, TextPart
@@ -479,6 +479,26 @@ def test_a_question_waits_for_its_turn_and_can_be_stopped_there(desk: Desk) -> N
     assert text == desk.script.text
     assert waiting.follow(timeout_seconds=0).turn is None
     assert not any(b"Second?" in asked.body for asked in desk.script.asked)
+    desk.answering.close()
+
+
+def test_no_further_question_waits_for_ever(desk: Desk) -> None:
+    """Beyond what one person may have waiting, nothing is saved; afterwards it can be asked."""
+    limits = Limits(total=1, per_person=1, waiting_per_person=1)
+    desk.answering = _answering(desk.store, desk.log, limits=limits)
+    desk.script.first_pause_seconds = 60
+    first = desk.ask("First?")
+    second = desk.ask("Second?", submission_id="two")
+    with pytest.raises(TooManyAsked):
+        desk.ask("Third?", submission_id="three")
+    listed = [one.id for one in desk.store.list_conversations("somebody", limit=9)]
+
+    assert sorted(listed) == sorted([first.conversation_id, second.conversation_id])
+    desk.script.first_pause_seconds = 0
+    desk.find(first).stop()
+    desk.follow(second)
+    text, _ = desk.follow(desk.ask("Third?", submission_id="three"))
+    assert text == desk.script.text
     desk.answering.close()
 
 

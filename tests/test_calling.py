@@ -350,7 +350,7 @@ def test_zoom_without_the_file_uses_the_stored_picture(desk: Desk) -> None:
     """After some hours the prepared picture is the best there is."""
     _, content = _photo((6000, 4000))
     picture = desk.pool.prepare(content, name="large.jpg")
-    desk.pool.forget_original(picture.attachment.sha256)
+    desk.pool.forget(picture.attachment.sha256)
     prepared = Image.open(io.BytesIO(picture.content)).convert("RGB")
     where = '{"picture": 1, "left": 0, "top": 0, "right": 512, "bottom": 300}'
     desk.play(openai(("z", "zoom", where)), says("A wall."))

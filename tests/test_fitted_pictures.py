@@ -45,6 +45,29 @@ def test_a_picture_can_be_made_to_fit_again_and_again(drawing: PreparedPicture) 
     assert smallest.receipt == drawing.attachment.receipt
 
 
+def test_a_forgotten_picture_is_in_no_memory(drawing: PreparedPicture) -> None:
+    """Neither it nor what was made from it; another picture stays."""
+    other = Image.new("RGB", (300, 200), "red")
+    buffer = io.BytesIO()
+    other.save(buffer, "PNG")
+    red = prepare_image(buffer.getvalue(), name="red.png")
+    stored = {each.attachment.sha256: each.content for each in (drawing, red)}
+    fitted = FittedPictures(load_content=stored.__getitem__, prepare=prepare_image)
+    smaller = fitted.shrink(drawing.attachment, 1024)
+    for attachment in (drawing.attachment, smaller, red.attachment):
+        fitted.data_uri(attachment)
+    stored.clear()
+
+    gone = fitted.forget(drawing.attachment.sha256)
+
+    assert set(gone) == {drawing.attachment.sha256, smaller.sha256}
+    assert fitted.data_uri(red.attachment).startswith("data:image/")
+    for attachment in (drawing.attachment, smaller):
+        with pytest.raises(KeyError):
+            fitted.data_uri(attachment)
+    fitted.forget("never-seen")
+
+
 def test_a_picture_whose_data_uri_is_gone_is_made_again(drawing: PreparedPicture) -> None:
     """It was never stored, and is asked for all the same."""
     stored = {drawing.attachment.sha256: drawing.content}

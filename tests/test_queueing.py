@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from augenblick.errors import ConfigurationError
+from augenblick.errors import ConfigurationError, TooManyAsked
 from augenblick.queueing import Limits, ReplyQueue, Turn, read_limits
 
 
@@ -108,6 +108,32 @@ def test_a_reply_that_can_not_begin_leaves_its_place_to_others() -> None:
     assert crowd.begun == ["anna-1", *failing, "anna-last"]
 
 
+def test_so_many_of_a_person_may_wait_and_no_more() -> None:
+    """Those on their way into the queue count too; other people are not affected."""
+    queue = ReplyQueue(Limits(total=5, per_person=2, waiting_per_person=3))
+
+    def enter(reply_id: str) -> None:
+        queue.enter(reply_id, "anna", begin=lambda: True, show=lambda _: None)
+
+    for number in range(4):
+        with queue.room_for("anna"):
+            enter(f"anna-{number}")
+    with queue.room_for("anna"):
+        with pytest.raises(TooManyAsked) as refused, queue.room_for("anna"):
+            pass
+        with queue.room_for("bert"):
+            pass
+
+    assert refused.value.params == {"limit": 3}
+    with queue.room_for("anna"):  # the one that held the room did not enter
+        enter("anna-4")
+    with pytest.raises(TooManyAsked), queue.room_for("anna"):
+        pass
+    queue.leave("anna-0")
+    with queue.room_for("anna"):
+        pass
+
+
 def test_limits_hold_and_everybody_begins_once_whatever_the_order() -> None:
     """Eight threads enter, end and stop replies at random."""
     limits = Limits(total=5, per_person=2)
@@ -157,6 +183,7 @@ def test_limits_come_from_the_environment() -> None:
     """Unset ones are the usual ones; what is no number from 1 on is refused by its name."""
     given = {"AUGENBLICK_MAX_REPLIES": " 40 ", "AUGENBLICK_MAX_REPLIES_PER_PERSON": "3"}
     assert read_limits(given) == Limits(40, 3)
+    assert read_limits({"AUGENBLICK_MAX_WAITING_PER_PERSON": "7"}).waiting_per_person == 7
     assert read_limits({"AUGENBLICK_MAX_REPLIES": ""}) == Limits()
     for wrong in ("0", "-1", "many", "1.5", "²"):
         with pytest.raises(ConfigurationError, match="AUGENBLICK_MAX_REPLIES"):

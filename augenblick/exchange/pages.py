@@ -83,10 +83,20 @@ def share_page(
     )
 
 
-def notice_page(title: str, *sentences: str, language: Language, button: str = "") -> str:
-    """A page with a few sentences; with `button`, one that posts to its own address."""
+def notice_page(
+    title: str, *sentences: str, language: Language, button: str = "", home: str = ""
+) -> str:
+    """A page with a few sentences.
+
+    With `button`, one that posts to its own address; with `home`, a link to the start page there.
+    """
     return _templates.get_template("notice.html").render(
-        language_code=language.code, title=title, sentences=sentences, button=button
+        language_code=language.code,
+        title=title,
+        sentences=sentences,
+        button=button,
+        home=home,
+        home_words=language.text("document.home"),
     )
 
 
@@ -108,7 +118,9 @@ def summary_of(path: tuple[Node, ...], language: Language) -> str:
 
 
 def moment(when: datetime, language: Language) -> str:
-    """Date and time where the reader is, as far as that is known; else where the server stands."""
+    """Date and time where the reader is, as far as that is known; else with the zone's name."""
+    if language.zone is None:
+        return f"{language.moment(when.astimezone(UTC))} UTC"
     return language.moment(when.astimezone(language.zone))
 
 

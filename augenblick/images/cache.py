@@ -43,6 +43,17 @@ class PreparedPictures:
             while self._bytes > self._max_bytes:
                 self._bytes -= _weight(self._pictures.popitem(last=False)[1])
 
+    def forget(self, sha256: str) -> None:
+        """Let go of this picture, whatever it was made from."""
+        with self._lock:
+            made = [
+                recipe
+                for recipe, picture in self._pictures.items()
+                if picture.attachment.sha256 == sha256
+            ]
+            for recipe in made:
+                self._bytes -= _weight(self._pictures.pop(recipe))
+
     def clear(self) -> None:
         """Let go of everything."""
         with self._lock:

@@ -45,7 +45,7 @@ class PictureLimits:
     200-megapixel photographs of some phones pass, a PNG of that size does not.
     """
 
-    max_bytes: int = 25 * 1024 * 1024  # as the pages let anybody choose (`web.limits`)
+    max_bytes: int = 25 * 1024 * 1024  # less than inputs take (`web.limits`), to be refused here
     max_pixels: int = 210_000_000
     max_decoded_pixels: int = 64_000_000
     max_side_px: int = 32_000

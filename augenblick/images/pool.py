@@ -193,9 +193,10 @@ class PicturePool:
         content, options = found
         return PictureSource(picture.receipt.source_name, content), options
 
-    def forget_original(self, sha256: str) -> None:
-        """Drop the file that a prepared picture was made from, now and not after some hours."""
+    def forget(self, sha256: str) -> None:
+        """Drop a prepared picture and the file it was made from, now and not after some hours."""
         self._originals.forget(sha256)
+        self._cache.forget(sha256)
 
     def start(self) -> None:
         """Start the workers now rather than with the first picture. Raises ImageError."""

@@ -1,7 +1,8 @@
 """Several servers behind one address: replicas on ports of their own, and nginx before them.
 
 nginx takes `deploy/nginx.conf` as it is delivered, with our addresses in it. A replica that ends is
-started again at its port; when nginx ends, everything does.
+started again at its port; when nginx ends, everything does. Should this process be killed, the
+guard ends them all.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from augenblick.launch.guard import Guard
 from augenblick.places import PROJECT_DIR
 
 SITE_FILE = PROJECT_DIR / "deploy" / "nginx.conf"
@@ -100,7 +102,8 @@ def run_workers(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told_to_end.set())
     with _folder() as folder, contextlib.ExitStack() as running:
-        replicas = [_Replica(command(port), port) for port in front.replica_ports]
+        guard = running.enter_context(Guard())
+        replicas = [_Replica(command(port), port, guard) for port in front.replica_ports]
         for replica in replicas:
             running.callback(replica.wait)
         for replica in replicas:
@@ -108,7 +111,7 @@ def run_workers(
             replica.start()
         if not _wait_until_ready(replicas, told_to_end):
             return 0 if told_to_end.is_set() else 1
-        proxy = running.enter_context(_nginx(nginx, folder, front))
+        proxy = running.enter_context(_nginx(nginx, folder, front, guard))
         announce()
         while not told_to_end.wait(_LOOK_SECONDS):
             if proxy.poll() is not None:
@@ -121,9 +124,10 @@ def run_workers(
 class _Replica:
     """One server process, at its port again whenever it has ended."""
 
-    def __init__(self, command: Sequence[str], port: int) -> None:
+    def __init__(self, command: Sequence[str], port: int, guard: Guard) -> None:
         self._command = command
         self._port = port
+        self._guard = guard
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -131,9 +135,11 @@ class _Replica:
         self._process = subprocess.Popen(  # noqa: S603 - our own command, no shell
             self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, process_group=0
         )
+        self._guard.add(self._process.pid)
 
     def start_if_ended(self) -> None:
-        if self.has_ended:
+        if self._process is not None and self.has_ended:
+            self._guard.remove(self._process.pid)
             print(f"The server at port {self._port} ended; starting it again.", file=sys.stderr)  # noqa: T201  # for the person at the terminal
             self.start()
 
@@ -163,6 +169,7 @@ class _Replica:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._guard.remove(self._process.pid)
 
 
 def _wait_until_ready(replicas: Sequence[_Replica], told_to_end: threading.Event) -> bool:
@@ -181,7 +188,9 @@ def _folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _nginx(program: str, folder: Path, front: Front) -> Iterator[subprocess.Popen[bytes]]:
+def _nginx(
+    program: str, folder: Path, front: Front, guard: Guard
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run nginx on the site, with everything it writes in the folder."""
     configuration = folder / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""  # the folder is ours alone
@@ -191,8 +200,10 @@ def _nginx(program: str, folder: Path, front: Front) -> Iterator[subprocess.Pope
     )
     command = [program, "-p", str(folder), "-e", "stderr", "-c", str(configuration)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603 - our own command, no shell
+    guard.add(process.pid)
     try:
         yield process
     finally:
         process.terminate()
         process.wait()
+        guard.remove(process.pid)

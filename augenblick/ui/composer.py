@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from functools import partial
 from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from augenblick.conversations import Conversation
-from augenblick.errors import Failure, ReplyInProgress, SettingsInvalid, StoreError
+from augenblick.errors import (
+    Failure,
+    ImageError,
+    NoRoom,
+    ReplyInProgress,
+    SettingsInvalid,
+    StoreError,
+)
 from augenblick.following import LiveReply, StoredReply
 from augenblick.images import PictureSource
-from augenblick.messages import PreparedPicture
 from augenblick.samples import SAMPLES
 from augenblick.settings import RequestSettings
 from augenblick.ui import notices, words
 from augenblick.ui.choice import ModelChoice
 from augenblick.ui.drafts import draw_drafts, keep_as_drafts
 from augenblick.ui.experts.chosen import sendable_settings
+from augenblick.ui.holding import HOLDINGS, take_in
 from augenblick.ui.pdf_pages import WaitingQuestion, open_pdfs
-from augenblick.ui.pdf_questions import have_wait
+from augenblick.ui.pdf_questions import have_wait, refuse_to_wait
 from augenblick.ui.picture_choice import PictureChoice
 from augenblick.ui.picture_dialog import open_dialog, prepare_files
 from augenblick.ui.resources import Services, services
 from augenblick.ui.state import COMPOSER_KEY, Tab, new_submission_id, tab
 from augenblick.ui.submission import Draft, Question, Submission
-from augenblick.web.limits import PICTURE_FILE_MEGABYTES
+from augenblick.web.limits import INPUT_FILE_MEGABYTES
 
 _ARRIVES_SECONDS = 0.5  # after which what was drawn has been sent
 _CARD_WIDTH_PX = 220  # three side by side on a desk; a phone scrolls sideways
@@ -39,6 +47,7 @@ def draw_composer(*, is_busy: bool, is_start: bool, model: str) -> DeltaGenerato
     `model` is who will be asked.
     """
     memory = tab()
+    memory.person = services().owner()
     restored = _words_to_restore(memory)
     if restored:
         st.session_state[COMPOSER_KEY] = restored
@@ -55,7 +64,7 @@ def draw_composer(*, is_busy: bool, is_start: bool, model: str) -> DeltaGenerato
             words.say("pdf.placeholder" if memory.waits_here else "chat.placeholder"),
             key=COMPOSER_KEY,
             accept_file="multiple",
-            max_upload_size=PICTURE_FILE_MEGABYTES,
+            max_upload_size=INPUT_FILE_MEGABYTES,
             submit_mode="disable",
             disabled=is_busy or memory.waits_here is not None,
             on_submit=_take_question,
@@ -118,9 +127,14 @@ def _take_question() -> None:
     files = tuple(PictureSource(file.name, file.getvalue()) for file in submitted.files)
     if not submitted.text.strip() and not files and not memory.drafts:
         return
-    memory.asked.append(Question(new_submission_id(), submitted.text, files))
     if submitted.text == memory.restored_text:
         memory.restored_text, memory.restored_at = "", None
+    question = Question(new_submission_id(), submitted.text, files)
+    try:
+        take_in(memory, files, partial(memory.asked.append, question))
+    except NoRoom as error:
+        memory.give_back(question.text)
+        memory.failure = error.failure
 
 
 def draw_stop(place: DeltaGenerator, live: LiveReply | StoredReply) -> None:
@@ -184,8 +198,19 @@ def submit(*, conversation: Conversation | None, choice: ModelChoice, parts: Ser
     except SettingsInvalid as error:
         give_back_asked(error.failure, parts)
         return True
+    return _submit_each(conversation, choice, parts, settings)
+
+
+def _submit_each(
+    conversation: Conversation | None,
+    choice: ModelChoice,
+    parts: Services,
+    settings: RequestSettings,
+) -> bool:
+    memory = tab()
     is_answering = conversation is not None and conversation.live_node is not None
     given_back: list[Question] = []
+    refused: list[WaitingQuestion] = []
     is_changed = False
     for question in list(memory.asked):
         draft = _draft(question, memory, conversation, choice, parts, settings=settings)
@@ -195,7 +220,9 @@ def submit(*, conversation: Conversation | None, choice: ModelChoice, parts: Ser
                 continue  # another run of this tab was here first
             if pdfs:
                 is_changed = True
-                have_wait(WaitingQuestion(question, draft.conversation_id, pdfs), memory)
+                waiting = WaitingQuestion(question, draft.conversation_id, pdfs)
+                if not have_wait(waiting, memory):
+                    refused.append(waiting)
             elif memory.submission is None and not is_answering:
                 _send_off(question, draft, memory, parts)
             elif question.likeness != memory.newest:
@@ -203,6 +230,8 @@ def submit(*, conversation: Conversation | None, choice: ModelChoice, parts: Ser
             memory.asked.remove(question)
     for question in given_back:
         _give_back(question, ReplyInProgress().failure, memory, parts)
+    for waiting in refused:
+        refuse_to_wait(waiting, memory, parts)
     return is_changed or bool(given_back)
 
 
@@ -285,11 +314,16 @@ def _draw_camera() -> None:
     source = PictureSource(words.say("camera.file_name"), photo.getvalue())
     sources = memory.picture_choice.of([source])
     (result,) = services().prepare(sources, already=len(memory.drafts))
-    if isinstance(result, PreparedPicture):
-        memory.drafts.append(result)
-        memory.camera_round += 1
-        st.rerun()
-    notices.show_refused_pictures((result.failure,))
+    if isinstance(result, ImageError):
+        notices.show_refused_pictures((result.failure,))
+        return
+    try:
+        HOLDINGS.take(memory, [result.content], partial(memory.drafts.append, result))
+    except NoRoom as error:
+        notices.show_failure(error.failure)
+        return
+    memory.camera_round += 1
+    st.rerun()
 
 
 def _is_camera_allowed() -> bool:

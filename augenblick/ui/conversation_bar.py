@@ -32,7 +32,11 @@ _FOR_TEMPORARY = ("export", "device", "delete")
 
 def draw_bar(conversation: Conversation, parts: Services) -> None:
     """Draw the line above the messages."""
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+    # by its key it stays in view (assets/page.css); a line with words would cover the logo
+    key = None if conversation.is_temporary else "conversation_bar"
+    with st.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="center", key=key
+    ):
         if conversation.is_temporary:
             label = words.say("temporary.open")
             st.caption(f":material/visibility_off: {label}", width="stretch")

@@ -1,6 +1,7 @@
 """Deleting: messages after a yes, conversations at once with a way back.
 
-With a picture goes the file it was made from, as far as this process still holds it.
+With a picture goes what this process holds of it in memory: the file it was made from, too. Whoever
+else shows the same picture has it read from the store again.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def _delete_conversation(parts: Services, conversation_id: str) -> None:
     owner = parts.owner()
     pictures = parts.store.list_pictures(owner, conversation_id=conversation_id)
     parts.store.delete_conversation(conversation_id, owner=owner)
-    _forget_originals(parts, pictures)
+    _forget_pictures(parts, pictures)
 
 
 def delete_everything(parts: Services) -> None:
@@ -60,13 +61,13 @@ def delete_everything(parts: Services) -> None:
         memory.import_job.stop()
     pictures = parts.store.list_pictures(owner)
     parts.store.delete_everything(owner)
-    _forget_originals(parts, pictures)
-    _forget_originals(parts, (picture.attachment.sha256 for picture in memory.drafts))
+    _forget_pictures(parts, pictures)
+    _forget_pictures(parts, (picture.attachment.sha256 for picture in memory.drafts))
 
 
-def _forget_originals(parts: Services, pictures: Iterable[str]) -> None:
+def _forget_pictures(parts: Services, pictures: Iterable[str]) -> None:
     for sha256 in pictures:
-        parts.pictures.forget_original(sha256)
+        parts.forget_picture(sha256)
 
 
 def draw_undo(parts: Services) -> None:
@@ -191,4 +192,4 @@ def _delete_message(parts: Services, conversation: Conversation, node: Node) -> 
     tab().editing = None
     with said_on_the_page():
         parts.store.delete_message(conversation.id, node.id, owner=parts.owner())
-        _forget_originals(parts, _only_in(conversation, _subtree(conversation, node)))
+        _forget_pictures(parts, _only_in(conversation, _subtree(conversation, node)))

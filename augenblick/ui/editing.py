@@ -5,18 +5,22 @@ Nothing is overwritten: what is sent becomes another version beside the one that
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from augenblick.conversations import Conversation, Node
+from augenblick.errors import NoRoom
 from augenblick.images import PictureSource
 from augenblick.messages import ImagePart
 from augenblick.store import ConversationStore
 from augenblick.ui import words
 from augenblick.ui.alternatives import Actions
+from augenblick.ui.holding import take_in
 from augenblick.ui.picture_switch import draw_switch
 from augenblick.ui.state import Editing, new_submission_id, tab
 from augenblick.ui.submission import Question, Revision
-from augenblick.web.limits import PICTURE_FILE_MEGABYTES
+from augenblick.web.limits import INPUT_FILE_MEGABYTES
 
 
 def begin_editing(conversation: Conversation | None, question_id: str) -> None:
@@ -53,7 +57,7 @@ def _draw_words_and_files(editing: Editing) -> None:
         st.file_uploader(
             words.say("edit.add"),
             accept_multiple_files=True,
-            max_upload_size=PICTURE_FILE_MEGABYTES,
+            max_upload_size=INPUT_FILE_MEGABYTES,
             key=f"{editing.key}_files",
             label_visibility="collapsed",
         )
@@ -112,7 +116,11 @@ def _send(node: Node, editing: Editing) -> None:
         return
     revision = Revision(node.id, node.parent_id, kept, left_out)
     question = Question(new_submission_id(), text, uploads, was_typed=False, revision=revision)
-    memory.asked.append(question)
+    try:
+        take_in(memory, uploads, partial(memory.asked.append, question))
+    except NoRoom as error:  # all of it still stands in its widgets
+        memory.failure = error.failure
+        return
     memory.editing = None
 
 

@@ -50,6 +50,17 @@ class ImportJob:
         self._thread.start()
         return self
 
+    @property
+    def content(self) -> bytes:
+        """The file, until it is read."""
+        return self._content
+
+    def refuse(self, failure: Failure) -> None:
+        """Let it be instead of beginning, for this reason."""
+        self.failure = failure
+        self._content = b""
+        self.done.set()
+
     def stop(self) -> None:
         """Have nothing more saved once this has returned."""
         with self._saving:

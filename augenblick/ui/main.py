@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 ASSETS = Path(__file__).resolve().parent / "assets"
 
 state.keep_pace()
+words.keep_language()
 st.set_page_config(page_title="Augenblick", page_icon=str(ASSETS / "icon.png"))
 st.html(ASSETS / "page.css")
 st.logo(ASSETS / "wordmark.svg", icon_image=ASSETS / "icon.png", size="large")

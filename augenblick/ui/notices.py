@@ -28,6 +28,13 @@ def show_failure(failure: Failure) -> None:
             st.code(failure.detail, language=None, wrap_lines=True)
 
 
+def show_troubles(refused: tuple[Failure, ...], failure: Failure | None) -> None:
+    """Draw what came of the last act: pictures that could not be used, and why it did not work."""
+    show_refused_pictures(refused)
+    if failure is not None:
+        show_failure(failure)
+
+
 def show_broken_page(error_id: str) -> None:
     """Say that the page itself failed; the id finds the place in the server's log."""
     title = words.say("notice.broken_page.title")

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import streamlit as st
 
+from augenblick.errors import NoRoom
 from augenblick.images import PictureSource
 from augenblick.messages import Detail, PreparedPicture
 from augenblick.ui import notices, words
+from augenblick.ui.holding import take_in
 from augenblick.ui.pdf_pages import OpenPdf, draw_pages, open_pdfs
 from augenblick.ui.picture_card import adjust_drafts, draw_card, tokens_of
 from augenblick.ui.picture_choice import QUALITIES, SIDES_PX, PictureChoice
 from augenblick.ui.resources import Services, services
 from augenblick.ui.state import Tab, new_submission_id, tab
+from augenblick.web.limits import INPUT_FILE_MEGABYTES
 
 _AT_ONCE = 2  # prepared between two looks at the progress: as many as the pool has workers
 _MEGABYTE = 1024 * 1024
@@ -61,12 +64,12 @@ def _draw(model: str) -> None:
 
 def _draw_uploader(memory: Tab, parts: Services) -> None:
     limits = parts.pictures.limits
-    most_megabytes = limits.max_bytes // _MEGABYTE
+    most = str(limits.max_bytes // _MEGABYTE)
     key = f"pictures_{memory.dialog_round}"
     st.file_uploader(
-        words.say("pictures.upload", size=str(most_megabytes), count=str(limits.max_count)),
+        words.say("pictures.upload", size=most, count=str(limits.max_count)),
         accept_multiple_files=True,
-        max_upload_size=most_megabytes,
+        max_upload_size=INPUT_FILE_MEGABYTES,
         key=key,
         on_change=_take_files,
         args=(key,),
@@ -79,12 +82,19 @@ def _take_files(key: str) -> None:
     uploaded = st.session_state[key] or ()
     files = [PictureSource(file.name, file.getvalue()) for file in uploaded]
     sources = memory.picture_choice.of(files)
-    pdfs = open_pdfs(sources, services().pictures, key=f"pdf_{new_submission_id()}")
-    memory.pdfs = [*memory.pdfs, *pdfs.values()]
-    others = (source for place, source in enumerate(sources) if place not in pdfs)
-    memory.to_prepare = [*memory.to_prepare, *others]
     memory.dialog_refused = ()
     memory.dialog_round += 1
+    pdfs = open_pdfs(sources, services().pictures, key=f"pdf_{new_submission_id()}")
+
+    def keep() -> None:
+        memory.pdfs = [*memory.pdfs, *pdfs.values()]
+        others = (source for place, source in enumerate(sources) if place not in pdfs)
+        memory.to_prepare = [*memory.to_prepare, *others]
+
+    try:
+        take_in(memory, sources, keep)
+    except NoRoom as error:
+        memory.dialog_refused = (error.failure,)
 
 
 def _draw_pdf(memory: Tab, parts: Services) -> None:

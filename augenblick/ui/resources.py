@@ -35,6 +35,7 @@ from augenblick.store import ConversationStore, NewQuestion, OpenedReply
 from augenblick.tools import Toolbox
 from augenblick.ui.model_lists import ModelLists
 from augenblick.ui.state import tab
+from augenblick.ui.thumbnails import thumbnails
 from augenblick.web.browser_cookie import browser_id, cookie_key
 from augenblick.web.reader_process import ReaderProcess, running_reader
 
@@ -53,6 +54,7 @@ class Services:
     store: ConversationStore
     log: ReplyLog
     pictures: PicturePool
+    fitted: FittedPictures
     answering: Answering
     models: ModelLists
     cookie_key: bytes = field(repr=False)
@@ -92,6 +94,12 @@ class Services:
         `already` pictures are there besides them; `on_done` is called after each, in any thread.
         """
         return self.pictures.prepare_many(uploads, already=already, on_done=on_done)
+
+    def forget_picture(self, sha256: str) -> None:
+        """Drop what is kept of a stored picture in memory."""
+        for each in self.fitted.forget(sha256):
+            self.pictures.forget(each)
+        thumbnails().forget(sha256)
 
     def ask(self, question: NewQuestion, settings: RequestSettings) -> OpenedReply:
         """Save a question and start its answer at the endpoint it names."""
@@ -147,7 +155,7 @@ def services() -> Services:
     models = ModelLists(answering.list_models)
     key = cookie_key(os.environ, folder=data_dir(os.environ))
     _Built.services = Services(
-        os.environ, _secrets(), store, log, pictures, answering, models, key, closing
+        os.environ, _secrets(), store, log, pictures, fitted, answering, models, key, closing
     )
     return _Built.services
 

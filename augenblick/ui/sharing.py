@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import segno
@@ -13,7 +14,7 @@ import streamlit as st
 
 from augenblick import exchange
 from augenblick.conversations import Conversation
-from augenblick.errors import StoreError
+from augenblick.errors import NoRoom, StoreError
 from augenblick.exchange.limits import ImportLimits
 from augenblick.exchange.pages import summary_of, title_of
 from augenblick.language import Language
@@ -22,6 +23,7 @@ from augenblick.launch.addresses import LOOPBACK_HOSTS
 from augenblick.store import ConversationStore, Share
 from augenblick.ui import notices, words
 from augenblick.ui.copy_button import copy_button
+from augenblick.ui.holding import HOLDINGS
 from augenblick.ui.import_job import ImportJob
 from augenblick.ui.markdown import literal
 from augenblick.ui.resources import Services
@@ -274,13 +276,19 @@ def _begin_import(parts: Services) -> None:
     upload = st.session_state[f"import_{memory.import_round}"]
     if upload is None:
         return
-    memory.import_job = ImportJob(
+    job = ImportJob(
         upload.getvalue(),
         owner=parts.owner(),
         language=words.current(),
         prepare=parts.pictures.prepare_many,
         store=parts.store,
-    ).start()
+    )
+    try:
+        HOLDINGS.take(memory, [job.content], partial(setattr, memory, "import_job", job))
+        job.start()
+    except NoRoom as error:
+        job.refuse(error.failure)
+        memory.import_job = job
     memory.is_import_new = True
     memory.import_round += 1  # an empty place, so that Streamlit lets go of the file
 

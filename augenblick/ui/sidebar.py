@@ -19,6 +19,7 @@ from augenblick.ui.looking import keep_in_view
 from augenblick.ui.markdown import literal
 from augenblick.ui.resources import Services
 from augenblick.ui.state import open_conversation, tab
+from augenblick.web.language_cookie import LANGUAGE_COOKIE
 
 _RECENT = 8
 
@@ -70,13 +71,18 @@ def draw_language() -> None:
         st.segmented_control(
             words.say("sidebar.language"),
             LANGUAGES,
-            default=words.browser_language(),
+            default=words.first_language(),
             required=True,
             format_func=words.NAMES.__getitem__,
             key=words.LANGUAGE_KEY,
             bind="query-params",
+            on_change=words.note_language,
         )
         _step_aside(key="step_aside")
+        chosen = words.noted_language()
+        with st.empty():
+            if chosen:
+                _remember(key=f"language {chosen}", data={"name": LANGUAGE_COOKIE, "code": chosen})
 
 
 def draw_recent(place: DeltaGenerator, parts: Services, *, go: Go = open_conversation) -> None:
@@ -143,4 +149,14 @@ export default function () {
 }
 """
 
+# Another tab, and a visit tomorrow, begin with what was chosen.
+_REMEMBER = """
+export default function ({ data }) {
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie =
+    `${data.name}=${data.code}; Path=/; Max-Age=${400 * 24 * 3600}; SameSite=Lax${secure}`;
+}
+"""
+
+_remember = st.components.v2.component("augenblick_language", js=_REMEMBER)
 _step_aside = st.components.v2.component("augenblick_step_aside", js=_STEP_ASIDE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -21,8 +21,10 @@ from augenblick.errors import AugenblickError, Failure
 from augenblick.images import PictureSource
 from augenblick.messages import PreparedPicture
 from augenblick.settings import RequestSettings
+from augenblick.ui import words
 from augenblick.ui.experts.format_draft import FormatDraft
 from augenblick.ui.experts.memory import PanelMemory
+from augenblick.ui.holding import HOLDINGS, files_of
 from augenblick.ui.import_job import ImportJob
 from augenblick.ui.pdf_pages import OpenPdf, WaitingQuestion
 from augenblick.ui.picture_choice import PictureChoice
@@ -65,7 +67,7 @@ class Editing:
     key: str = field(default_factory=lambda: f"edit_{secrets.token_hex(4)}")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Tab:
     """One browser tab."""
 
@@ -85,6 +87,8 @@ class Tab:
     said: str = ""  # to screen readers, last
     said_count: int = 0
     own_id: str = field(default_factory=_new_own_id)  # who asks, where the browser has no cookie
+    session_id: str = ""  # Streamlit's name for this tab
+    person: str = ""  # who asks, as the composer was drawn for last
     deleted: Deleted | None = None  # just now; one click brings it back
     listed: int = LISTED_AT_FIRST  # how much of the list of conversations is shown
     is_picking: bool = False  # whether several of them are being chosen
@@ -112,8 +116,19 @@ class Tab:
     expectation: object = None  # what the next request will take, and what that was made of
     panel: PanelMemory = field(default_factory=PanelMemory)  # where `settings` are chosen
     answer_format: FormatDraft = field(default_factory=FormatDraft)
+    forgets_unsent: bool = False  # whether the browser is to forget what was typed and not sent
     runs: RunBudget = field(default_factory=RunBudget)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`
+
+    def held(self) -> Iterable[bytes]:
+        """Every file that is kept here."""
+        return files_of(self)
+
+    def let_go(self) -> None:
+        """Keep none of the files that wait for the person; what is on its way goes on."""
+        with self.lock:
+            self.asked, self.waiting = [], []
+        self.drafts, self.to_prepare, self.pdfs = [], [], []
 
     def give_back(self, text: str) -> None:
         """Have words put into the input, after those that have not arrived there yet."""
@@ -142,10 +157,20 @@ class Tab:
 def tab() -> Tab:
     """Return this tab's memory."""
     if "tab" not in st.session_state:
-        st.session_state["tab"] = Tab()
+        st.session_state["tab"] = _watched(Tab(session_id=_session_id()))
     memory = st.session_state["tab"]
     assert isinstance(memory, Tab)  # noqa: S101 - tells the type checker what we put there
     return memory
+
+
+def _watched(memory: Tab) -> Tab:
+    HOLDINGS.watch(memory)
+    return memory
+
+
+def _session_id() -> str:
+    context = get_script_run_ctx()
+    return context.session_id if context is not None else ""
 
 
 def note_page(path: str) -> None:
@@ -165,16 +190,10 @@ def follow_address() -> None:
     memory = tab()
     in_address = st.query_params.get(CONVERSATION_PARAM)
     is_first_look = _LOOKED_KEY not in st.session_state
-    has_gone_there = _has_gone_back() and (in_address is not None or memory.is_same_page)
+    has_gone_there = words.has_gone_back() and (in_address is not None or memory.is_same_page)
     if (is_first_look or has_gone_there) and in_address != memory.conversation_id:
         open_conversation(in_address)
     show_in_address(memory.conversation_id)
-
-
-def _has_gone_back() -> bool:
-    """Whether this run comes from the browser's back or forward button."""
-    context = get_script_run_ctx()  # nothing public says so
-    return context is not None and context.is_history_navigation
 
 
 def show_in_address(conversation_id: str | None) -> None:
@@ -213,7 +232,9 @@ def open_conversation(conversation_id: str | None) -> None:
 
 def forget_everything() -> None:
     """Let go of all that was open, written or chosen here, once it is deleted for good."""
-    st.session_state["tab"] = Tab(own_id=tab().own_id)
+    old = tab()
+    new = Tab(own_id=old.own_id, session_id=old.session_id, forgets_unsent=True)
+    st.session_state["tab"] = _watched(new)
     show_in_address(None)
 
 

@@ -34,6 +34,11 @@ class Thumbnails:
         self._keep(sha256, loaded)
         return loaded
 
+    def forget(self, sha256: str) -> None:
+        """Keep this one no longer."""
+        with self._lock:
+            self._byte_count -= len(self._kept.pop(sha256, b""))
+
     def _keep(self, sha256: str, thumbnail: bytes) -> None:
         with self._lock:
             if sha256 not in self._kept:

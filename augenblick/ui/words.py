@@ -6,24 +6,63 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from augenblick.language import LANGUAGES, Language, choose_language, language
+from augenblick.web.language_cookie import chosen_language
 
 LANGUAGE_KEY = "lang"  # also the name of the query parameter
 NAMES = {"en": "English", "de": "Deutsch"}
+_FIRST_KEY, _CHOSEN_KEY, _SPOKEN_KEY = "first_language", "chosen_language", "spoken_language"
 _CODES = {name: code for code, name in NAMES.items()}  # the address carries the name
 
 
 def current() -> Language:
-    """Return the language chosen on the page, else the one the browser asks for."""
-    in_address = st.query_params.get(LANGUAGE_KEY, "")
-    chosen = st.session_state.get(LANGUAGE_KEY) or _CODES.get(in_address, "")
-    return language(chosen if chosen in LANGUAGES else browser_language())
+    """Return the language chosen on the page, else the one it begins with."""
+    in_address = _CODES.get(st.query_params.get(LANGUAGE_KEY, ""), "")
+    chosen = st.session_state.get(LANGUAGE_KEY) or in_address
+    if has_gone_back() and in_address:  # the switch will follow it
+        chosen = in_address
+    return language(chosen if chosen in LANGUAGES else first_language())
 
 
-def browser_language() -> str:
-    """Return the language the browser asks for, among those we speak."""
-    return choose_language(st.context.locale or "")
+def has_gone_back() -> bool:
+    """Whether this run comes from the browser's back or forward button."""
+    context = get_script_run_ctx()  # nothing public says so
+    return context is not None and context.is_history_navigation
+
+
+def first_language() -> str:
+    """Return the language this visit began with, where the address names none.
+
+    That is the one chosen in this browser before, else the one it asks for.
+    """
+    if _FIRST_KEY not in st.session_state:  # for as long as possible: the switch goes back to it
+        before = chosen_language(dict(st.context.cookies))
+        st.session_state[_FIRST_KEY] = before or choose_language(st.context.locale or "")
+    return str(st.session_state[_FIRST_KEY])
+
+
+def keep_language() -> None:
+    """Go on in the language that was spoken last, on an address from before it was chosen.
+
+    Going back there, Streamlit takes an address without a language for a wish to have the first
+    one. Belongs before anything is said.
+    """
+    spoken = st.session_state.get(_SPOKEN_KEY)
+    if spoken and has_gone_back() and LANGUAGE_KEY not in st.query_params:
+        st.session_state[_FIRST_KEY] = spoken
+    st.session_state[_SPOKEN_KEY] = current().code
+
+
+def note_language() -> None:
+    """Take down the choice of the switch, for its callback."""
+    st.session_state[_CHOSEN_KEY] = st.session_state[LANGUAGE_KEY]
+
+
+def noted_language() -> str:
+    """Return the language that was chosen in this visit; empty where none was."""
+    return str(st.session_state.get(_CHOSEN_KEY, ""))
 
 
 def say(key: str, **params: object) -> str:

@@ -129,7 +129,7 @@ class _Doors:
             return RedirectResponse(request.url.path, status_code=303)  # asks, and tries again
         found = read_device_token(token, self._key)
         if found is None or not self._use(found):
-            return failure_page(_EXPIRED, wished_language(request), status=410)
+            return self._failure(_EXPIRED, request, status=410)
         return self._entered(request, found)
 
     def _entered(self, request: Request, found: DevicePass) -> Response:
@@ -146,12 +146,16 @@ class _Doors:
 
     def _refusal(self, request: Request, token: str) -> Response | None:
         found = read_device_token(token, self._key)
-        spoken = wished_language(request)
         if found is None:
-            return failure_page(_UNKNOWN, spoken, status=404)
+            return self._failure(_UNKNOWN, request, status=404)
         if found.until < time.time() or found.nonce in self._used:
-            return failure_page(_EXPIRED, spoken, status=410)
+            return self._failure(_EXPIRED, request, status=410)
         return None
+
+    def _failure(self, keys: tuple[str, ...], request: Request, *, status: int) -> Response:
+        """Say why not; from there the start page can be reached."""
+        spoken = wished_language(request)
+        return failure_page(keys, spoken, status=status, home=f"{self._prefix}/")
 
     def _use(self, found: DevicePass) -> bool:
         """Use a link up; False when somebody was quicker."""

@@ -20,7 +20,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _UPLOAD_PATH = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
-PICTURE_FILE_MEGABYTES = 25  # that a page lets anybody choose; the pool says no in words before
+# What an input takes, as server.maxUploadSize. That is more than a picture may have, for the pool
+# says no in the person's language and Streamlit in English.
+INPUT_FILE_MEGABYTES = 100
 _BYTES_PER_ENTRY = 1024  # an empty file costs memory too
 
 
@@ -135,7 +137,7 @@ def held_bytes(files: Mapping[str, Mapping[str, HeldFile]]) -> dict[str, int]:
 
 
 async def forget_left_uploads(
-    held: HeldFiles,
+    sessions: Callable[[], Iterable[str]],
     *,
     is_active: Callable[[str], bool],
     forget: Callable[[str], None],
@@ -148,7 +150,7 @@ async def forget_left_uploads(
     away: set[str] = set()
     while True:
         await asyncio.sleep(every_seconds)
-        away = _forget_twice_away(held(), away, is_active=is_active, forget=forget)
+        away = _forget_twice_away(sessions(), away, is_active=is_active, forget=forget)
 
 
 def _forget_twice_away(

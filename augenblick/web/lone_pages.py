@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 from augenblick.errors import AugenblickError
 from augenblick.exchange import notice_page
 from augenblick.language import Language, choose_language, language
+from augenblick.web.language_cookie import chosen_language
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -23,8 +24,9 @@ _HEADERS = {
 
 
 def wished_language(request: Request) -> Language:
-    """The language the browser asks for."""
-    return language(choose_language(request.headers.get("accept-language", "")))
+    """The language that was chosen in this browser, else the one it asks for."""
+    asked = choose_language(request.headers.get("accept-language", ""))
+    return language(chosen_language(request.cookies) or asked)
 
 
 def lone_page(html: str, *, status: int = 200) -> HTMLResponse:
@@ -32,10 +34,12 @@ def lone_page(html: str, *, status: int = 200) -> HTMLResponse:
     return HTMLResponse(html, status_code=status, headers=_HEADERS)
 
 
-def failure_page(keys: Sequence[str], spoken: Language, *, status: int) -> HTMLResponse:
-    """A page with a title and sentences, by their keys."""
+def failure_page(
+    keys: Sequence[str], spoken: Language, *, status: int, home: str = ""
+) -> HTMLResponse:
+    """A page with a title and sentences, by their keys; `home` is where a link leads on to."""
     title, *sentences = (spoken.text(key) for key in keys)
-    return lone_page(notice_page(title, *sentences, language=spoken), status=status)
+    return lone_page(notice_page(title, *sentences, language=spoken, home=home), status=status)
 
 
 def error_keys(error: AugenblickError) -> tuple[str, str, str]:

@@ -343,6 +343,24 @@ def test_bad_files_are_named_and_the_rest_goes_on(
     assert [part["type"] for part in _content(script)] == ["image_url", "text"]
 
 
+def test_a_file_that_is_too_heavy_is_refused_in_the_persons_language(
+    connected: Endpoint, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """One sentence with its size and the limit; the other picture goes on."""
+    server, script = connected
+    good = photo(tmp_path, "gut.jpg")
+    (tmp_path / "riesig.jpg").write_bytes(good.read_bytes() + bytes(30 * 1024 * 1024))
+    page, _ = open_page(server.url, locale="de-DE", viewport={"width": 390, "height": 800})
+
+    ask(page, "Was ist das?", [good, tmp_path / "riesig.jpg"])
+    expect_whole(page, script.text)
+
+    notice = page.get_by_test_id("stAlert")
+    expect(notice).to_have_count(1)
+    expect(notice).to_contain_text("riesig.jpg hat 30 MB; möglich sind bis zu 25 MB.")
+    assert [part["type"] for part in _content(script)] == ["image_url", "text"]
+
+
 def test_a_question_whose_only_picture_is_bad_stays_in_the_input(
     connected: Endpoint, open_page: OpenPage, tmp_path: Path
 ) -> None:

@@ -198,6 +198,27 @@ def test_the_menu_of_a_conversation(connected: Endpoint, open_page: OpenPage) ->
     expect_whole(page, script.text)
 
 
+def test_the_menu_is_in_reach_at_the_end_of_a_long_answer(
+    connected: Endpoint, open_page: OpenPage
+) -> None:
+    """On a phone too; the open sidebar lies over it."""
+    server, script = connected
+    script.words = [f"Absatz {number}\n\n" for number in range(60)]
+    page, _ = open_page(server.url, locale="de-DE", viewport=PHONE)
+    ask(page, "Was ist das?")
+    expect_whole(page, "Absatz 59")
+    expect(messages(page).first).not_to_be_in_viewport()
+
+    page.get_by_role("button", name="Gespräch", exact=True).click()
+    page.get_by_role("menuitem", name="Umbenennen").click()
+
+    expect(page.get_by_role("dialog")).to_contain_text("Umbenennen")
+    page.keyboard.press("Escape")
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Neues Gespräch").click()
+    expect(page.get_by_role("heading", name="Was möchten Sie wissen?")).to_be_visible()
+
+
 def test_a_temporary_conversation_is_said_and_stands_in_no_list(
     connected: Endpoint, open_page: OpenPage, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zipfile
-from datetime import timedelta, timezone
+from datetime import UTC, timedelta, timezone
 
 import pytest
 
@@ -112,6 +112,17 @@ def test_times_are_those_of_the_reader_where_it_is_known_who_reads(
         zone = timezone(timedelta(hours=hours))
         said = summary_of(path, GERMAN.in_zone(zone))
         assert said.startswith(GERMAN.moment(began.astimezone(zone)))
+
+
+def test_times_name_their_zone_where_nobody_knows_who_reads(
+    store: SqlStore, conversation: Conversation
+) -> None:
+    """A shared link is read anywhere, so the clock it means is said."""
+    began = conversation.path()[0].created_at
+    told = f"{GERMAN.moment(began.astimezone(UTC))} UTC"
+
+    assert summary_of(conversation.path(), GERMAN).startswith(told)
+    assert told in _html(store, conversation)
 
 
 def test_page_names_no_file_and_no_reasoning(store: SqlStore, conversation: Conversation) -> None:

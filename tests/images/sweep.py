@@ -1,9 +1,11 @@
-"""`python -m tests.images.sweep [COUNT] [SEED] [ENDING]`: damaged files through the workers.
+"""`python -m tests.images.sweep [COUNT] [SEED] [ENDING] [PATIENCE]`: damaged files to the workers.
 
-An ENDING such as `.pdf` takes only the files of one kind.
+An ENDING such as `.pdf` takes only the files of one kind, "" all. PATIENCE multiplies the limits of
+time, for a machine that does other things meanwhile.
 
-Prints how many became which outcome, how many workers died, and the slowest file. Ends with 1 when
-a worker died, an error had no code of its own, or a picture took more than fifteen seconds.
+Prints how far it is, how many became which outcome, how many workers died, and the slowest file.
+Ends with 1 when a worker died, an error had no code of its own, or a picture took more than fifteen
+seconds.
 """
 
 from __future__ import annotations
@@ -21,18 +23,20 @@ from tests.images import mutations
 
 WORKERS = 2
 BATCH = 1_000
-LONGEST_SECONDS = 15.0  # the pool gives up at 20; machines may be busy
+LONGEST_SECONDS = 15.0  # before the pool gives up; machines may be busy
+POOL_SECONDS = 20.0
 
 
 class Tally:
     """What happened so far."""
 
-    def __init__(self, pool: PicturePool) -> None:
+    def __init__(self, pool: PicturePool, *, longest_seconds: float) -> None:
         self.outcomes: Counter[str] = Counter()
         self.details: Counter[str] = Counter()
         self.pids: set[int] = set()
         self.slowest_seconds, self.slowest_name = 0.0, ""
         self._pool = pool
+        self._longest_seconds = longest_seconds
 
     def take(self, file: tuple[str, bytes]) -> None:
         """Prepare one file and note what became of it."""
@@ -48,7 +52,7 @@ class Tally:
         self.details[detail] += 1
         if seconds > self.slowest_seconds:
             self.slowest_seconds, self.slowest_name = seconds, name
-        if detail == "the decoder died" or seconds > LONGEST_SECONDS:
+        if detail == "the decoder died" or seconds > self._longest_seconds:
             Path("/tmp", f"sweep-{name}").write_bytes(content)  # noqa: S108 - to be looked at
 
     def note_workers(self) -> None:
@@ -66,20 +70,29 @@ class Tally:
         return [pid for pid in self.pids if Path(f"/proc/{pid}").exists()]
 
 
-def main(count: int, seed: int, ending: str) -> int:
+def main(count: int, seed: int, ending: str, patience: float) -> int:
     """The exit status."""
     started = time.perf_counter()
+    longest_seconds = LONGEST_SECONDS * patience
     with (
-        PicturePool(workers=WORKERS, cache_bytes=0) as pool,
+        PicturePool(
+            workers=WORKERS, cache_bytes=0, time_limit_seconds=POOL_SECONDS * patience
+        ) as pool,
         ThreadPoolExecutor(WORKERS) as threads,
     ):
         pool.start()
-        tally = Tally(pool)
+        tally = Tally(pool, longest_seconds=longest_seconds)
         tally.note_workers()
         files = mutations.mutated(seed=seed, count=count, ending=ending)
         while batch := list(itertools.islice(files, BATCH)):
             list(threads.map(tally.take, batch))
             tally.note_workers()
+            replaced = len(tally.pids) - WORKERS
+            print(
+                f"{tally.outcomes.total()} of {count}, workers replaced: {replaced},"
+                f" slowest {tally.slowest_seconds:.1f} s",
+                flush=True,
+            )
         deaths = len(tally.pids) - WORKERS
         print(f"{count} files, seed {seed}, {time.perf_counter() - started:.0f} s")
         for outcome, number in tally.outcomes.most_common():
@@ -87,10 +100,13 @@ def main(count: int, seed: int, ending: str) -> int:
         print("details:", dict(tally.details.most_common(24)))
         print(f"slowest: {tally.slowest_seconds:.2f} s ({tally.slowest_name})")
         print(f"worker peak: {tally.peak_megabytes()} MB, workers replaced: {deaths}")
-    is_bad = deaths or "image" in tally.outcomes or tally.slowest_seconds > LONGEST_SECONDS
+    is_bad = deaths or "image" in tally.outcomes or tally.slowest_seconds > longest_seconds
     return 1 if is_bad else 0
 
 
 if __name__ == "__main__":
-    count, seed, ending = [*sys.argv[1:], *("100_000", "1", "")[len(sys.argv) - 1 :]]
-    sys.exit(main(int(count), int(seed), ending))
+    count, seed, ending, patience = [
+        *sys.argv[1:],
+        *("100_000", "1", "", "1")[len(sys.argv) - 1 :],
+    ]
+    sys.exit(main(int(count), int(seed), ending, float(patience)))

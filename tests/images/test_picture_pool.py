@@ -215,8 +215,23 @@ def test_the_original_is_there_to_be_sent_sharper(pool: PicturePool) -> None:
     better = pool.prepare(found[0].content, name=found[0].name, options=wish).attachment
     assert (picture.width_px, better.width_px) == (2048, 3000)
     assert sharper(wish, better.receipt) is None
-    pool.forget_original(better.sha256)
+    pool.forget(better.sha256)
     assert pool.original(picture) is None
+
+
+def test_a_forgotten_picture_is_prepared_anew(pool: PicturePool) -> None:
+    """What is kept of it in memory goes, under every name; others stay."""
+    mine, other = photograph(), corpus.encoded(corpus.scene(), "JPEG")
+    first, kept = pool.prepare(mine, name="a.jpg"), pool.prepare(other, name="b.jpg")
+    assert pool.prepare(mine, name="c.jpg").content is first.content
+
+    pool.forget(first.attachment.sha256)
+
+    assert pool.original(first.attachment) is None
+    again = pool.prepare(mine, name="a.jpg")
+    assert again.content == first.content
+    assert again.content is not first.content
+    assert pool.prepare(other, name="b.jpg").content is kept.content
 
 
 def test_an_original_has_the_name_of_whoever_asks(pool: PicturePool) -> None:

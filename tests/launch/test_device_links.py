@@ -98,6 +98,7 @@ def test_an_old_link_says_so(device: TestClient) -> None:
 
     assert answer.status_code == 410
     assert "Dieser Link gilt nicht mehr" in answer.text
+    assert '<a href="/">Zur Startseite</a>' in answer.text
     assert device.post(link).status_code == 410
     assert _who(device) is None
 

@@ -20,6 +20,7 @@ from augenblick.exchange.limits import ImportLimits
 from augenblick.launch.workers import SITE_FILE
 from augenblick.places import PROJECT_DIR
 from augenblick.web.limits import (
+    INPUT_FILE_MEGABYTES,
     BodyLimit,
     UploadBudget,
     UploadLimits,
@@ -168,6 +169,7 @@ def test_the_largest_import_gets_through() -> None:
     largest = ImportLimits().max_bytes
 
     assert config["server"]["maxUploadSize"] * 1024 * 1024 == largest
+    assert config["server"]["maxUploadSize"] == INPUT_FILE_MEGABYTES
     assert UploadLimits().per_upload_bytes > largest
     site = re.search(r"client_max_body_size (\d+)m;", SITE_FILE.read_text(encoding="utf-8"))
     assert site is not None

@@ -18,6 +18,7 @@ import pytest
 
 from augenblick.launch.workers import SITE_FILE, Front, free_ports, site
 from augenblick.messages import ReplyEnd
+from augenblick.places import PROJECT_DIR
 from augenblick.sql_store import SqlStore
 from tests.crash.playing import (
     CountingEndpoint,
@@ -145,6 +146,67 @@ def test_a_killed_replica_leaves_its_answers_interrupted(fleet: Fleet) -> None:
         time.sleep(0.1)
     assert fleet.replicas()[here] != pid
     assert "starting it again" in fleet.front.output
+
+
+def test_nobody_is_left_when_all_are_started_from_is_killed(tmp_path: Path) -> None:
+    """After kill -9 there is no server, no nginx and no reader, and the address is free again."""
+    with serve_app(tmp_path, arguments=["--workers", "2"]) as front:
+        started = descendants(front.process.pid)
+        programs = {name for pid in started for name in _words(pid)}
+        assert {"streamlit", "augenblick.reader"} <= programs
+        assert any("nginx" in name for name in programs)
+
+        front.process.kill()
+        front.process.wait()
+
+        deadline = time.monotonic() + 60
+        while (left := [pid for pid in started if _words(pid)]) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert [_words(pid) for pid in left] == []
+        with pytest.raises(ConnectionRefusedError):
+            front.request("/")
+
+
+def _words(pid: int) -> list[str]:
+    """The command line of a process; nothing once it has ended, fetched by its parent or not."""
+    try:
+        return [word for word in Path(f"/proc/{pid}/cmdline").read_text().split("\0") if word]
+    except OSError:
+        return []
+
+
+def test_a_stubborn_process_is_made_to_end() -> None:
+    """Whoever does not listen is killed, who had been taken out of the list is let be."""
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    script = (
+        "import subprocess, sys, os\n"
+        "from augenblick.launch import guard\n"
+        "def start(code):\n"
+        "    return subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.DEVNULL,\n"
+        "        process_group=0).pid\n"
+        f"with guard.Guard() as held:\n"
+        f"    spared, ended = start('import time; time.sleep(600)'), start({deaf!r})\n"
+        "    for pid in (spared, ended):\n"
+        "        held.add(pid)\n"
+        "    held.remove(spared)\n"
+        "    print(spared, ended, flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PROJECT_DIR,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    spared, ended = map(int, done.stdout.split())
+    try:
+        deadline = time.monotonic() + 60
+        while _words(ended) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert (bool(_words(spared)), bool(_words(ended))) == (True, False)
+    finally:
+        os.kill(spared, signal.SIGKILL)
 
 
 def test_the_site_takes_the_addresses_of_the_start() -> None:

@@ -51,6 +51,20 @@ def test_the_empty_page_speaks_the_browsers_language(script: Script, locale: str
     assert spoken.text("sidebar.new") in labels
 
 
+def test_a_conversation_that_is_gone_is_said_before_anything_else(script: Script) -> None:
+    """The page begins with it, above the samples."""
+    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
+    page.query_params["c"] = "gone"
+    page.run()
+    kinds = [element.type for element in page.main]
+    said = language("de").text("error.conversation_not_found.title")
+
+    assert page.error[0].proto.title == said
+    assert len(page.error) == 1
+    assert kinds.index("error") < kinds.index("title")
+
+
 def test_the_language_can_be_switched(script: Script) -> None:
     """The choice on the page wins over the browser's wish."""
     page = _open("de-DE")

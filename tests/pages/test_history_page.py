@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from augenblick.language import language
 from augenblick.store import ConversationStore
 from augenblick.ui.resources import close_services, services
+from augenblick.ui.thumbnails import thumbnails
 from tests.images.corpus import encoded, scene
 from tests.pages.conftest import Visitor
 from tests.store.values import a_picture, a_question, a_record
@@ -168,6 +169,29 @@ def test_deleting_forgets_the_files_that_pictures_were_made_from(store: Conversa
     assert not AppTest.from_function(_delete_everything, default_timeout=30).run().exception
     assert kept() == [False, False, False]
     assert not store.list_conversations("our-browser")
+
+
+def test_a_deleted_conversation_leaves_no_picture_in_memory(store: ConversationStore) -> None:
+    """Sent and looked at, it was in two more memories; another conversation's stays there."""
+    parts = services()
+    shown = [encoded(scene((60 + number, 50)), "JPEG") for number in range(2)]
+    photos = [parts.pictures.prepare(content, name="a.jpg") for content in shown]
+    for number, photo in enumerate(photos):
+        asked = a_question(f"Frage {number}", owner="our-browser", pictures=(photo,))
+        store.finish_reply(store.save_question(asked).reply_id, a_record())
+        parts.fitted.data_uri(photo.attachment)
+    page = _open("history")
+
+    def kept() -> list[tuple[bool, bool]]:
+        uris, small = parts.fitted.data_uri._uris, thumbnails()._kept
+        return [(p.attachment.sha256 in uris, p.attachment.sha256 in small) for p in photos]
+
+    assert kept() == [(True, True), (True, True)]
+    page.button(key="pick_several").click().run()
+    next(box for box in page.checkbox if box.label == "Frage 0").check().run()
+    page.button(key="delete_picked").click().run()
+
+    assert kept() == [(False, False), (True, True)]
 
 
 def _delete_everything() -> None:

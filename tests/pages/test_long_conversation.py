@@ -86,4 +86,8 @@ def test_a_thumbnail_is_read_once_and_memory_is_bounded() -> None:
     assert read == ["a", "b", "c", "d", "e", "b"]
     with pytest.raises(KeyError):
         kept.get("gone", load)
+    kept.forget("b")
+    kept.forget("never seen")
+    kept.get("b", load)
+    assert read[-2:] == ["gone", "b"]
     assert kept.get("big" * 100, load) == b"big" * 1000

@@ -316,7 +316,7 @@ def test_what_can_not_get_sharper_is_not_offered(page: AppTest, script: Script) 
     files = [("foto.jpg", _jpeg(3000, 2000)), ("klein.jpg", _jpeg(300, 200))]
     _ask(page, "Was ist das?", files)
     large = _conversation(page).path()[0].message.attachments[0]
-    services().pictures.forget_original(large.sha256)
+    services().pictures.forget(large.sha256)
     told = _receipt(page, 0) + _receipt(page, 1)
 
     assert SAY("receipt.original_gone") in told
