@@ -65,6 +65,7 @@ if conversation is not None:
 elif submission is None and not memory.waits_here:
     deleting.draw_undo(parts)
     with above.container():
+        notices.show_refused_pictures(memory.refused)  # a phone does not show what is below
         composer.draw_welcome()
         my_data.draw_cookie_notice(parts)
 
@@ -84,7 +85,8 @@ if submission is not None:
     actions = chat.actions(parts, conversation, beside.choice)
 
 draw_recent(beside.recent_place, parts)
-notices.show_refused_pictures(memory.refused)
+if conversation is not None or memory.waits_here:
+    notices.show_refused_pictures(memory.refused)
 if memory.failure is not None:
     notices.show_failure(memory.failure)
 
