@@ -20,6 +20,7 @@ _WORDS = {
     "Close": "named.close",
     "Close fullscreen": "named.fullscreen_close",
     "Collapse sidebar": "named.sidebar_close",
+    "Copy to clipboard": "named.copy",
     "Expand sidebar": "named.sidebar_open",
     "Fullscreen": "named.fullscreen",
     "Fullscreen: ": "named.fullscreen_of",
@@ -39,7 +40,8 @@ _WORDS = {
 _SCRIPT = """
 const NAMED = "[aria-label]";
 const WRITTEN =
-  '[data-testid="stSkipToContent"], [data-testid="stCameraInput"] :is(button, p)';
+  '[data-testid="stSkipToContent"], [data-testid="stCameraInput"] :is(button, p), ' +
+  '[data-testid="stTooltipContent"] p';
 
 export default function ({ data }) {
   document.documentElement.lang = data.code;

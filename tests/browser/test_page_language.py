@@ -17,6 +17,12 @@ from tests.serving import AppServer, serve_app
 _NAMES_OF_STREAMLIT = re.compile(
     r"^(Upload|file upload|Send|Full|Help for|Chat message|App pages|Sidebar|Skip|Expand|Collapse)"
 )
+_FOCUSED = """() => {
+  const { dataset } = document.activeElement;
+  const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+  const isMarked = outlineStyle === "solid" && outlineWidth === "2px";
+  return { kind: dataset.testid ?? "", isMarked };
+}"""
 _LANGUAGE = "document.documentElement.lang"
 
 
@@ -86,3 +92,27 @@ def test_the_camera_speaks_german(connected: tuple[AppServer, Script], open_page
     expect(camera.get_by_role("button", name="Aufnehmen", exact=True)).to_be_visible()
     expect(camera.get_by_role("link")).to_have_count(0)
     assert "This app" not in camera.inner_text()
+
+
+def test_who_goes_by_keyboard_sees_where_they_are(
+    connected: tuple[AppServer, Script], open_page: OpenPage
+) -> None:
+    """The pages in the sidebar and the button on a picture are marked; its hint is German."""
+    server, _ = connected
+    page, _ = open_page(server.url, locale="de-DE")
+    _expect_language(page, "de")
+    enlarge = page.get_by_role("button", name="Groß ansehen").first
+    expect(enlarge).to_be_attached()
+    seen = []
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        found = page.evaluate(_FOCUSED)
+        if found["isMarked"]:
+            seen.append(found["kind"])
+        if found["kind"] == "stBaseButton-elementToolbar":
+            break
+
+    assert seen.count("stSidebarNavLink") == 4
+    assert seen[-1] == "stBaseButton-elementToolbar"
+    expect(page.get_by_test_id("stElementToolbar").first).to_have_css("opacity", "1")
+    expect(page.get_by_test_id("stTooltipContent")).to_have_text("Groß ansehen")
