@@ -7,6 +7,7 @@ import streamlit as st
 
 from augenblick.errors import StoreError, StoreUnavailable
 from augenblick.ui import notices, state, words
+from augenblick.ui.page_language import draw_page_language
 from augenblick.ui.style import draw_style
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -54,6 +55,7 @@ is_chat = page.url_path == chat.url_path
 if state.tab().goes_to_chat and not is_chat:
     st.switch_page(chat, query_params=state.address())
 state.tab().goes_to_chat = False
+draw_page_language()
 state.note_page(page.url_path)
 try:
     page.run()

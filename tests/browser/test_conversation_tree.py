@@ -57,7 +57,7 @@ def _menu(page: Page, name: str) -> None:
 
 def _close_dialog(page: Page) -> None:
     """Close a dialog once it is there; it is not yet while the run that opens it goes on."""
-    _button(page.get_by_role("dialog"), "Close").click()
+    _button(page.get_by_role("dialog"), "Schließen").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 

@@ -182,3 +182,25 @@ def test_the_answer_is_plain_text_for_the_clipboard_and_markdown_for_the_eye(
     assert shown_answer(page) == "It costs $5 or $10. x $7"
     expect(messages(page).last.get_by_role("link", name="x")).to_be_visible()
     assert watch.problems == []
+
+
+def test_a_phone_shows_at_once_why_there_is_no_answer(
+    connected: tuple[AppServer, Script], open_page: OpenPage, tmp_path: Path
+) -> None:
+    """Where no picture can be used, the reason stands above the fold of the empty page."""
+    server, _ = connected
+    page, _ = open_page(server.url, viewport={"width": 390, "height": 800})
+    empty = tmp_path / "empty.jpg"
+    empty.write_bytes(b"")
+
+    ask(page, "What is this?", [empty])
+    notice = page.get_by_test_id("stAlert")
+    expect(notice).to_contain_text("empty.jpg")
+
+    expect(page.get_by_test_id("stChatInputTextArea")).to_have_value("What is this?")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(notice).to_have_count(1)
+    there, input_there = notice.bounding_box(), page.get_by_test_id("stChatInput").bounding_box()
+    assert there is not None
+    assert input_there is not None
+    assert there["y"] + there["height"] <= input_there["y"]
