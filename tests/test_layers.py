@@ -30,6 +30,7 @@ _FLOORS = (
     ),
     ("remedies", "following", "intake", "fitted_pictures", "closer_look"),
     ("calling",),
+    ("writing",),
     ("answering",),
     ("web", "launch", "doctor"),
     ("ui",),
