@@ -163,7 +163,7 @@ def test_switching_to_and_fro_loses_nothing(page: AppTest) -> None:
 def test_a_schema_that_is_none_is_said_and_not_sent(
     page: AppTest, script: Script, text: str, key: str, params: dict[str, str]
 ) -> None:
-    """One sentence, the text stays where it is, and the question goes out without it."""
+    """One sentence, the text stays where it is, and no question goes out without it."""
     _choose(page, FormatKind.OWN)
     page.text_area(key="answer_schema").set_value(text).run()
     _ask(page)
@@ -171,6 +171,10 @@ def test_a_schema_that_is_none_is_said_and_not_sent(
     said = [warning.value.replace("\\", "") for warning in page.sidebar.warning]
     assert said == [GERMAN.text(key, **params)]
     assert page.text_area(key="answer_schema").value == text
+    assert script.asked == []
+    assert "response\\_format" in page.error[0].body
+    _choose(page, FormatKind.TEXT)
+    _ask(page)
     assert "response_format" not in _sent(script)
 
 
@@ -288,7 +292,7 @@ def test_a_refusal_is_shown_as_one(
     assert GERMAN.text("form.not_in_form") not in _said(page)
 
 
-def _refusing() -> Iterator[bytes]:
+def _refusing(_choices: object) -> Iterator[bytes]:
     """A stream as strict mode sends it where the model declines."""
     for choice in (
         {"delta": {"role": "assistant", "content": "", "refusal": None}},
@@ -317,7 +321,7 @@ def test_the_draft_takes_up_what_others_wrote() -> None:
     draft = FormatDraft()
     seen = []
     for given in (FORM, {"type": "json_object"}, read_own_schema('{"type": "object"}'), ROWS, None):
-        draft.follow(given)
+        draft.follow(given, 0)
         seen.append((draft.kind, draft.has_rows, draft.write()))
 
     own = read_own_schema('{"type": "object"}')
@@ -334,7 +338,7 @@ def test_a_draft_with_a_gap_sends_nothing_and_stays() -> None:
     """Rows without a word do not count."""
     draft = FormatDraft(FormatKind.FORM, (FormField("a"), FormField(" "), FormField("a")))
     assert draft.write() is None
-    draft.follow(None)
+    draft.follow(None, 0)
     assert draft.kind is FormatKind.FORM
     draft.fields = (FormField(" a "), FormField(""))
     assert draft.write() == response_format_of(Form((FormField("a"),)))

@@ -140,7 +140,7 @@ def test_a_choice_goes_with_its_function(playlist: Playlist) -> None:
 def test_a_wrong_function_is_named_and_stays(
     playlist: Playlist, typed: str, code: str, params: dict[str, Any]
 ) -> None:
-    """One sentence says what is wrong; what was typed stays, and the question goes out without."""
+    """One sentence says what is wrong; what was typed stays, and no question goes out without."""
     page = _open()
 
     _own(page, typed)
@@ -148,6 +148,10 @@ def test_a_wrong_function_is_named_and_stays(
     assert [error.value for error in page.error] == [GERMAN.text(f"tools.mistake.{code}", **params)]
     _ask(page)
     assert page.text_area(key="tools_own").value == typed
+    assert playlist.asked == []
+    page.button(key="expert_reset").click().run()
+    assert page.text_area(key="tools_own").value == ""
+    _ask(page)
     assert "tools" not in playlist.body(0)
 
 

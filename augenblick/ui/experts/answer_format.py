@@ -11,11 +11,14 @@ from functools import partial
 
 import streamlit as st
 
+from augenblick.errors import SettingsInvalid
 from augenblick.language import Language
+from augenblick.settings import FIELDS
 from augenblick.structured.fields import FieldKind, FormField
 from augenblick.structured.prompting import JSON_INSTRUCTION
 from augenblick.ui import words
 from augenblick.ui.experts.field_table import draw_table
+from augenblick.ui.experts.fields import section
 from augenblick.ui.experts.format_draft import FormatDraft, FormatKind
 from augenblick.ui.markdown import literal
 from augenblick.ui.state import end_run_if_unwanted, tab
@@ -28,9 +31,16 @@ _ARRIVES_SECONDS = 0.4  # a change of the table leaves the browser 0.15 s after 
 def draw_answer_format() -> None:
     """Draw the section, and the dialog with the table while that is open."""
     draft = tab().answer_format
-    draft.follow(tab().settings.response_format)
+    panel = tab().panel
+    draft.follow(tab().settings.response_format, panel.round)
+    panel.problems.pop("response_format", None)
+    if draft.is_wrong:
+        allowed = FIELDS["response_format"].allowed
+        panel.problems["response_format"] = SettingsInvalid(
+            field="response_format", allowed=allowed
+        )
     st.session_state[_KIND_KEY] = draft.kind
-    with st.expander(words.say("form.section"), key="answer_format_section", type="compact"):
+    with section(words.say("form.section"), "response_format"):
         st.radio(
             words.say("form.section"),
             list(FormatKind),

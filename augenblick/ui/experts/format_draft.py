@@ -43,12 +43,13 @@ class FormatDraft:
     is_table_open: bool = False
     is_table_done: bool = False  # it closes as soon as its last change has arrived
     table_round: int = 0  # another one is another table, which begins with `fields`
+    panel_round: int = 0  # of the settings that were taken up
 
-    def follow(self, response_format: Mapping[str, Any] | None) -> None:
-        """Take up what the settings hold."""
-        if response_format == self.written:
+    def follow(self, response_format: Mapping[str, Any] | None, panel_round: int) -> None:
+        """Take up what the settings hold; in another round of the panel also what is no news."""
+        if response_format == self.written and panel_round == self.panel_round:
             return
-        self.written = response_format
+        self.written, self.panel_round = response_format, panel_round
         form = form_of(response_format)
         schema = schema_of(response_format)
         if form is not None:
@@ -84,6 +85,13 @@ class FormatDraft:
         except SchemaRejected as error:
             return error
         return None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something stands here that can't be sent; nothing at all is not wrong."""
+        if self.kind is FormatKind.FORM:
+            return bool(self.form.fields and self.problems)
+        return self.kind is FormatKind.OWN and self.rejected is not None
 
     def write(self) -> Mapping[str, Any] | None:
         """Give back the `response_format` for the settings; None sends nothing."""

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import streamlit as st
 
-from augenblick.settings import RequestSettings
+from augenblick.errors import SettingsInvalid
+from augenblick.settings import FIELDS, RequestSettings
 from augenblick.tools import (
     BUILT_IN,
     FunctionMistake,
@@ -19,6 +20,7 @@ from augenblick.tools import (
     read_functions,
 )
 from augenblick.ui import words
+from augenblick.ui.experts.fields import section
 from augenblick.ui.markdown import literal
 from augenblick.ui.state import tab
 
@@ -26,6 +28,7 @@ _BUILT_IN_KEY: Final = "tools_built_in"
 _OWN_KEY: Final = "tools_own"
 _CHOICE_KEY: Final = "tools_choice"
 _WRITTEN_KEY: Final = "tools_written"  # what this section wrote into the settings last
+_ROUND_KEY: Final = "tools_round"
 _NOT_SENT: Final = ""
 _FUNCTION: Final = "function:"  # begins the choice of one function
 _EXAMPLE: Final = '{"name": "…", "parameters": {"type": "object", "properties": {}}}'
@@ -36,7 +39,7 @@ Tools = Sequence[Mapping[str, Any]]
 def draw_tools() -> None:
     """Draw what the model may call, and write it into the settings of this tab."""
     _follow_settings(tab().settings)
-    with st.expander(words.say("tools.title"), type="compact", icon=":material/build:"):
+    with section(words.say("tools.title"), "tools", "tool_choice"):
         built_in = st.pills(
             words.say("tools.built_in"),
             BUILT_IN,
@@ -68,6 +71,7 @@ def _names() -> Mapping[str, str]:
 
 def _draw_own() -> Tools:
     """Draw the field for own functions; returns them, none where what was typed is wrong."""
+    tab().panel.problems.pop("tools", None)
     typed = st.text_area(
         words.say("tools.own"),
         key=_OWN_KEY,
@@ -84,6 +88,8 @@ def _draw_own() -> Tools:
             for name, value in mistake.params.items()
         }
         st.error(words.say(f"tools.mistake.{mistake.code}", **params), icon=":material/error:")
+        allowed = FIELDS["tools"].allowed
+        tab().panel.problems["tools"] = SettingsInvalid(field="tools", allowed=allowed)
         return ()
 
 
@@ -122,8 +128,10 @@ def _choice_name(option: str) -> str:
 def _follow_settings(settings: RequestSettings) -> None:
     """Have the fields show settings that came from elsewhere, such as a preset."""
     nothing: tuple[Tools, None] = ((), None)
-    if (settings.tools, settings.tool_choice) == st.session_state.get(_WRITTEN_KEY, nothing):
+    is_own = (settings.tools, settings.tool_choice) == st.session_state.get(_WRITTEN_KEY, nothing)
+    if is_own and st.session_state.get(_ROUND_KEY, 0) == tab().panel.round:
         return
+    st.session_state[_ROUND_KEY] = tab().panel.round
     own = [tool.get("function", tool) for tool in settings.tools if built_in_name(tool) is None]
     names = [built_in_name(tool) for tool in settings.tools]
     st.session_state[_BUILT_IN_KEY] = [name for name in BUILT_IN if name in names]

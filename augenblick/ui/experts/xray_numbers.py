@@ -78,13 +78,14 @@ def _draw_gaps(rhythm: Rhythm, seconds: str) -> None:
     gap = words.say("xray.axis_gap")
     stretch = max(1, len(rhythm.gaps) // _MOST_POINTS + 1)
     starts = range(0, len(rhythm.gaps), stretch)
-    st.line_chart(
+    st.scatter_chart(  # a line would show pauses between the pauses
         {
             seconds: [rhythm.seconds[start + 1] for start in starts],
             gap: [max(rhythm.gaps[start : start + stretch]) * 1000 for start in starts],
         },
         x=seconds,
         y=gap,
+        size=20,
         height=_CHART_HEIGHT_PX,
     )
 
