@@ -80,11 +80,14 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the reader, forget uploads nobody will fetch, and say where the page is."""
     with contextlib.ExitStack() as closing:
         _keep_reader(closing)
-        forgetting = asyncio.gather(_forget_left_uploads(), _let_left_tabs_go())
+        forgetting = [
+            asyncio.create_task(look()) for look in (_forget_left_uploads, _let_left_tabs_go)
+        ]
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         _announce()
         yield {}
-        forgetting.cancel()
+        for looking in forgetting:
+            looking.cancel()
         await asyncio.to_thread(close_services)
 
 

@@ -95,6 +95,7 @@ def keep_unsent(conversation: Conversation | None) -> None:
     }
     memory.forgets_unsent = False
     # by a component of its own for each: the script of one that was there before may not run
-    key = f"unsent {conversation_id} {is_temporary}"
+    # and the name of one may not hold two underscores in a row, as an id may
+    key = f"unsent {conversation_id.encode().hex()} {is_temporary}"
     with st.sidebar.empty():
         _component(key=key, data=data, width="content", height="content")

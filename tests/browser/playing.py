@@ -129,6 +129,12 @@ def ask(page: Page, text: str = "", pictures: Sequence[Path] = ()) -> None:
     page.get_by_test_id("stChatInputSubmitButton").click()
 
 
+def expect_rest(page: Page) -> None:
+    """Wait until no script runs and nothing moves: a robot's click would miss what is moving."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
+
+
 def messages(page: Page) -> Locator:
     """The questions and answers on the page, in order."""
     return page.get_by_test_id("stChatMessage")

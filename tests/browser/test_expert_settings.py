@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_whole
+from tests.browser.playing import Script, ask, expect_rest, expect_whole
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -36,12 +36,14 @@ def _field(page: Page, key: str) -> Locator:
 
 
 def _type(page: Page, key: str, text: str) -> None:
+    expect_rest(page)
     field = _field(page, key)
     field.fill(text)
     field.press("Control+Enter" if field.evaluate("e => e.tagName") == "TEXTAREA" else "Enter")
 
 
 def _unfold(page: Page, title: str) -> None:
+    expect_rest(page)
     page.locator(".st-key-expert_sections summary", has_text=title).click()
 
 
@@ -172,8 +174,9 @@ def _write_cell(page: Page, table: Locator, *, row: int, left_px: int, text: str
     editor = page.locator("#portal").locator("input, textarea")
     expect(editor).to_be_visible()
     page.keyboard.press("Control+a")
-    page.keyboard.type(text)
-    page.keyboard.press("Enter")
+    page.keyboard.type(text, delay=30)  # as fast as hands are; the table misses what is faster
+    expect(editor).to_have_value(text)
+    page.keyboard.press("Enter", delay=30)
     expect(editor).to_have_count(0)
 
 

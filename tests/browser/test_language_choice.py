@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from augenblick.web.language_cookie import LANGUAGE_COOKIE
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script
+from tests.browser.playing import Script, expect_rest
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -75,6 +75,7 @@ def test_back_speaks_the_chosen_language(server: AppServer, open_page: OpenPage)
     _expect_heading(page, GERMAN)
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Gespräche").click()
     _expect_heading(page, "Gespräche")
+    expect_rest(page)  # by then the address is whole
 
     page.go_back()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,26 @@ def test_a_conversation_that_is_gone_is_said_before_anything_else(script: Script
     assert page.error[0].proto.title == said
     assert len(page.error) == 1
     assert kinds.index("error") < kinds.index("title")
+
+
+@pytest.mark.parametrize("n", ["", "2"])
+def test_every_id_will_do(script: Script, monkeypatch: pytest.MonkeyPatch, n: str) -> None:
+    """One in some hundred ids holds two underscores in a row, which Streamlit takes amiss."""
+    numbers = count()
+    monkeypatch.setattr(secrets, "token_urlsafe", lambda _size=0: f"a__{next(numbers)}_-__")
+    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
+    page.query_params.update({"expert": "true", "n": n})
+    page.run()
+
+    page.chat_input[0].set_value("Wer bist du?").run()
+
+    assert not page.exception
+    assert script.text in [shown.value for shown in page.chat_message[1].markdown]
+    xray = next(button for button in page.button if str(button.key).startswith("xray_"))
+    xray.click().run()
+    assert not page.exception
+    assert page.tabs
 
 
 def test_the_language_can_be_switched(script: Script) -> None:
