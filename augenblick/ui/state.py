@@ -24,7 +24,13 @@ from augenblick.settings import RequestSettings
 from augenblick.ui import words
 from augenblick.ui.experts.format_draft import FormatDraft
 from augenblick.ui.experts.memory import PanelMemory
-from augenblick.ui.holding import HOLDINGS, files_of
+from augenblick.ui.holding import (
+    HOLDINGS,
+    of_pdfs,
+    of_pictures,
+    of_sources,
+    of_submission,
+)
 from augenblick.ui.import_job import ImportJob
 from augenblick.ui.pdf_pages import OpenPdf, WaitingQuestion
 from augenblick.ui.picture_choice import PictureChoice
@@ -121,8 +127,20 @@ class Tab:
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`
 
     def held(self) -> Iterable[bytes]:
-        """Every file that is kept here."""
-        return files_of(self)
+        """Every file that is kept here. Lists are copied, for other threads may change them."""
+        yield from of_pictures(list(self.drafts))
+        yield from of_sources(list(self.to_prepare))
+        yield from of_pdfs(list(self.pdfs))
+        for question in list(self.asked):
+            yield from of_sources(question.uploads)
+        for waiting in list(self.waiting):
+            yield from of_sources(waiting.question.uploads)
+            yield from of_pdfs(list(waiting.pdfs.values()))
+        for submission in [self.submission, *list(self.left)]:
+            if submission is not None:
+                yield from of_submission(submission)
+        if self.import_job is not None:
+            yield self.import_job.content
 
     def let_go(self) -> None:
         """Keep none of the files that wait for the person; what is on its way goes on."""
