@@ -563,7 +563,7 @@ def test_a_question_that_could_not_be_sent_is_said_to_be_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the store stays away after saving, the failure is its own and asking again works."""
-    monkeypatch.setattr("augenblick.answering._PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("augenblick.writing._PATIENCE_SECONDS", 0.5)
     script = Script()
     store = _Shaky(f"sqlite:///{tmp_path / 'a.db'}")
     with FaultServer(script) as server, closing(store), ReplyLog(store) as log:

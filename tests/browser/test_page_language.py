@@ -10,14 +10,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_whole, photo
+from tests.browser.playing import Script, ask, expect_rest, expect_whole, photo
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
 _NAMES_OF_STREAMLIT = re.compile(
     r"^(Upload|file upload|Send|Full|Help for|Chat message|App pages|Sidebar|Skip|Expand|Collapse)"
 )
-_FOCUSED = """() => {
+_FOCUSED = """async () => {
+  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
   const { dataset } = document.activeElement;
   const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
   const isMarked = outlineStyle === "solid" && outlineWidth === "2px";
@@ -103,6 +104,7 @@ def test_who_goes_by_keyboard_sees_where_they_are(
     _expect_language(page, "de")
     enlarge = page.get_by_role("button", name="Groß ansehen").first
     expect(enlarge).to_be_attached()
+    expect_rest(page)  # what is drawn anew loses the focus
     seen = []
     for _ in range(30):
         page.keyboard.press("Tab")
