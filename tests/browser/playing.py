@@ -135,6 +135,19 @@ def expect_rest(page: Page) -> None:
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
 
 
+def click_until(button: Locator, shown: Locator) -> None:
+    """Click, and once more where what moved under a robot's pointer has swallowed the click."""
+    for _ in range(4):
+        expect_rest(button.page)
+        button.click()
+        try:
+            expect(shown).to_be_visible(timeout=7_000)
+        except AssertionError:
+            continue
+        return
+    expect(shown).to_be_visible()
+
+
 def messages(page: Page) -> Locator:
     """The questions and answers on the page, in order."""
     return page.get_by_test_id("stChatMessage")

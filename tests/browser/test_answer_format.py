@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_rest, messages
+from tests.browser.playing import Script, ask, click_until, expect_rest, messages
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -23,14 +23,16 @@ def _choose_a_form(page: Page) -> None:
     sidebar = page.get_by_test_id("stSidebar")
     expect_rest(page)
     sidebar.get_by_text("Form der Antwort", exact=True).first.click()  # the radio's is hidden
-    sidebar.get_by_text("Als Formular").click()
-    expect(sidebar.get_by_role("button", name="Felder festlegen")).to_be_visible()
-    expect_rest(page)
+    click_until(
+        sidebar.get_by_text("Als Formular"), sidebar.get_by_role("button", name="Felder festlegen")
+    )
 
 
 def _take_example(page: Page, name: str) -> None:
-    page.get_by_test_id("stSidebar").get_by_role("button", name=name).click()
-    expect(page.get_by_role("button", name="Felder ändern")).to_be_visible()
+    click_until(
+        page.get_by_test_id("stSidebar").get_by_role("button", name=name),
+        page.get_by_role("button", name="Felder ändern"),
+    )
 
 
 def _ask_about_the_receipt(page: Page) -> Locator:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_rest, expect_whole
+from tests.browser.playing import Script, ask, click_until, expect_rest, expect_whole
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -143,9 +143,8 @@ def test_biases_are_pasted_and_written_into_the_table(
     server, script = connected
     page, _ = open_page(server.url, "/?expert=true")
     _unfold(page, "Sampling")
-    page.get_by_test_id("stPopoverButton").filter(has_text="logit_bias").first.click()
     table = page.get_by_test_id("stPopoverBody").get_by_test_id("stDataFrame")
-    expect(table).to_be_visible()
+    click_until(page.get_by_test_id("stPopoverButton").filter(has_text="logit_bias").first, table)
     _type(page, "expert_bias_paste", '{"50256": 101}')
     expect(page.get_by_text("logit_bias.50256 is not sent")).to_be_visible()
     _type(page, "expert_bias_paste", '{"50256": -100, "12": 5.5}')
