@@ -7,6 +7,7 @@ import streamlit as st
 
 from augenblick.errors import StoreError, StoreUnavailable
 from augenblick.ui import notices, state, words
+from augenblick.ui.back_button import keep_back_button
 from augenblick.ui.page_language import draw_page_language
 from augenblick.ui.style import draw_style
 
@@ -27,36 +28,35 @@ chat = st.Page(
     default=True,
     help=words.say("page.chat.help"),
 )
-page = st.navigation(
-    [
-        chat,
-        st.Page(
-            ROOT / "pages" / "history.py",
-            title=words.say("page.history"),
-            icon=":material/history:",
-            help=words.say("page.history.help"),
-        ),
-        st.Page(
-            ROOT / "pages" / "my_data.py",
-            title=words.say("page.my_data"),
-            icon=":material/shield_person:",
-            url_path="my-data",
-            help=words.say("page.my_data.help"),
-        ),
-        st.Page(
-            ROOT / "pages" / "endpoints.py",
-            title=words.say("page.endpoints"),
-            icon=":material/hub:",
-            help=words.say("page.endpoints.help"),
-        ),
-    ]
-)
+pages = [
+    chat,
+    st.Page(
+        ROOT / "pages" / "history.py",
+        title=words.say("page.history"),
+        icon=":material/history:",
+        help=words.say("page.history.help"),
+    ),
+    st.Page(
+        ROOT / "pages" / "my_data.py",
+        title=words.say("page.my_data"),
+        icon=":material/shield_person:",
+        url_path="my-data",
+        help=words.say("page.my_data.help"),
+    ),
+    st.Page(
+        ROOT / "pages" / "endpoints.py",
+        title=words.say("page.endpoints"),
+        icon=":material/hub:",
+        help=words.say("page.endpoints.help"),
+    ),
+]
+page = st.navigation(pages)
 is_chat = page.url_path == chat.url_path
 if state.tab().goes_to_chat and not is_chat:
     st.switch_page(chat, query_params=state.address())
 state.tab().goes_to_chat = False
 draw_page_language()
-state.note_page(page.url_path)
+keep_back_button(other.url_path for other in pages if other is not chat)
 try:
     page.run()
 except StoreUnavailable as error:

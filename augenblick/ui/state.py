@@ -109,8 +109,6 @@ class Tab:
     editing: Editing | None = None
     deleting: str | None = None  # the message whose deletion is to be confirmed
     menu_choice: str = ""  # of the conversation's menu, whose dialog is to be opened
-    page: str = ""  # the part of the address of the page that was drawn last
-    is_same_page: bool = False  # whether the run before drew the same
     is_temporary: bool = False  # whether the next new conversation is to be kept nowhere
     import_job: ImportJob | None = None  # the file with conversations that came in last
     import_round: int = 0
@@ -191,25 +189,17 @@ def _session_id() -> str:
     return context.session_id if context is not None else ""
 
 
-def note_page(path: str) -> None:
-    """Take down which page this run draws; `path` is its part of the address."""
-    memory = tab()
-    memory.is_same_page = memory.page == path
-    memory.page = path
-
-
 def follow_address() -> None:
     """Open what the address names, where the person went there, and write down what is open.
 
     That is the first look of a visit, and the browser's own back and forward. Any other run may
-    have begun before the address was brought up to date. Coming back from another page, an
-    address without a conversation is one that Streamlit left there on the way.
+    have begun before the address was brought up to date.
     """
     memory = tab()
     in_address = st.query_params.get(CONVERSATION_PARAM)
     is_first_look = _LOOKED_KEY not in st.session_state
-    has_gone_there = words.has_gone_back() and (in_address is not None or memory.is_same_page)
-    if (is_first_look or has_gone_there) and in_address != memory.conversation_id:
+    has_gone_there = is_first_look or words.has_gone_back()
+    if has_gone_there and in_address != memory.conversation_id:
         open_conversation(in_address)
     show_in_address(memory.conversation_id)
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_whole, messages, photo
+from tests.browser.playing import Script, ask, expect_rest, expect_whole, messages, photo
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -267,3 +267,35 @@ def test_the_browsers_back_button_leads_where_people_were(
 
     expect(messages(page)).to_have_count(2)
     expect(messages(page).last).to_contain_text("Ein Schild mit")
+
+
+def test_one_step_back_is_one_page(connected: Endpoint, open_page: OpenPage) -> None:
+    """What was chosen in between, and what Streamlit did to the address, is no step of its own."""
+    server, script = connected
+    page, _ = open_page(server.url)
+    start = page.get_by_role("heading", name="What would you like to know?")
+    expect(start).to_be_visible()
+    before = page.evaluate("history.length")
+    ask(page, "Where is the cat?")
+    expect_whole(page, script.text)
+    page.get_by_test_id("stSidebar").get_by_text("Deutsch", exact=True).click()
+    expect(page.get_by_role("button", name="Neues Gespräch")).to_be_visible()
+    page.get_by_role("link", name="Meine Daten").click()
+    expect(page.get_by_role("heading", name="Was über mich gespeichert ist")).to_be_visible()
+    page.get_by_role("link", name="Gespräche").click()
+    page.get_by_test_id("stMain").get_by_role(
+        "button", name="Where is the cat?", exact=True
+    ).click()
+    expect(messages(page)).to_have_count(2)
+    expect_rest(page)
+
+    assert page.evaluate("history.length") == before + 4
+    page.go_back()
+    expect(page.get_by_role("heading", name="Gespräche")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Was über mich gespeichert ist")).to_be_visible()
+    page.go_back()
+    expect(messages(page)).to_have_count(2)
+    page.go_back()
+    expect(page.get_by_role("heading", name="Was möchten Sie wissen?")).to_be_visible()
+    expect(messages(page)).to_have_count(0)
