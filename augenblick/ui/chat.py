@@ -51,6 +51,8 @@ def settle_submission(submission: Submission) -> bool:
         _give_back(submission)
         return False
     memory.failure = submission.failure or memory.failure
+    if memory.conversation_id is None:
+        memory.begun_id = submission.opened.conversation_id
     memory.conversation_id = submission.opened.conversation_id
     memory.is_temporary = False
     memory.deleted = None

@@ -82,6 +82,7 @@ class Tab:
     left: list[Submission] = field(default_factory=list)  # on their way when the page was left
     drafts: list[PreparedPicture] = field(default_factory=list)  # from the camera, not yet sent
     restored_text: str = ""  # a question that could not be saved goes back to the input
+    begun_id: str = ""  # the open conversation, if its first question was asked here and now
     restored_at: float | None = None  # when that was drawn, on the monotonic clock
     asked: list[Question] = field(default_factory=list)  # submitted, not yet on their way
     newest: Likeness | None = None  # of the question that was sent off last
@@ -225,6 +226,7 @@ def open_conversation(conversation_id: str | None) -> None:
     if memory.submission is not None:  # it goes on, and comes back if it can't be saved
         memory.left.append(memory.submission)
     memory.conversation_id = conversation_id
+    memory.begun_id = ""
     memory.earlier_shown = 0
     memory.submission = None
     memory.refused = ()

@@ -15,7 +15,8 @@ from augenblick.ui.state import tab
 
 # The input belongs to React, which hears of a new value by the event that typing makes. `dataset`
 # says whose words an input shows: a fresh one gets what was kept, one that shows another
-# conversation's is changed, and words that the server gives back come before both.
+# conversation's is changed, and words that the server gives back come before both. A conversation
+# that its first question has just begun takes over what has been typed since.
 _SCRIPT = """
 const AREA = '[data-testid="stChatInputTextArea"]';
 const PREFIX = "augenblick-unsent:";
@@ -54,6 +55,11 @@ export default function ({ data }) {
     const shown = area.dataset.unsentOf;
     if (shown !== data.conversation) {
       area.dataset.unsentOf = data.conversation;
+      if (shown === "new" && data.isBegunHere) {  // these words came after its first question
+        kept.removeItem(PREFIX + shown);
+        keep(area);
+        return;
+      }
       const isChanged = shown !== undefined;
       if (!data.isGivenBack && (isChanged || !area.value)) put(area, kept.getItem(entry) ?? "");
     } else if (area.value !== (kept.getItem(entry) ?? "")) {
@@ -90,6 +96,7 @@ def keep_unsent(conversation: Conversation | None) -> None:
     data = {
         "conversation": conversation_id,
         "keeps": not is_temporary,
+        "isBegunHere": conversation_id == memory.begun_id,
         "isGivenBack": bool(memory.restored_text),
         "forgets": memory.forgets_unsent,
     }

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_whole, messages
+from tests.browser.playing import Script, ask, expect_rest, expect_whole, messages
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -163,3 +163,38 @@ def test_words_given_back_are_kept_like_typed_ones(
     _go(page, "Ask")
 
     expect(_area(page)).to_have_value("Was ist das?")
+
+
+_TYPE_AT_ONCE = """
+(text) => {
+  const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set;
+  const look = () => {
+    const area = document.querySelector('[data-testid="stChatInputTextArea"]');
+    if (!area || area.disabled) return requestAnimationFrame(look);
+    set.call(area, text);
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  look();
+}
+"""
+
+
+def test_words_typed_the_moment_an_answer_ends_stay(
+    connected: Endpoint, open_page: OpenPage
+) -> None:
+    """Also after the first one, when the page learns which conversation this is."""
+    server, script = connected
+    script.pause_seconds = 0.1
+    page, _ = open_page(server.url)
+    ask(page, "Erste Frage?")
+    expect(messages(page)).to_have_count(2)
+    expect(_area(page)).to_be_disabled()
+
+    page.evaluate(_TYPE_AT_ONCE, "Und dann?")
+
+    expect_whole(page, script.text)
+    expect_rest(page)
+    _wait_until_kept(page, {page.url.split("c=")[1]: "Und dann?"})
+    expect(_area(page)).to_have_value("Und dann?")
+    page.get_by_test_id("stChatInputSubmitButton").click()
+    expect(messages(page)).to_have_count(4)
