@@ -87,7 +87,6 @@ if submission is not None:
     if is_new:
         with above.container():
             conversation_bar.draw_bar(conversation, parts)
-    actions = chat.actions(parts, conversation, beside.choice)
 
 draw_recent(beside.recent_place, parts)
 if not is_welcome:
@@ -96,7 +95,7 @@ if not is_welcome:
 status_place = status.draw_status(is_writing=live is not None)
 if live is not None:
     composer.draw_stop(stop_place, live)
-    transcript.draw_live(live, parts.store, actions, owner=parts.owner())
+    transcript.draw_live(live)
     status.say_ended(status_place)
     stop_place.empty()
 if was_busy or submission is not None:

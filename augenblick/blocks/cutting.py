@@ -33,9 +33,12 @@ class BlockCutter:
 
     Whatever the pieces, the results joined are the same. Blank space around blocks is left out, and
     at the start of a line the few signs are held back that decide whether a block begins there.
+    A block of fewer than `shortest` characters goes on beyond the places where it could end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shortest: int = 0) -> None:
+        self._shortest = shortest
+        self._length = 0  # characters of the open block
         self._structure = START
         self._line = ""  # the open line, from its start
         self._is_given = False  # whether the open line is being given out as it comes
@@ -63,6 +66,7 @@ class BlockCutter:
         self._line += part
         if self._is_given:
             if part:
+                self._length += len(part)
                 yield part
             return
         if not self._line.strip(" \t\r"):
@@ -72,11 +76,14 @@ class BlockCutter:
             return
         if is_cut:
             self._has_content = False
+            self._length = 0
             yield CUT
         before = self._space if self._has_begun and not is_cut else ""
         self._is_given = self._has_begun = True
-        yield before + (self._line if before or is_cut else self._line.lstrip(" \t\r"))
+        given = before + (self._line if before or is_cut else self._line.lstrip(" \t\r"))
+        self._length += len(given)
         self._space = ""
+        yield given
 
     def _end_line(self) -> None:
         line, self._line = self._line, ""
@@ -97,6 +104,8 @@ class BlockCutter:
         is_open = self._structure.is_verbatim and not self._structure.containers
         if not self._is_after_blank or is_open or self._has_footnote or not self._has_content:
             return False
+        if self._length < self._shortest:
+            return False
         # Indented lines go on with what stands above, or are code that needs its place. Quotes,
         # rules and formulas keep a distance of their own, which would add to that between elements.
         if self._line[0] in " \t\r>$" or self._is_after_rule:
@@ -107,9 +116,9 @@ class BlockCutter:
         return not stays.match(self._line)
 
 
-def cut(text: str) -> tuple[str, ...]:
+def cut(text: str, *, shortest: int = 0) -> tuple[str, ...]:
     """Cut a whole text into the blocks that `BlockCutter` finds while it comes."""
-    cutter = BlockCutter()
+    cutter = BlockCutter(shortest=shortest)
     blocks: list[list[str]] = [[]]
     for piece in (*cutter.feed(text), *cutter.finish()):
         if isinstance(piece, Cut):

@@ -28,6 +28,9 @@ from augenblick.ui.pace import frame_seconds
 from augenblick.ui.rounds import draw_thinking
 from augenblick.ui.state import end_run_if_unwanted
 
+# An element of its own costs about 600 bytes and its place in the page with every frame after it;
+# characters of the open block are sent again with each of its frames.
+SHORTEST_BLOCK = 150
 _KEPT_CHARACTERS = 20_000  # answers no longer than this keep their blocks
 _THINKING_SECONDS = 0.5  # thinking is sent whole each time, and few look into it
 _CALLING_SECONDS = 0.15  # arguments are short, and seen to grow
@@ -68,25 +71,17 @@ def make_places(*, is_live: bool) -> Places:
     return Places(unwritten, thinking, waiting, lambda: text, lambda: below)
 
 
-def follow_answer(live: LiveReply | StoredReply, places: Places) -> bool:
-    """Stream a reply until it ends; returns whether what is drawn is the answer as it ended.
+def follow_answer(live: LiveReply | StoredReply, places: Places) -> None:
+    """Stream a reply until it ends; stopped in between, the reply goes on without this follower.
 
-    It is not where text turned out to be thinking only later, where a link is defined below the
-    block that refers to it, or where the text is there to fill a form. When the run is stopped in
-    between, the reply goes on without this follower.
+    What is drawn may still be another text than that of the answer: where text turned out to be
+    thinking only later, where a link is defined below the block that refers to it, where a form is
+    to be filled.
     """
     frames = Frames(live, places)
-    blocks: tuple[str, ...] = ()
     while not frames.has_ended:  # after every round of calls the text begins anew
         with places.open_text():
-            drawn = st.write_stream(frames)
-        blocks = (drawn,) if isinstance(drawn, str) else tuple(drawn)
-    if frames.record is None:
-        return False
-    if is_form(frames.record):
-        return False
-    is_empty = blocks == ("",) and not _blocks_of(frames.record)
-    return is_empty or blocks == _blocks_of(frames.record)
+            st.write_stream(frames)
 
 
 def draw_answer(record: ReplyRecord, places: Places, *, key: str) -> None:
@@ -141,7 +136,7 @@ def _blocks_of(record: ReplyRecord) -> tuple[str, ...]:
 
 
 def _cut(text: str) -> tuple[str, ...]:
-    return link_blocks(cut(fit_for_page(text)))
+    return link_blocks(cut(fit_for_page(text), shortest=SHORTEST_BLOCK))
 
 
 _cut_small = lru_cache(maxsize=1024)(_cut)  # a conversation is drawn again with every click
@@ -153,11 +148,11 @@ class Blocks:
     `open_characters` is the length of the open block, which is what the next frame will send again.
     """
 
-    def __init__(self, *, is_form: bool = False) -> None:
+    def __init__(self, *, is_form: bool = False, shortest: int = SHORTEST_BLOCK) -> None:
         self.open_characters = 0
         self._json = JsonOnItsWay() if is_form else None
         self._markdown = MarkdownFilter()
-        self._cutter = BlockCutter()
+        self._cutter = BlockCutter(shortest=shortest)
 
     def feed(self, text: str) -> Iterator[str | Callable[[], None]]:
         """Give back what of the text so far is decided."""

@@ -164,19 +164,12 @@ def _preparing(submission: Submission) -> str:
     return words.say("pictures.progress", ready=submission.ready, count=count)
 
 
-def draw_live(
-    live: LiveReply | StoredReply, store: ConversationStore, actions: Actions, *, owner: str
-) -> None:
-    """Follow an answer to its end and finish it off with what belongs below it."""
+def draw_live(live: LiveReply | StoredReply) -> None:
+    """Follow an answer to its end; what belongs below it is drawn by the run to come."""
     with st.chat_message("assistant", avatar=READER_AVATAR):
         places = make_places(is_live=True)
         if live.choice_count > 1:
             follow_answers(live, places)
-            st.rerun()
-        if not follow_answer(live, places):
-            st.rerun()
-        time.sleep(0.02)  # lets the last text leave before the run ends (measured: 147 ms less lag)
-        conversation = store.load_conversation(live.conversation_id, owner=owner)
-        done = next((node for node in conversation.nodes if node.id == live.reply_id), None)
-        if done is not None:
-            draw_below(done, conversation.siblings(done), actions, places, is_last=True)
+        else:
+            follow_answer(live, places)
+    time.sleep(0.02)  # lets the last text leave before the run ends (measured: 147 ms less lag)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from augenblick.blocks import BlockCutter, Cut, cut, link_blocks
-from augenblick.ui.answer import Blocks
+from augenblick.ui.answer import SHORTEST_BLOCK, Blocks
 from augenblick.ui.markdown import fit_for_page
 from tests.blocks.texts import CORPUS, texts
 
+shortest_ones = st.sampled_from([0, 0, 5, 40])
 _RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 _BEYOND = ("[^", "$$")  # what this renderer does not know; a browser test has it
 
@@ -42,10 +43,10 @@ def test_blocks_drawn_one_by_one_look_like_the_whole(text: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(texts)
-def test_whatever_lines_meet_the_blocks_look_like_the_whole(text: str) -> None:
+@given(texts, shortest_ones)
+def test_whatever_lines_meet_the_blocks_look_like_the_whole(text: str, shortest: int) -> None:
     """Also where fences, lists, quotes and HTML are left open or run into each other."""
-    blocks = cut(text)
+    blocks = cut(text, shortest=shortest)
 
     assert _drawn_apart(link_blocks(blocks)) == _html(text)
     assert _squeezed("".join(blocks)) == _squeezed(text)
@@ -57,12 +58,14 @@ def test_a_streamed_answer_has_the_blocks_of_the_finished_one(text: str, size: i
     """However the text comes, what is streamed is what the finished conversation draws."""
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
 
-    assert _streamed(pieces) == cut(fit_for_page(text))
+    for shortest in (0, 60, SHORTEST_BLOCK):
+        expected = cut(fit_for_page(text), shortest=shortest)
+        assert _streamed(pieces, shortest=shortest) == expected
 
 
 @settings(max_examples=200, deadline=None)
-@given(texts, st.lists(st.integers(1, 9), min_size=1, max_size=8))
-def test_any_pieces_give_the_same_blocks(text: str, sizes: Sequence[int]) -> None:
+@given(texts, st.lists(st.integers(1, 9), min_size=1, max_size=8), shortest_ones)
+def test_any_pieces_give_the_same_blocks(text: str, sizes: Sequence[int], shortest: int) -> None:
     """Pieces of every size, in any order of sizes."""
     pieces: list[str] = []
     at = 0
@@ -71,12 +74,13 @@ def test_any_pieces_give_the_same_blocks(text: str, sizes: Sequence[int]) -> Non
         pieces.append(text[at : at + size])
         at += size
 
-    assert _streamed(pieces) == cut(fit_for_page(text))
+    expected = cut(fit_for_page(text), shortest=shortest)
+    assert _streamed(pieces, shortest=shortest) == expected
 
 
-def _streamed(pieces: Iterable[str]) -> tuple[str, ...]:
+def _streamed(pieces: Iterable[str], *, shortest: int) -> tuple[str, ...]:
     """What `st.write_stream` would have written in the end."""
-    stream, written = Blocks(), [""]
+    stream, written = Blocks(shortest=shortest), [""]
 
     def take(parts: Iterable[str | Callable[[], None]]) -> None:
         for part in parts:
@@ -121,6 +125,14 @@ def test_plain_words_are_shown_as_they_come() -> None:
 def test_there_are_as_many_blocks_as_can_be(text: str, count: int) -> None:
     """Cut is where it is safe, and nowhere where elements would stand further apart."""
     assert len(cut(text)) == count
+
+
+def test_a_short_block_goes_on() -> None:
+    """Where a block could end sooner than it may, what follows stands in it as it was written."""
+    text = "# Bread\n\n- rye\n- spelt\n\nBoth rise twice.\n\nThen bake."
+
+    assert cut(text, shortest=20) == ("# Bread\n\n- rye\n- spelt", "Both rise twice.\n\nThen bake.")
+    assert cut(text, shortest=1000) == (text,)
 
 
 def test_a_definition_reaches_the_blocks_that_use_it_and_no_others() -> None:
