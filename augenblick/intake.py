@@ -19,7 +19,10 @@ from augenblick.reply import Added
 
 _SHORTEST_NAP_SECONDS = 0.012  # twice how late the end of an answer comes in by it, on average
 _NAP_SECONDS_PER_REPLY = 0.0015
-_LONGEST_NAP_SECONDS = 0.06  # whoever follows ends it earlier, with each frame
+# Whoever follows ends a nap earlier, with each frame. With 200 live on one core, naps of at most
+# 0.06 s left so little of it that people waited 25 s for their first word; with 0.2 s it was 0.6 s.
+_LONGEST_NAP_SECONDS = 0.2
+_LONGEST_GATHERING_SECONDS = 0.12  # of what comes faster than it can be read
 _FEWEST_READS = 2.5  # that a nap must save up, for it costs a wake-up itself
 
 
@@ -70,7 +73,7 @@ class Intake:
             self._has_rested = is_fast
             if is_fast:
                 self._rest(nap)
-        elif elapsed > 2 * _LONGEST_NAP_SECONDS:  # it comes faster than we can read
+        elif elapsed > _LONGEST_GATHERING_SECONDS:  # it comes faster than we can read
             self._give()
 
     def __enter__(self) -> Self:
