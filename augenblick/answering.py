@@ -106,7 +106,8 @@ class Answering:
         was sent.
         """
         refuse_invalid(settings)
-        with self._queue.room_for(question.owner or question.conversation_id or ""):
+        person = question.owner or question.conversation_id or ""
+        with self._queue.room_for(person, question.submission_id):
             opened = self._store.save_question(question)
             self._start(opened, question.owner, Task(opened, provider, settings))
         return opened
@@ -137,7 +138,7 @@ class Answering:
         beginning: Beginning | None = None,
     ) -> OpenedReply:
         refuse_invalid(settings)
-        with self._queue.room_for(place.owner or place.conversation_id):
+        with self._queue.room_for(place.owner or place.conversation_id, place.submission_id):
             opened = self._store.open_reply(
                 owner=place.owner,
                 submission_id=place.submission_id,

@@ -73,27 +73,32 @@ class ReplyQueue:
         self._waiting: dict[str, deque[_Waiting]] = {}  # by person; the first is next in turn
         self._running: dict[str, str] = {}  # person by reply
         self._busy: Counter[str] = Counter()  # running replies by person
-        self._coming: Counter[str] = Counter()  # those that are about to enter, by person
+        self._coming: dict[str, Counter[str]] = {}  # submissions about to enter, by person
 
     @contextmanager
-    def room_for(self, person: str) -> Iterator[None]:
+    def room_for(self, person: str, submission_id: str) -> Iterator[None]:
         """Keep room for one more reply of this person, which may enter within the block.
 
+        The same submission at the same time, as by a second click, needs no more room.
         Raises TooManyAsked where all that one person may have here is taken.
         """
         limits = self._limits
         with self._lock:
-            waiting = len(self._waiting.get(person, ())) + self._coming[person]
-            if waiting + self._busy[person] >= limits.per_person + limits.waiting_per_person:
+            coming = self._coming.get(person) or Counter()
+            taken = len(self._waiting.get(person, ())) + len({*coming} - {submission_id})
+            if taken + self._busy[person] >= limits.per_person + limits.waiting_per_person:
                 raise TooManyAsked(limit=limits.waiting_per_person)
-            self._coming[person] += 1
+            coming[submission_id] += 1
+            self._coming[person] = coming
         try:
             yield
         finally:
             with self._lock:
-                self._coming[person] -= 1
-                if not self._coming[person]:
-                    del self._coming[person]
+                coming[submission_id] -= 1
+                if not coming[submission_id]:
+                    del coming[submission_id]
+                if not coming:
+                    self._coming.pop(person, None)
 
     def enter(
         self, reply_id: str, person: str, *, begin: Callable[[], bool], show: Callable[[Turn], None]

@@ -66,8 +66,8 @@ class SideBySide:
         """Send all requests, at most four at once, and wait for all of them.
 
         What fails leaves the others alone. Raises Cancelled once stopped, and what the first
-        request failed with where no answer came at all; once one has failed, no further one is
-        sent until another has brought a word.
+        request failed with where no answer came at all; once one has failed, no further one than
+        the first four is sent until another has brought a word.
         """
         helpers = [
             threading.Thread(target=self._work, args=(ask,), name="side-by-side", daemon=True)
@@ -102,7 +102,8 @@ class SideBySide:
         """The next request to send; None when there is none, or when it would be in vain."""
         with self._changed:
             while self._waiting and not self._was_stopped():
-                if not self._is_doubtful():
+                sent_count = len(self._parts) - len(self._waiting)
+                if sent_count < MOST_AT_ONCE or not self._is_doubtful():
                     self._running += 1
                     return self._waiting.pop(0)
                 if not self._running:

@@ -116,21 +116,25 @@ def test_so_many_of_a_person_may_wait_and_no_more() -> None:
         queue.enter(reply_id, "anna", begin=lambda: True, show=lambda _: None)
 
     for number in range(4):
-        with queue.room_for("anna"):
+        with queue.room_for("anna", f"{number}"):
             enter(f"anna-{number}")
-    with queue.room_for("anna"):
-        with pytest.raises(TooManyAsked) as refused, queue.room_for("anna"):
+    with queue.room_for("anna", "4"):
+        with pytest.raises(TooManyAsked) as refused, queue.room_for("anna", "5"):
             pass
-        with queue.room_for("bert"):
+        with queue.room_for("anna", "4"), queue.room_for("anna", "4"):  # clicked three times
+            pass
+        with pytest.raises(TooManyAsked), queue.room_for("anna", "5"):
+            pass
+        with queue.room_for("bert", "5"):
             pass
 
     assert refused.value.params == {"limit": 3}
-    with queue.room_for("anna"):  # the one that held the room did not enter
+    with queue.room_for("anna", "4"):  # the one that held the room did not enter
         enter("anna-4")
-    with pytest.raises(TooManyAsked), queue.room_for("anna"):
+    with pytest.raises(TooManyAsked), queue.room_for("anna", "5"):
         pass
     queue.leave("anna-0")
-    with queue.room_for("anna"):
+    with queue.room_for("anna", "5"):
         pass
 
 
