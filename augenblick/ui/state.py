@@ -121,6 +121,8 @@ class Tab:
     expectation: object = None  # what the next request will take, and what that was made of
     panel: PanelMemory = field(default_factory=PanelMemory)  # where `settings` are chosen
     answer_format: FormatDraft = field(default_factory=FormatDraft)
+    unsent_of: str = ""  # the conversation whose unsent words the browser was last told to keep
+    unsent_count: int = 0
     forgets_unsent: bool = False  # whether the browser is to forget what was typed and not sent
     runs: RunBudget = field(default_factory=RunBudget)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`

@@ -101,8 +101,12 @@ def keep_unsent(conversation: Conversation | None) -> None:
         "forgets": memory.forgets_unsent,
     }
     memory.forgets_unsent = False
-    # by a component of its own for each: the script of one that was there before may not run
+    of = f"{conversation_id.encode().hex()} {is_temporary}"
+    if memory.unsent_of != of:
+        memory.unsent_of = of
+        memory.unsent_count += 1
+    # by a component of its own each time: the script of one that was there before may not run,
     # and the name of one may not hold two underscores in a row, as an id may
-    key = f"unsent {conversation_id.encode().hex()} {is_temporary}"
+    key = f"unsent {memory.unsent_count} {of}"
     with st.sidebar.empty():
         _component(key=key, data=data, width="content", height="content")
