@@ -46,15 +46,12 @@ _LOOKING_FOR_SERVER = re.compile(r"ERR_CONNECTION_REFUSED .*/_stcore/(health|hos
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what stands in this folder, run it last, and in one process (`--dist loadgroup`).
 
-    Playwright's synchronous interface leaves an event loop running in the thread of the tests. Who
-    fails runs once more, for browser, server and endpoint share a machine that may be busy; the
-    summary names it as RERUN, and it is to be looked into: it may be a moment that people meet too.
+    Playwright's synchronous interface leaves an event loop running in the thread of the tests.
     """
     folder = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(folder):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.flaky(reruns=1))
             item.add_marker(pytest.mark.xdist_group("browser"))
     items.sort(key=lambda item: item.path.is_relative_to(folder))
 
