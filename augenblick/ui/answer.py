@@ -31,6 +31,9 @@ from augenblick.ui.state import end_run_if_unwanted
 # An element of its own costs an envelope of about 130 bytes in every run, as measured, and work in
 # the browser; characters of the open block are sent again with each of its frames.
 SHORTEST_BLOCK = 150
+# With each frame the browser goes through all neighbours of what has changed. So the blocks of a
+# long answer stand in groups, of which it passes over the finished ones as a whole.
+_GROUP_BLOCKS = 8
 _KEPT_CHARACTERS = 20_000  # answers no longer than this keep their blocks
 _THINKING_SECONDS = 0.5  # thinking is sent whole each time, and few look into it
 _CALLING_SECONDS = 0.15  # arguments are short, and seen to grow
@@ -81,6 +84,14 @@ def follow_answer(live: LiveReply | StoredReply, places: Places) -> None:
     frames = Frames(live, places)
     while not frames.has_ended:  # after every round of calls the text begins anew
         with places.open_text():
+            write_frames(frames)
+
+
+def write_frames(frames: Frames) -> None:
+    """Stream the text of one round, or of one of several answers, where the page stands."""
+    st.write_stream(frames)
+    while frames.has_more_blocks:
+        with st.container():
             st.write_stream(frames)
 
 
@@ -93,8 +104,11 @@ def draw_answer(record: ReplyRecord, places: Places, *, key: str) -> None:
             if draw_filled(record, key=key):
                 return
             st.caption(f":material/info: {words.say('form.not_in_form')}")
-    for block in _blocks_of(record):
-        text.markdown(block)
+    blocks = _blocks_of(record)
+    for start in range(0, len(blocks), _GROUP_BLOCKS):
+        place = text.container() if start else text
+        for block in blocks[start : start + _GROUP_BLOCKS]:
+            place.markdown(block)
 
 
 def draw_way(record: ReplyRecord, places: Places) -> None:
@@ -186,7 +200,9 @@ def _close_block() -> None:
 class Frames:
     """The text of one choice of a live reply in paced frames, for `st.write_stream`.
 
-    Where a reply of another process turns out to have more choices, the page is drawn anew.
+    Gives a group of blocks each time it is iterated over; `has_more_blocks` says whether another
+    one has begun. Where a reply of another process turns out to have more choices, the page is
+    drawn anew.
     """
 
     def __init__(
@@ -209,13 +225,34 @@ class Frames:
         self._is_written = True
         self._position = 0
         self._next: Progress | None = None  # what begins the text after another round
+        self._pieces = iter(self._round())
+        self._first_piece = ""  # of the next group
 
     @property
     def has_ended(self) -> bool:
         """Whether the answer has ended and its end is written."""
         return self.record is not None and self._is_written
 
+    @property
+    def has_more_blocks(self) -> bool:
+        """Whether the round has another group, to be iterated over in a place of its own."""
+        return bool(self._first_piece)
+
     def __iter__(self) -> Iterator[str | Callable[[], None]]:
+        count = 0
+        if self._first_piece:
+            first, self._first_piece = self._first_piece, ""
+            yield first
+        for piece in self._pieces:
+            if not isinstance(piece, str):
+                count += 1
+            elif count == _GROUP_BLOCKS:
+                self._first_piece = piece
+                return
+            yield piece
+        self._pieces = iter(self._round())
+
+    def _round(self) -> Iterator[str | Callable[[], None]]:
         started = time.monotonic()
         if self._next is None:
             self._show_waiting(None, 0.0)

@@ -29,9 +29,11 @@ from augenblick.ui.answer import (
     draw_answer,
     draw_way,
     make_places,
+    write_frames,
 )
 from augenblick.ui.copy_button import copy_button
 from augenblick.ui.state import end_run_if_unwanted, tab
+from augenblick.ui.style import widen_page
 
 _SHOWN_AT_FIRST = 6
 _SHOWN_MORE = 12
@@ -44,6 +46,7 @@ def follow_answers(live: LiveReply | StoredReply, places: Places) -> None:
     """Stream several answers side by side until all have ended."""
     count = live.choice_count
     with places.open_text(), st.container(key="several"):
+        widen_page()
         with _headline():
             label = words.say("several.being_written", count=count)
             st.markdown(f":shimmer[{label}]", width="content")
@@ -63,6 +66,7 @@ def draw_answers(answer_id: str, record: ReplyRecord, actions: Actions, places: 
     first = _shown_at_first(count, more=tab().answers_shown.get(answer_id, 0))
     shown = sorted({*first, record.picked_choice} & set(range(count)))
     with places.open_text(), st.container(key=f"several_{answer_id}"):
+        widen_page()
         compared = _draw_agreement(answer_id, record)
         for at, column in zip(shown, _columns(len(shown)), strict=False):
             with column:
@@ -102,7 +106,7 @@ def _draw_head(at: int, *, is_picked: bool) -> None:
 def _follow_choice(live: LiveReply | StoredReply, at: int) -> None:
     places = make_places(is_live=True)
     with places.open_text():
-        st.write_stream(Frames(live, places, choice_index=at))
+        write_frames(Frames(live, places, choice_index=at))
 
 
 def _wait_for_end(live: LiveReply | StoredReply, count: int) -> None:

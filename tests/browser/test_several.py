@@ -261,3 +261,20 @@ def _place(page: Page) -> list[float]:
     }""")
     )
     return found
+
+
+def test_the_page_is_wider_only_while_several_stand_on_it(
+    served: Served, open_page: OpenPage
+) -> None:
+    """Three texts side by side need more room than one, which is read best in a narrow column."""
+    page = _open(open_page, served, viewport={"width": 1600, "height": 900})
+    column = page.get_by_test_id("stMainBlockContainer")
+    usual: str = column.evaluate("element => getComputedStyle(element).maxWidth")
+    assert usual != "1024px"
+    ask(page, "Tell me")
+    _expect_begun(page)
+    expect(column).to_have_css("max-width", "1024px")
+    _expect_done(page)
+    expect(column).to_have_css("max-width", "1024px")
+    page.get_by_role("button", name="New conversation").click()
+    expect(column).to_have_css("max-width", usual)
