@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from io import BufferedReader
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -47,7 +47,6 @@ __all__ = [
 ]  # fmt: skip
 
 OnWait = Callable[[Wait], None]
-OnRead = Callable[[Callable[[], bool]], None]
 
 _READ_BYTES: Final = 65536
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
@@ -62,6 +61,19 @@ _PRIVATE_CHARS: Final = 16  # shorter pieces of a prompt are ordinary words
 _REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id", "x-generation-id")
 _DECODABLE: Final = {"", "identity", *HTTPResponse.CONTENT_DECODERS}
 _OK, _REDIRECT, _REFUSED = 200, 300, 400
+
+
+class Unread(Protocol):
+    """What has come in of an answer and is not read yet."""
+
+    def must_wait(self) -> bool:
+        """Whether a read would have to wait."""
+
+    def arrived(self) -> bytes:
+        """What the system holds, as `Call.arrived` gives it."""
+
+
+OnRead = Callable[[Unread], None]
 
 
 def encode_payload(payload: Mapping[str, Any]) -> bytes:
@@ -107,8 +119,8 @@ class ChatClient:
         """Post a request. Sent when the result is entered; `"stream": false` works as well.
 
         A recorder takes down all that goes over the wire. `on_read` is called before the answer is
-        read further, when all that was read is iterated over, with what tells whether that read
-        would have to wait. It may take its time.
+        read further, when all that was read is iterated over, with what is there to be read. It
+        may take its time.
         """
         cancellation = cancellation or Cancellation()
         return ChatStream(self, payload, cancellation, on_wait, recorder=recorder, on_read=on_read)
@@ -354,7 +366,7 @@ class _Exchange:
             raise errors.MalformedResponse("content-encoding")
         while True:
             if self._on_read is not None:
-                self._on_read(self._must_wait)
+                self._on_read(self)
             failure: AugenblickError | None = None
             piece = b""
             try:
@@ -374,7 +386,11 @@ class _Exchange:
                 raise errors.AnswerTooLarge(limit=_MAX_ANSWER_BYTES)
             yield piece
 
-    def _must_wait(self) -> bool:
+    def arrived(self) -> bytes:
+        """What the system holds that is not read yet."""
+        return self.call.arrived()
+
+    def must_wait(self) -> bool:
         """Whether nothing has come in that is not read yet."""
         raw = self.raw
         sock = raw.connection.sock if raw is not None and raw.connection is not None else None

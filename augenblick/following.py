@@ -88,6 +88,7 @@ class LiveReply:
         self._turn: Turn | None = None
         self._is_end_durable = True  # as long as there is no end
         self._held_record: ReplyRecord | None = None
+        self._is_all_out = threading.Event()  # the last text is released, its end perhaps not
         self._has_ended = threading.Event()
         self._record: ReplyRecord | None = None
 
@@ -128,11 +129,13 @@ class LiveReply:
             self._on_wanted()
 
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
-        """Wait at most so long until the reply has ended and its end is durable; whether it is so.
+        """Wait at most so long until the last text can be followed; not woken by any text before.
 
         An end that is not yet written keeps its followers; woken by it, they would turn in circles.
+        Returns whether there is nothing left to wait for.
         """
-        return self._has_ended.wait(timeout_seconds)  # not woken by every commit, as `follow` is
+        is_over = self._is_all_out if self._record is None else self._has_ended
+        return is_over.wait(timeout_seconds)
 
     def stop(self) -> None:
         """End the reply now; what came is kept. Works in every phase."""
@@ -140,17 +143,19 @@ class LiveReply:
         self._rest_is_over.set()
         self._on_stop()
 
-    def rest(self, seconds: float) -> None:
-        """Wait until a follower waits for more, at most so long; for who takes in the answer.
+    def rest(self, seconds: float) -> bool:
+        """Wait until a follower waits for more, at most so long; returns whether one does.
 
-        Call `hold` afterwards, with what has come in meanwhile or with nothing.
+        So does a stop. For who takes in the answer: call this again, or `hold` with what has come
+        in meanwhile, be it nothing.
         """
         with self._changed:
             self._is_resting = not self._waiting or self._pieces.length > self._released
             self._rest_is_over.clear()
-        if self._is_resting and not self.cancellation.is_cancelled:
-            self._rest_is_over.wait(seconds)
+        may_rest = self._is_resting and not self.cancellation.is_cancelled
+        is_over = not may_rest or self._rest_is_over.wait(seconds)
         self._is_resting = False
+        return is_over
 
     def hold(self, added: Sequence[Added]) -> int:
         """Take in pieces that are not to be shown yet; returns the mark to release them with."""
@@ -167,6 +172,7 @@ class LiveReply:
             self._released = max(self._released, mark)
             if is_durable:
                 self._durable = max(self._durable, mark)
+            self._note_last_text()
             self._changed.notify_all()
 
     def show_wait(self, wait: Wait) -> None:
@@ -193,6 +199,11 @@ class LiveReply:
         """Take in the end, which is not to be shown yet."""
         with self._changed:
             self._held_record = record
+            self._note_last_text()
+
+    def _note_last_text(self) -> None:
+        if self._held_record is not None and self._released == self._pieces.length:
+            self._is_all_out.set()
 
     def release_all(self, *, is_durable: bool) -> None:
         """Show everything that is held, the end included; an end once durable stays so."""

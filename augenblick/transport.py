@@ -41,6 +41,7 @@ from augenblick.refusals import scrub
 _Address = tuple[Any, ...]  # what a socket family calls an address
 _CONNECT_SLICE_SECONDS = 0.05  # how often a pending connect looks whether it was stopped
 _POOLED_CONNECTIONS = 64
+_PEEK_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,16 @@ class Call:
         self.is_connected = True
         self.lift("connect")
         self.check()
+
+    def arrived(self) -> bytes:
+        """What the system holds unread of the answer, at most 64 KiB; under TLS it is encrypted.
+
+        Never waits; empty also where that can't be told.
+        """
+        with self._lock, suppress(OSError):
+            if self._socket is not None:
+                return self._socket.recv(_PEEK_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return b""
 
     def detach(self) -> None:
         """Let go of the socket: it is closed, or somebody else's from now on."""

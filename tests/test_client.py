@@ -29,6 +29,7 @@ from augenblick.client import (
     ChatClient,
     Deadlines,
     RetryPolicy,
+    Unread,
     Wait,
     encode_payload,
 )
@@ -160,6 +161,7 @@ def event(text: str = "", **choice: Any) -> bytes:
 
 
 SSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+ANSWER_END = event("b") + b"data: [DONE]\n\n"
 ANSWER = event("Hal") + event("lo", finish_reason="stop") + b"data: [DONE]\n\n"
 
 
@@ -679,6 +681,36 @@ def test_deadlines_end_every_kind_of_waiting(script: Script, means: type[Provide
     assert type(caught.value) is means
     assert caught.value.params["seconds"] in {0.6, 1.5}
     assert len(server.requests) == 1
+
+
+def test_who_reads_may_look_at_what_has_arrived() -> None:
+    """Without taking it away; once it is read nothing is left."""
+    looked: list[bytes] = []
+
+    def look(unread: Unread) -> None:
+        if looked or not unread.must_wait():
+            return
+        go_on.set()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not (looked and ANSWER_END in looked[-1]):
+            looked.append(unread.arrived())
+
+    go_on = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(SSE + b"Transfer-Encoding: chunked\r\n\r\n" + as_chunked(event("a")))
+        go_on.wait(30)
+        peer.send(as_chunked(ANSWER_END) + b"0\r\n\r\n")
+        peer.wait_for_end()
+
+    with serving(script) as server, client_of(server) as client:
+        with client.stream(PAYLOAD, on_read=look) as stream:
+            chunks = list(stream)
+            assert stream._exchange.arrived() == b""
+        assert text_of(chunks) == "ab"
+        assert ANSWER_END in looked[-1]
+        assert stream._exchange.arrived() == b""
 
 
 def test_a_connection_that_does_not_come_about_times_out() -> None:

@@ -59,6 +59,24 @@ def test_whoever_sees_the_end_has_seen_all_the_text() -> None:
         assert found == ["word", "word"]
 
 
+def test_the_last_text_does_not_wait_for_its_end_to_be_written() -> None:
+    """Followers are woken by it, and not by the text before."""
+    live = LiveReply(OpenedReply("c", "q", "r", is_new=True), on_stop=lambda: None)
+    live.release(live.hold([Added(0, "text", "first ")]), is_durable=True)
+    assert not live.wait_for_end(timeout_seconds=0)
+    mark = live.hold([Added(0, "text", "last")])
+    live.hold_end(END)
+    assert not live.wait_for_end(timeout_seconds=0)
+    live.release(mark, is_durable=True)
+    assert live.wait_for_end(timeout_seconds=0)
+    progress = live.follow(timeout_seconds=0)
+    assert [piece.text for piece in progress.pieces] == ["first last"]
+    assert progress.record is None
+    assert live.follow(progress.position, timeout_seconds=0).record is None
+    live.release_all(is_durable=True)
+    assert live.follow(progress.position, timeout_seconds=0).record is END
+
+
 def test_an_end_that_is_not_yet_written_is_waited_for() -> None:
     """It is shown, but nobody has to look again and again meanwhile."""
     live = ending()

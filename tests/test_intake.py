@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import pytest
+
 from augenblick.following import LiveReply
-from augenblick.intake import Intake, joined, nap_seconds
+from augenblick.intake import Intake, joined, look_seconds, nap_seconds
 from augenblick.reply import Added
 from augenblick.store import OpenedReply
 from augenblick.ui.pace import frame_seconds
@@ -15,14 +18,31 @@ from augenblick.ui.pace import frame_seconds
 PATIENCE_SECONDS = 30.0
 
 
+@dataclass(frozen=True)
+class Unread:
+    """What has come in; `looks` are the answers to one look after the other."""
+
+    is_all_read: bool
+    looks: Iterator[bytes] = field(default_factory=lambda: itertools.repeat(b""))
+
+    def must_wait(self) -> bool:
+        """Whether nothing is there."""
+        return self.is_all_read
+
+    def arrived(self) -> bytes:
+        """What there is at the next look."""
+        return next(self.looks)
+
+
 @dataclass
 class Worker:
-    """A worker that reads chunks at given moments; `buffered` are there without waiting."""
+    """A worker that reads chunks at given moments."""
 
     live_count: int = 1
     now: float = 0.0
     handed: list[str] = field(default_factory=list)
     rests: int = 0
+    is_waited_for: bool = False
 
     def __post_init__(self) -> None:
         self.intake = Intake(
@@ -32,16 +52,25 @@ class Worker:
             clock=lambda: self.now,
         )
 
-    def rest(self, seconds: float) -> None:
+    def rest(self, seconds: float) -> bool:
         """Let the time go by."""
         self.rests += 1
         self.now += seconds
+        return self.is_waited_for
 
     def read(self, text: str, *, is_last: bool, waited: float = 0.0) -> None:
         """Read one chunk, of which `is_last` says that nothing more has come."""
         self.now += waited
         self.intake.add([Added(0, "text", text)])
-        self.intake.pause(lambda: is_last)
+        self.intake.pause(Unread(is_last))
+
+    def nap(self, *looks: bytes) -> float:
+        """Read a word that came at once after another, so that a nap follows; how long it is."""
+        self.read("first", is_last=True, waited=1.0)
+        self.intake.add([Added(0, "text", "second")])
+        began = self.now
+        self.intake.pause(Unread(is_all_read=True, looks=iter(looks)))
+        return self.now - began
 
 
 def test_a_slow_stream_is_handed_on_word_by_word() -> None:
@@ -61,13 +90,40 @@ def test_the_first_word_waits_for_nothing() -> None:
 
 
 def test_what_came_in_meanwhile_is_handed_on_together() -> None:
-    """500 chunks in groups of ten cost a rest and an entry for each group."""
+    """500 chunks in groups of ten cost a nap and an entry for each group."""
     worker = Worker()
     worker.read("first", is_last=True)
     for _, position in itertools.product(range(50), range(10)):
         worker.read("x", is_last=position == 9)
     assert worker.handed == ["first", *["x" * 10] * 50]
-    assert worker.rests == 50
+    assert worker.now == pytest.approx(50 * nap_seconds(1))
+
+
+def test_a_nap_lasts_while_more_comes() -> None:
+    """About a frame of the page, however much it is."""
+    assert Worker().nap(b"a", b"ab", b"abc") == pytest.approx(nap_seconds(1))
+    assert 0.04 < nap_seconds(1) < 0.06
+
+
+def test_the_end_of_an_answer_ends_a_nap() -> None:
+    """It is not left lying for a whole nap."""
+    end = b'e8\r\ndata: {"choices": []}\n\ndata: [DONE]\n\n\r\n0\r\n\r\n'
+    assert Worker().nap(b"a", end) == pytest.approx(2 * look_seconds(1))
+
+
+def test_a_pause_of_the_endpoint_ends_a_nap() -> None:
+    """Where an end can't be told, as under TLS, what has come and grows no more may be one."""
+    assert Worker().nap(b"", b"?", b"?") == pytest.approx(3 * look_seconds(1))
+
+
+def test_who_waits_ends_a_nap() -> None:
+    """A follower gets what is there; nobody looks whether more is coming."""
+    assert Worker(is_waited_for=True).nap() == pytest.approx(look_seconds(1))
+
+
+def test_in_a_crowd_nobody_looks() -> None:
+    """A look costs the others time, and a nap is as long as what else it would be between two."""
+    assert Worker(live_count=50).nap() == pytest.approx(nap_seconds(50))
 
 
 def test_a_stream_that_never_pauses_is_handed_on_all_the_same() -> None:
@@ -90,10 +146,10 @@ def test_the_end_hands_on_what_is_left() -> None:
 
 def test_more_live_replies_rest_longer_up_to_a_frame() -> None:
     """One rests briefly; of a crowd each no longer than a frame of the page stands there."""
-    naps = [nap_seconds(count) for count in (1, 10, 100, 1000)]
-    assert naps == sorted(naps)
-    assert naps[0] < 0.015
-    assert naps[-1] < frame_seconds(1, drawing_seconds=1.0)
+    looks = [look_seconds(count) for count in (1, 10, 100, 1000)]
+    assert looks == sorted(looks)
+    assert looks[0] < 0.015
+    assert max(map(nap_seconds, range(1, 1000))) < frame_seconds(1, drawing_seconds=1.0)
 
 
 def test_pieces_of_one_lane_are_joined() -> None:
