@@ -60,7 +60,7 @@ def draw_composer(*, is_busy: bool, is_start: bool, model: str) -> DeltaGenerato
             draw_drafts(memory)
     with st.bottom if is_start else nullcontext():
         # outside of st.bottom the page scrolls along with the answer; the start page shall not
-        st.chat_input(
+        submitted = st.chat_input(
             words.say("pdf.placeholder" if memory.waits_here else "chat.placeholder"),
             key=COMPOSER_KEY,
             accept_file="multiple",
@@ -69,6 +69,10 @@ def draw_composer(*, is_busy: bool, is_start: bool, model: str) -> DeltaGenerato
             disabled=is_busy or memory.waits_here is not None,
             on_submit=_take_question,
         )
+    is_taken, memory.took_question = memory.took_question, False
+    if submitted is not None and not is_taken:  # the server was started anew since it was drawn
+        _take_question()
+        memory.took_question = False
     if restored and memory.restored_at is None:
         memory.restored_at = time.monotonic()
     with (
@@ -124,6 +128,7 @@ def _take_question() -> None:
     """Take over what was submitted before the script runs, so that no later run can cut it off."""
     memory = tab()
     submitted = st.session_state[COMPOSER_KEY]  # from here on nothing may end this run
+    memory.took_question = True
     files = tuple(PictureSource(file.name, file.getvalue()) for file in submitted.files)
     if not submitted.text.strip() and not files and not memory.drafts:
         return

@@ -20,16 +20,20 @@ _WORDS = {
     "Close": "named.close",
     "Close fullscreen": "named.fullscreen_close",
     "Collapse sidebar": "named.sidebar_close",
+    "Connection error": "named.connection_lost",
     "Copy to clipboard": "named.copy",
     "Expand sidebar": "named.sidebar_open",
     "Fullscreen": "named.fullscreen",
     "Fullscreen: ": "named.fullscreen_of",
     "Help for ": "named.help_for",
+    "Is Streamlit still running? If you accidentally stopped Streamlit, just restart it in your "
+    "terminal:": "named.server_silent",
     "Open": "named.open",
     "Remove ": "named.remove",
     "Send message": "named.send",
     "Sidebar": "named.sidebar",
     "Skip to main content": "named.skip",
+    "Streamlit server is not responding. Are you connected to the internet?": "named.server_silent",
     "Take Photo": "camera.shutter",
     "This app would like to use your camera.": "camera.waits",
     "Upload files": "named.upload",
@@ -41,7 +45,7 @@ _SCRIPT = """
 const NAMED = "[aria-label]";
 const WRITTEN =
   '[data-testid="stSkipToContent"], [data-testid="stCameraInput"] :is(button, p), ' +
-  '[data-testid="stTooltipContent"] p';
+  '[data-testid="stTooltipContent"] p, [role="dialog"] > h2, [role="dialog"] > div > div';
 
 export default function ({ data }) {
   document.documentElement.lang = data.code;

@@ -85,6 +85,7 @@ class Tab:
     begun_id: str = ""  # the open conversation, if its first question was asked here and now
     restored_at: float | None = None  # when that was drawn, on the monotonic clock
     asked: list[Question] = field(default_factory=list)  # submitted, not yet on their way
+    took_question: bool = False  # before this run: none has drawn the input since
     newest: Likeness | None = None  # of the question that was sent off last
     refused: tuple[Failure, ...] = ()  # pictures of the last question that could not be used
     failure: Failure | None = None  # why the last act did not work

@@ -19,7 +19,7 @@ _STYLE = """<style>
 # Streamlit's own words are English; where they repeat what a label says, they go altogether.
 _OWN_WORDS = """<style>
 [data-testid="InputInstructions"], [data-testid="stFileUploaderDropzoneInstructions"],
-[data-testid="stCameraInput"] p > a,
+[data-testid="stCameraInput"] p > a, [data-testid="stErrorCodeBlock"],
 [data-testid="stFileUploaderDropzone"] button [data-testid="stMarkdownContainer"] p {
   display: none;
 }

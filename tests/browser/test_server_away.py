@@ -1,0 +1,33 @@
+"""The server goes away and comes back while a page is open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.serving import serve_app
+
+
+def test_a_lost_connection_is_said_in_the_persons_words_and_loses_none(
+    tmp_path: Path, open_page: OpenPage
+) -> None:
+    """What was typed still stands there once the server is back, and can be sent."""
+    with serve_app(tmp_path) as server:
+        page, watch = open_page(server.url, locale="de-DE")
+        watch.expect("")
+        field = page.get_by_test_id("stChatInputTextArea")
+        field.fill("Was steht auf dem Schild?")
+    notice = page.get_by_role("dialog")
+    expect(notice.get_by_role("heading")).to_have_text("Verbindung unterbrochen", timeout=60_000)
+    expect(notice).to_contain_text("Der Server ist nicht zu erreichen. Sobald er es wieder ist")
+    expect(notice).not_to_contain_text("Streamlit")
+
+    with serve_app(tmp_path, arguments=("--port", str(urlsplit(server.url).port))):
+        expect(notice).to_have_count(0, timeout=60_000)
+        expect(field).to_be_enabled()
+        expect(field).to_have_value("Was steht auf dem Schild?")
+        field.press("Enter")
+        expect(page.get_by_test_id("stChatMessage").first).to_contain_text("Was steht auf dem")
