@@ -125,6 +125,7 @@ def test_answers_that_do_not_stream_are_shown(connected: Endpoint, open_page: Op
     server, script = connected
     page, _ = open_page(server.url, "/?expert=true")
     _unfold(page, "Request")
+    expect_rest(page)
     page.locator(".st-key-stream").get_by_role("combobox").click()
     page.get_by_role("option", name="false").click()
     _sent(page, 1)
