@@ -4,8 +4,7 @@ Ours beside the tutorial's page (`bench/naive_page.py`), and with `--gradio` Gra
 virtual environment that is made for it and thrown away. The answer comes from `bench.replay`; what
 is measured is counted in the page itself and read through DevTools when all is over:
 
-- KB: the messages of the page's WebSocket (Gradio: of its event stream); on the wire: all that the
-  server sent to the browser, as its system counts it (`ss`), which compresses ours
+- KB: what came over the page's WebSocket (Gradio: over its event stream)
 - submit: from the Enter key until the endpoint has the request
 - first, end lag: from sending the first and the last mark until it stands in the page
 - lag p95: the same for all marks
@@ -23,7 +22,6 @@ import contextlib
 import itertools
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -34,7 +32,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from augenblick.places import PROJECT_DIR
 from bench.crowd import cpu_seconds, resident_megabytes
@@ -114,7 +111,6 @@ class Figures:
     """One answer."""
 
     kilobytes: float
-    wire_kilobytes: float
     submit_ms: float
     first_ms: float
     end_lag_ms: float
@@ -138,30 +134,11 @@ def measure(app: App, endpoint: str, tokens: int, rate: int) -> Figures:
         tab.evaluate("Object.assign(bench, {bytes: 0, messages: 0, running: false});"
                      "bench.seen.length = 0; bench.frames.length = 0; 0")  # fmt: skip
         main, cpu = tab.metrics()["TaskDuration"], cpu_seconds(app.server)
-        wire = _sent_bytes(app.server)
         _ask(tab, app, f"replay {tokens} {rate}")
         sent = _wait_for_end(tab, endpoint, tokens, rate)
         time.sleep(0.5)
         main, cpu = tab.metrics()["TaskDuration"] - main, cpu_seconds(app.server) - cpu
-        wire = {peer: sent - wire.get(peer, 0) for peer, sent in _sent_bytes(app.server).items()}
-        return _figures(
-            tab.evaluate("bench"),
-            sent,
-            wire=sum(wire.values()),
-            main=main,
-            cpu=cpu,
-            megabytes=resident_megabytes(app.server),
-        )
-
-
-def _sent_bytes(server: AppServer) -> dict[str, int]:
-    """What the server has sent so far over each connection that stands (Linux)."""
-    port = urlsplit(server.url).port
-    command = ["ss", "-tinH", "state", "established", f"( sport = :{port} )"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return {
-        peer: int(sent) for peer, sent in re.findall(r"(\S+)\s*\n\s[^\n]*bytes_sent:(\d+)", shown)
-    }
+        return _figures(tab.evaluate("bench"), sent, main, cpu, resident_megabytes(app.server))
 
 
 def _ask(tab: Tab, app: App, question: str) -> None:
@@ -197,13 +174,7 @@ def _sent(endpoint: str) -> dict[str, Any]:
 
 
 def _figures(
-    counts: dict[str, Any],
-    sent: dict[str, Any],
-    *,
-    wire: int,
-    main: float,
-    cpu: float,
-    megabytes: float,
+    counts: dict[str, Any], sent: dict[str, Any], main: float, cpu: float, megabytes: float
 ) -> Figures:
     marks = {int(number): at for number, at in sent["marks"].items()}
     lags, shown = [], iter(counts["seen"])
@@ -216,7 +187,6 @@ def _figures(
     gaps = [later - earlier for earlier, later in itertools.pairwise(frames)]
     return Figures(
         kilobytes=counts["bytes"] / 1000,
-        wire_kilobytes=wire / 1000,
         submit_ms=1000 * (sent["asked_at"] - counts["asked"]),
         first_ms=lags[0],
         end_lag_ms=lags[-1],
@@ -288,8 +258,7 @@ def median_of(rounds: list[Figures]) -> Figures:
 def row(load: str, name: str, got: Figures) -> str:
     """A row of the table."""
     cells = (
-        load, name, f"{got.kilobytes:,.0f}", f"{got.wire_kilobytes:,.0f}",
-        f"{got.submit_ms:.0f}", f"{got.first_ms:.0f}",
+        load, name, f"{got.kilobytes:,.0f}", f"{got.submit_ms:.0f}", f"{got.first_ms:.0f}",
         f"{got.end_lag_ms:,.0f}", f"{got.lag_p95_ms:,.0f}", f"{got.fps:.0f}", f"{got.worst_ms:.0f}",
         f"{got.main_seconds:.2f}", f"{got.server_seconds:.2f}", f"{got.server_mb:.0f}",
     )  # fmt: skip
@@ -299,8 +268,7 @@ def row(load: str, name: str, got: Figures) -> str:
 def ratios(load: str, ours: Figures, other: Figures, name: str) -> str:
     """How many times more the other takes."""
     return (
-        f"| {load} | {name} : ours | {other.kilobytes / ours.kilobytes:,.0f}x | "
-        f"{other.wire_kilobytes / ours.wire_kilobytes:,.0f}x | | | "
+        f"| {load} | {name} : ours | {other.kilobytes / ours.kilobytes:,.0f}x | | | "
         f"{other.end_lag_ms / max(ours.end_lag_ms, 1):,.1f}x | "
         f"{other.lag_p95_ms / max(ours.lag_p95_ms, 1):,.1f}x | | | "
         f"{other.main_seconds / ours.main_seconds:.1f}x | "
@@ -309,11 +277,10 @@ def ratios(load: str, ours: Figures, other: Figures, name: str) -> str:
 
 
 _COLUMNS = (
-    "tokens @ a second", "page", "KB to page", "on the wire", "submit ms", "first ms",
-    "end lag ms", "lag p95 ms", "fps", "worst frame ms", "main thread s", "server CPU s",
-    "server MB",
+    "tokens @ a second", "page", "KB to page", "submit ms", "first ms", "end lag ms", "lag p95 ms",
+    "fps", "worst frame ms", "main thread s", "server CPU s", "server MB",
 )  # fmt: skip
-_HEADING = (f"| {' | '.join(_COLUMNS)} |", "|---|---|" + 11 * "---:|")
+_HEADING = (f"| {' | '.join(_COLUMNS)} |", "|---|---|" + 10 * "---:|")
 
 
 def measure_load(

@@ -82,7 +82,7 @@ async def open_page(
         origin=None,
         subprotocols=["streamlit"],  # type: ignore[list-item]
         additional_headers={"Cookie": "; ".join(f"{k}={v}" for k, v in jar.items())},
-        compression="deflate",  # as every browser asks for
+        compression=None,
         max_size=None,
         ping_interval=None,  # a browser sends no pings; the server does
         proxy=None,
@@ -112,8 +112,7 @@ class Page:
         self.query = query
         self._page_name = page_name
         self.is_connected = True
-        self.is_compressed = bool(connection.protocol.extensions)
-        self.received_bytes = 0  # of the messages, however they were packed
+        self.received_bytes = 0
         self.submitted_at = 0.0  # when a question was sent off last, its files uploaded before
         self.input_text = ""  # what the server has put into the chat input
         self._connection = connection
