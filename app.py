@@ -36,6 +36,7 @@ from augenblick.web.device_links import device_routes
 from augenblick.web.everything import everything_routes
 from augenblick.web.headers import SecurityHeaders, inline_script_hashes
 from augenblick.web.limits import BodyLimit, HeldFile, UploadBudget, forget_left_uploads
+from augenblick.web.page_pace import PagePace
 from augenblick.web.reader_process import (
     ReaderProcess,
     publish_reader,
@@ -172,6 +173,7 @@ middleware = [
     Middleware(ClosedRoutes, open_to=read_networks(os.environ.get("AUGENBLICK_METRICS_FROM", ""))),
     Middleware(BodyLimit),
     Middleware(UploadBudget, held=held_uploads),
+    Middleware(PagePace),
     Middleware(BrowserCookie, key=_cookie_key),
 ]
 routes: list[BaseRoute] = [

@@ -17,7 +17,7 @@ from augenblick.places import PROJECT_DIR
 
 # From the ground up. A room may import from any floor below its own, and from nothing beside it.
 _FLOORS = (
-    ("errors", "places", "samples", "blocks"),
+    ("errors", "places", "samples", "blocks", "budget"),
     ("messages", "settings", "language", "search_words", "refusals", "retries"),
     ("images", "providers", "chunks", "lanes", "transport", "conversations", "usage"),
     (

@@ -17,6 +17,7 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from augenblick.budget import Budget
 from augenblick.errors import AugenblickError, Failure
 from augenblick.images import PictureSource
 from augenblick.messages import PreparedPicture
@@ -34,7 +35,7 @@ from augenblick.ui.holding import (
 from augenblick.ui.import_job import ImportJob
 from augenblick.ui.pdf_pages import OpenPdf, WaitingQuestion
 from augenblick.ui.picture_choice import PictureChoice
-from augenblick.ui.runs import RunBudget
+from augenblick.ui.runs import budget_of_runs
 from augenblick.ui.submission import Likeness, Question, Revision, Submission
 
 CONVERSATION_PARAM = "c"
@@ -115,6 +116,7 @@ class Tab:
     import_job: ImportJob | None = None  # the file with conversations that came in last
     import_round: int = 0
     is_import_new: bool = False  # nothing that counts conversations knows of it yet
+    text_shown: dict[str, int] = field(default_factory=dict)  # by question, of a long one
     answers_shown: dict[str, int] = field(default_factory=dict)  # by reply, of several
     is_expert: bool = False  # whether `settings` are used and what they need is drawn
     settings: RequestSettings = field(default_factory=lambda: RequestSettings(""))
@@ -125,7 +127,7 @@ class Tab:
     unsent_of: str = ""  # the conversation whose unsent words the browser was last told to keep
     unsent_count: int = 0
     forgets_unsent: bool = False  # whether the browser is to forget what was typed and not sent
-    runs: RunBudget = field(default_factory=RunBudget)
+    runs: Budget = field(default_factory=budget_of_runs)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`
 
     def held(self) -> Iterable[bytes]:

@@ -25,6 +25,10 @@ _LOOK_SECONDS = 0.05
 _FEWEST_SHOWN = 30  # messages; earlier ones are drawn when somebody asks for them
 _FOLD_STEP = 10  # an even number: what is drawn begins with a question
 _EARLIER_STEP = 50
+# A question of a million characters costs the server 7 ms or more with each run, and a browser too.
+_LONG_CHARACTERS = 20_000
+_BEGINNING_CHARACTERS = 2_000
+_LONGER_STEP = 10  # times as much with each click
 USER_AVATAR = ":material/person:"
 READER_AVATAR = ":material/visibility:"
 
@@ -116,7 +120,13 @@ def _draw_words(
     *,
     is_busy: bool,
 ) -> None:
-    places[0].text(text, width="stretch")
+    shown = _beginning(text, clicks=tab().text_shown.get(question_id, 0))
+    if shown == text:
+        places[0].text(text, width="stretch")
+    else:
+        with places[0].container():
+            st.text(shown, width="stretch")
+            _draw_longer(text, question_id)
     places[1].button(
         words.say("edit.button"),
         key=f"pencil_{question_id}",
@@ -128,6 +138,29 @@ def _draw_words(
     )
 
 
+def _beginning(text: str, *, clicks: int = 0) -> str:
+    """A question's text, a long one cut; each click shows ten times as much."""
+    end = _BEGINNING_CHARACTERS * _LONGER_STEP**clicks
+    return text if len(text) <= max(_LONG_CHARACTERS, end) else f"{text[:end]} …"
+
+
+def _draw_longer(text: str, question_id: str) -> None:
+    characters = words.current().number(len(text))
+    st.button(
+        words.say("chat.whole_text", characters=characters),
+        key=f"longer_{question_id}",
+        type="tertiary",
+        icon=":material/unfold_more:",
+        on_click=_show_longer,
+        args=(question_id,),
+    )
+
+
+def _show_longer(question_id: str) -> None:
+    shown = tab().text_shown
+    shown[question_id] = shown.get(question_id, 0) + 1
+
+
 def draw_submission(submission: Submission, store: ConversationStore, actions: Actions) -> None:
     """Show a question on its way until it is saved or refused, then as it was saved."""
     draft = submission.draft
@@ -135,7 +168,7 @@ def draw_submission(submission: Submission, store: ConversationStore, actions: A
         pictures = st.empty()
         places = _open_words()
         if draft.text:
-            places[0].text(draft.text, width="stretch")
+            places[0].text(_beginning(draft.text), width="stretch")
         label = ""
         while not submission.done.is_set():
             if draft.uploads and label != (label := _preparing(submission)):

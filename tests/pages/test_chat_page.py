@@ -109,6 +109,26 @@ def test_a_question_is_asked_and_answered(script: Script) -> None:
     assert page.query_params["c"]
 
 
+def test_a_question_longer_than_anybody_reads_is_folded(script: Script) -> None:
+    """It is sent whole; the page shows its beginning, and with clicks ten times as much."""
+    text = "".join(f"{number:04d} " for number in range(6000)).strip()
+    page = _open()
+
+    page.chat_input[0].set_value(text).run()
+
+    assert text in str(script.asked[0].json()["messages"])
+    (button,) = (button for button in page.button if str(button.key).startswith("longer_"))
+    characters = language("de").number(len(text))
+    assert button.label == language("de").text("chat.whole_text", characters=characters)
+    shown = page.chat_message[0].text[0].value
+    assert shown == f"{text[:2000]} …"
+    button.click().run()
+    assert page.chat_message[0].text[0].value == f"{text[:20_000]} …"
+    page.button(key=str(button.key)).click().run()
+    assert page.chat_message[0].text[0].value == text
+    assert not [button for button in page.button if str(button.key).startswith("longer_")]
+
+
 def test_an_answer_that_is_there_before_the_page_looks_is_drawn(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
