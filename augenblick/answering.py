@@ -269,16 +269,17 @@ class Answering:
         """Have the worker of a new reply begin when it is its turn."""
         if not opened.is_new:
             return
+        person = owner or opened.conversation_id  # a browser without our cookie is nobody we know
         live = LiveReply(
             opened,
             on_stop=partial(self._queue.hurry, opened.reply_id),
             on_wanted=self._log.hurry,
+            patience=partial(self._queue.patience, person),
             choice_count=task.settings.choice_count,
             is_form=bool(task.settings.response_format),
         )
         with self._lock:
             self._live[opened.reply_id] = live
-        person = owner or opened.conversation_id  # a browser without our cookie is nobody we know
         begin = partial(self._begin, live, task)
         self._queue.enter(opened.reply_id, person, begin=begin, show=live.show_turn)
         if self._closing.is_set() or live.cancellation.is_cancelled:

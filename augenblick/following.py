@@ -63,14 +63,19 @@ class LiveReply:
         *,
         on_stop: Callable[[], None],
         on_wanted: Callable[[], None] = lambda: None,
+        patience: Callable[[], float] = lambda: 1.0,
         choice_count: int = 1,
         is_form: bool = False,
     ) -> None:
-        """`on_wanted` is called when somebody waits for text that is held."""
+        """`on_wanted` is called when somebody waits for text that is held.
+
+        `patience` tells how many times as long as usual more of it may take.
+        """
         self.is_form = is_form  # it was asked for in a form, and JSON is expected
         self.conversation_id = opened.conversation_id
         self.reply_id = opened.reply_id
         self.choice_count = choice_count  # how many were asked for
+        self.patience = patience
         self.cancellation = Cancellation()
         self.in_order = threading.Lock()  # for those who hold pieces and have them written
         self._on_stop = on_stop
@@ -295,6 +300,10 @@ class StoredReply:
                 time.sleep(timeout_seconds)
                 return Progress((), position, None, None, is_durable=False)
             time.sleep(_LOOK_SECONDS)
+
+    def patience(self) -> float:
+        """As that of a `LiveReply`."""
+        return 1.0
 
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
         """Wait; whether it has ended is only seen by `follow`."""

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 from augenblick.errors import ConfigurationError, TooManyAsked
 
+_BUSY_REPLIES = 20  # with fewer there is room for all
+_FEW_REPLIES = 2  # of one person, as in two tabs
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -130,6 +133,15 @@ class ReplyQueue:
         with self._lock:
             self._release(reply_id)
         self._begin_those_in_turn()
+
+    def patience(self, person: str) -> float:
+        """How many times as long as others this person waits for more of each answer.
+
+        On a busy server, so that many answers of one person cost together what few would.
+        """
+        if len(self._running) < _BUSY_REPLIES:
+            return 1.0
+        return max(1.0, self._busy[person] / _FEW_REPLIES)
 
     def _begin_those_in_turn(self) -> None:
         while (one := self._take()) is not None:

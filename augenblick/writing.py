@@ -319,7 +319,11 @@ class Writer:
         live = answer.live
         data_uri = answer.recorder.knowing(self._fitting.data_uri)
         build = partial(build_payload, request.messages, request.settings, data_uri=data_uri)
-        intake = Intake(partial(self._hand_on, live), rest=live.rest, live_count=self._live_count)
+        intake = Intake(
+            partial(self._hand_on, live),
+            rest=live.rest,
+            live_count=lambda: round(live.patience() * self._live_count()),
+        )
         with (
             intake,
             self._client_of(provider).stream(  # the payload has no name: it goes once it is sent

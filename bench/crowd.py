@@ -169,7 +169,6 @@ def running_app(app: str, endpoint: Endpoint) -> Iterator[AppServer]:
         "OPENAI_API_KEY": "bench",
         "OPENAI_MODEL": "bench",
         "AUGENBLICK_MAX_REPLIES": "1000",
-        "AUGENBLICK_MAX_REPLIES_PER_PERSON": "20",
         "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     }
     with tempfile.TemporaryDirectory(prefix="crowd-") as name:

@@ -192,3 +192,17 @@ def test_limits_come_from_the_environment() -> None:
     for wrong in ("0", "-1", "many", "1.5", "²"):
         with pytest.raises(ConfigurationError, match="AUGENBLICK_MAX_REPLIES"):
             read_limits({"AUGENBLICK_MAX_REPLIES": wrong})
+
+
+def test_many_answers_of_one_person_are_patient_on_a_busy_server() -> None:
+    """Together they get what two would; who has few is like all others, as is a quiet server."""
+    crowd = Crowd(total=200, per_person=8)
+    crowd.ask(*(f"anna-{number}" for number in range(8)))
+    assert crowd.queue.patience("anna") == 1.0
+
+    crowd.ask("bert-1", "bert-2", *(f"person{number}-1" for number in range(20)))
+
+    assert crowd.queue.patience("anna") == 4.0
+    assert crowd.queue.patience("bert") == crowd.queue.patience("person0") == 1.0
+    crowd.queue.leave("anna-0")
+    assert crowd.queue.patience("anna") == 3.5

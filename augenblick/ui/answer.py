@@ -281,6 +281,7 @@ class Frames:
     def _pause(self, drawing_seconds: float) -> None:
         """Wait until the next frame is due; the end of the reply does not wait."""
         seconds = frame_seconds(self._blocks.open_characters, drawing_seconds=drawing_seconds)
+        seconds *= self._live.patience()
         self._live.wait_for_end(timeout_seconds=max(0.0, seconds - drawing_seconds))
 
     def _frame(
