@@ -9,6 +9,7 @@ from augenblick.errors import StoreError, StoreUnavailable
 from augenblick.ui import notices, state, words
 from augenblick.ui.back_button import keep_back_button
 from augenblick.ui.page_language import draw_page_language
+from augenblick.ui.reconnecting import run_when_reconnected
 from augenblick.ui.style import draw_style
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -56,6 +57,7 @@ if state.tab().goes_to_chat and not is_chat:
     st.switch_page(chat, query_params=state.address())
 state.tab().goes_to_chat = False
 draw_page_language()
+run_when_reconnected()
 keep_back_button(other.url_path for other in pages if other is not chat)
 try:
     page.run()

@@ -31,3 +31,34 @@ def test_a_lost_connection_is_said_in_the_persons_words_and_loses_none(
         expect(field).to_have_value("Was steht auf dem Schild?")
         field.press("Enter")
         expect(page.get_by_test_id("stChatMessage").first).to_contain_text("Was steht auf dem")
+
+
+_NOTE_RUNS = """() => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  new MutationObserver(() => {
+    const isConnected = app.dataset.testConnectionState === "CONNECTED";
+    const page = document.documentElement.dataset;
+    if (isConnected && app.dataset.testScriptState === "running") page.run = "begun";
+    if (page.run && app.dataset.testScriptState === "notRunning") page.run = "ended";
+  }).observe(app, { attributes: true });
+}"""
+
+
+def test_the_first_click_after_a_restart_of_the_server_counts(
+    tmp_path: Path, open_page: OpenPage
+) -> None:
+    """The page draws itself anew where the server is another one, so its buttons are known."""
+    with serve_app(tmp_path) as server:
+        page, watch = open_page(server.url, locale="de-DE")
+        watch.expect("")
+        field = page.get_by_test_id("stChatInputTextArea")
+        field.fill("Was steht auf dem Schild?")
+        field.press("Enter")
+        expect(page.get_by_role("button", name="Noch einmal fragen")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(1, timeout=60_000)
+    page.evaluate(_NOTE_RUNS)
+
+    with serve_app(tmp_path, arguments=("--port", str(urlsplit(server.url).port))):
+        expect(page.locator("html[data-run=ended]")).to_have_count(1, timeout=60_000)
+        page.get_by_role("button", name="Neues Gespräch").click()
+        expect(page.get_by_role("heading", name="Was möchten Sie wissen?")).to_be_visible()
