@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.util
 import logging
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
@@ -58,6 +60,8 @@ WARM_MODULES = (
 # Streamlit's own, which it imports to look at the first answer's stream: a third of a second.
 LATE_MODULES = ("pandas", "pyarrow")
 
+_ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
+
 logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
 logging.getLogger("augenblick").setLevel(logging.INFO)
 keep_values_out_of_logs()
@@ -79,6 +83,7 @@ def show_script_error(error: Exception) -> bool:
 @contextlib.asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the reader, forget uploads nobody will fetch, and say where the page is."""
+    _keep_memory_together()
     with contextlib.ExitStack() as closing:
         _keep_reader(closing)
         forgetting = [
@@ -90,6 +95,16 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
         for looking in forgetting:
             looking.cancel()
         await asyncio.to_thread(close_services)
+
+
+def _keep_memory_together() -> None:
+    """Have the C library take memory for all threads from two places.
+
+    It would take it from eight for each core, and as threads come and go with every answer the
+    server grew by 9 KB with each (measured over 4000; 2.5 KB with two, over 2000).
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_ARENA_MAX, 2)
 
 
 def _keep_reader(closing: contextlib.ExitStack) -> None:
