@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from augenblick.budget import Budget
 
+_LONGEST_SECONDS = 20.0  # a pause of 30 would let the server's pings go unanswered
+
 
 @dataclass(frozen=True, slots=True)
 class PaceLimits:
@@ -43,7 +45,11 @@ class PagePace:
 
 def _paced(receive: Receive, limits: PaceLimits) -> Receive:
     messages = Budget(limits.burst_messages, limits.messages_per_second)
-    content = Budget(limits.burst_bytes, limits.bytes_per_second)
+    content = Budget(
+        limits.burst_bytes,
+        limits.bytes_per_second,
+        most_owed=_LONGEST_SECONDS * limits.bytes_per_second,
+    )
 
     async def paced() -> Message:
         message = await receive()

@@ -55,8 +55,9 @@ def test_many_messages_are_heard_at_a_pace(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_long_messages_are_heard_at_a_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One long text is heard at once, more of them so many bytes a second."""
+    """One long text is heard at once, more of them so many bytes a second; none takes for ever."""
     assert _heard_after([1000, 500, 500], monkeypatch) == pytest.approx([0.0, 5.0, 10.0])
+    assert _heard_after([1_000_000, 10], monkeypatch) == pytest.approx([20.0, 20.1])
 
 
 @pytest.fixture
