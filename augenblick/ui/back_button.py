@@ -40,7 +40,7 @@ _component = st.components.v2.component("augenblick_back_button", js=_SCRIPT)
 
 
 def keep_back_button(others: Iterable[str]) -> None:
-    """Have one entry for what was seen; takes no place on the page.
+    """Have one entry for what was seen; nobody sees it on the page.
 
     Parameters
     ----------
@@ -52,5 +52,4 @@ def keep_back_button(others: Iterable[str]) -> None:
         "others": list(others),
         "conversation": tab().conversation_id,
     }
-    with st.sidebar:
-        _component(key="back_button", data=data, width="content", height="content")
+    _component(key="back_button", data=data, width="content", height="content")

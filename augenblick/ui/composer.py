@@ -67,12 +67,11 @@ def draw_composer(*, is_busy: bool, is_start: bool, model: str) -> DeltaGenerato
             max_upload_size=INPUT_FILE_MEGABYTES,
             submit_mode="disable",
             disabled=is_busy or memory.waits_here is not None,
-            on_submit=_take_question,
+            on_submit=_take_question_before_run,
         )
     is_taken, memory.took_question = memory.took_question, False
     if submitted is not None and not is_taken:  # the server was started anew since it was drawn
         _take_question()
-        memory.took_question = False
     if restored and memory.restored_at is None:
         memory.restored_at = time.monotonic()
     with (
@@ -124,11 +123,15 @@ def _words_to_restore(memory: Tab) -> str:
     return memory.restored_text
 
 
-def _take_question() -> None:
+def _take_question_before_run() -> None:
     """Take over what was submitted before the script runs, so that no later run can cut it off."""
+    tab().took_question = True
+    _take_question()
+
+
+def _take_question() -> None:
     memory = tab()
     submitted = st.session_state[COMPOSER_KEY]  # from here on nothing may end this run
-    memory.took_question = True
     files = tuple(PictureSource(file.name, file.getvalue()) for file in submitted.files)
     if not submitted.text.strip() and not files and not memory.drafts:
         return

@@ -56,9 +56,10 @@ is_chat = page.url_path == chat.url_path
 if state.tab().goes_to_chat and not is_chat:
     st.switch_page(chat, query_params=state.address())
 state.tab().goes_to_chat = False
-draw_page_language()
-run_when_reconnected()
-keep_back_button(other.url_path for other in pages if other is not chat)
+with st.sidebar, st.container(gap=None):  # one place for what nobody sees: each would leave a gap
+    draw_page_language()
+    run_when_reconnected()
+    keep_back_button(other.url_path for other in pages if other is not chat)
 try:
     page.run()
 except StoreUnavailable as error:

@@ -106,14 +106,13 @@ _component = st.components.v2.component("augenblick_page_language", js=_SCRIPT)
 
 
 def draw_page_language() -> None:
-    """Tell the browser which language the page speaks; takes no place on it."""
+    """Tell the browser which language the page speaks; nobody sees it."""
     code = words.current().code
     ours = {own: words.say(key) for own, key in _WORDS.items()}
-    with st.sidebar:
-        # one for each language: the script of one that was there before may not run
-        _component(
-            key=f"page_language_{code}",
-            data={"code": code, "words": ours},
-            width="content",
-            height="content",
-        )
+    # one for each language: the script of one that was there before may not run
+    _component(
+        key=f"page_language_{code}",
+        data={"code": code, "words": ours},
+        width="content",
+        height="content",
+    )

@@ -27,8 +27,5 @@ _component = st.components.v2.component("augenblick_reconnecting", js=_SCRIPT)
 
 
 def run_when_reconnected() -> None:
-    """Have the script run once the page has found a server again; takes no place on it."""
-    with st.sidebar:
-        _component(
-            key="reconnecting", width="content", height="content", on_back_change=lambda: None
-        )
+    """Have the script run once the page has found a server again; nobody sees it."""
+    _component(key="reconnecting", width="content", height="content", on_back_change=lambda: None)

@@ -5,10 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.serving import serve_app
+from tests.serving import AppServer, serve_app
+
+
+def _type_a_question(server: AppServer, open_page: OpenPage) -> tuple[Page, Locator]:
+    """Open the page and type; returns it and the input."""
+    page, watch = open_page(server.url, locale="de-DE")
+    watch.expect("")
+    field = page.get_by_test_id("stChatInputTextArea")
+    field.fill("Was steht auf dem Schild?")
+    return page, field
 
 
 def test_a_lost_connection_is_said_in_the_persons_words_and_loses_none(
@@ -16,10 +25,7 @@ def test_a_lost_connection_is_said_in_the_persons_words_and_loses_none(
 ) -> None:
     """What was typed still stands there once the server is back, and can be sent."""
     with serve_app(tmp_path) as server:
-        page, watch = open_page(server.url, locale="de-DE")
-        watch.expect("")
-        field = page.get_by_test_id("stChatInputTextArea")
-        field.fill("Was steht auf dem Schild?")
+        page, field = _type_a_question(server, open_page)
     notice = page.get_by_role("dialog")
     expect(notice.get_by_role("heading")).to_have_text("Verbindung unterbrochen", timeout=60_000)
     expect(notice).to_contain_text("Der Server ist nicht zu erreichen. Sobald er es wieder ist")
@@ -49,10 +55,7 @@ def test_the_first_click_after_a_restart_of_the_server_counts(
 ) -> None:
     """The page draws itself anew where the server is another one, so its buttons are known."""
     with serve_app(tmp_path) as server:
-        page, watch = open_page(server.url, locale="de-DE")
-        watch.expect("")
-        field = page.get_by_test_id("stChatInputTextArea")
-        field.fill("Was steht auf dem Schild?")
+        page, field = _type_a_question(server, open_page)
         field.press("Enter")
         expect(page.get_by_role("button", name="Noch einmal fragen")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(1, timeout=60_000)
