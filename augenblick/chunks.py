@@ -22,6 +22,7 @@ _REASONING_KEYS = (
 )  # fmt: skip
 _TEXT_TYPES = {"", "text", "output_text", "input_text"}
 _REASONING_TYPES = {"thinking", "reasoning", "reasoning_text", "reasoning.text", "thought"}
+_TOO_MANY = 2**53  # from here on a float is no count any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def read_chunk(wire: object, *, event: str = "message") -> tuple[Chunk, ErrorBod
         return Chunk(raw=wire), body
     chunk = Chunk(
         tuple(_choices(wire["choices"])) if wire.get("choices") else (),
-        _usage(wire),
+        _usage(wire) if "usage" in wire or "x_groq" in wire else None,
         _text(wire.get("model")),
         _text(wire.get("system_fingerprint")),
         raw=wire,
@@ -97,22 +98,23 @@ def read_chunk(wire: object, *, event: str = "message") -> tuple[Chunk, ErrorBod
 
 def _choices(wire: object) -> Iterator[ChoiceDelta]:
     for choice in wire if isinstance(wire, list) else ():
-        if not isinstance(choice, Mapping):
+        if not isinstance(choice, dict):
             continue
-        delta, message = choice.get("delta"), choice.get("message")
         finish = _finish_reason(choice.get("finish_reason"))
         index = _count(choice.get("index")) or 0
-        yield _lanes(delta, index, finish, text=_text(choice.get("text")))
-        if isinstance(message, Mapping):
+        yield _lanes(choice.get("delta"), index, finish, text=_text(choice.get("text")))
+        if isinstance(message := choice.get("message"), dict):
             yield _lanes(message, index, None, is_whole=True)
 
 
 def _lanes(
     wire: object, index: int, finish: str | None, *, text: str = "", is_whole: bool = False
 ) -> ChoiceDelta:
-    if not isinstance(wire, Mapping):
+    if not isinstance(wire, dict):
         return ChoiceDelta(index, text, finish_reason=finish, is_whole=is_whole)
     said, thought, refused = _content(wire.get("content"))
+    if len(wire) == 1 and said:  # most of what comes: a piece of text and nothing else
+        return ChoiceDelta(index, said, thought, refused, (), finish, is_whole)
     has_calls = "tool_calls" in wire or "function_call" in wire
     return ChoiceDelta(
         index=index,
@@ -142,7 +144,7 @@ def _content(wire: object) -> tuple[str, str, str]:
 def _part(part: object) -> tuple[str, str, str]:
     if isinstance(part, str):
         return part, "", ""
-    if not isinstance(part, Mapping):
+    if not isinstance(part, dict):
         return "", "", ""
     kind = _text(part.get("type"))
     if kind in _REASONING_TYPES:
@@ -152,7 +154,7 @@ def _part(part: object) -> tuple[str, str, str]:
     if kind not in _TEXT_TYPES:
         return "", "", ""
     text = part.get("text")
-    nested = text.get("value") if isinstance(text, Mapping) else text
+    nested = text.get("value") if isinstance(text, dict) else text
     return _text(nested) or _text(part.get("content")), "", ""
 
 
@@ -169,7 +171,7 @@ def _flat(wire: object) -> str:
         return wire
     if isinstance(wire, list):
         return "".join(_flat(item) for item in wire if not isinstance(item, list))
-    if isinstance(wire, Mapping):
+    if isinstance(wire, dict):
         for key in ("text", "content", "summary", "thinking", "reasoning"):
             if text := _text(wire.get(key)):
                 return text
@@ -179,17 +181,17 @@ def _flat(wire: object) -> str:
 def _tool_calls(wire: Mapping[str, object]) -> Iterator[ToolCallDelta]:
     calls = wire.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
-        if isinstance(call, Mapping):
+        if isinstance(call, dict):
             yield _tool_call(call, call.get("function"))
     legacy = wire.get("function_call")
-    if isinstance(legacy, Mapping):
+    if isinstance(legacy, dict):
         yield _tool_call({"index": 0}, legacy)
 
 
 def _tool_call(call: Mapping[str, object], function: object) -> ToolCallDelta:
-    inner = function if isinstance(function, Mapping) else {}
+    inner = function if isinstance(function, dict) else {}
     arguments = inner.get("arguments")
-    if isinstance(arguments, Mapping | list):
+    if isinstance(arguments, dict | list):
         arguments = json.dumps(arguments, ensure_ascii=False)
     return ToolCallDelta(
         _count(call.get("index")), _text(call.get("id")), _text(inner.get("name")), _text(arguments)
@@ -197,7 +199,9 @@ def _tool_call(call: Mapping[str, object], function: object) -> ToolCallDelta:
 
 
 def _finish_reason(wire: object) -> str | None:
-    if isinstance(wire, Mapping):
+    if wire is None:
+        return None
+    if isinstance(wire, dict):
         wire = wire.get("type")
     return wire.strip() or None if isinstance(wire, str) else None
 
@@ -205,12 +209,12 @@ def _finish_reason(wire: object) -> str | None:
 def _usage(wire: Mapping[str, object]) -> Usage | None:
     found = wire.get("usage")
     groq = wire.get("x_groq")
-    if not isinstance(found, Mapping) and isinstance(groq, Mapping):
+    if not isinstance(found, dict) and isinstance(groq, dict):
         found = groq.get("usage")
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         return None
     details = found.get("completion_tokens_details")
-    inner = details if isinstance(details, Mapping) else found
+    inner = details if isinstance(details, dict) else found
     usage = Usage(
         _first_count(found, "prompt_tokens", "input_tokens"),
         _first_count(found, "completion_tokens", "output_tokens"),
@@ -233,7 +237,8 @@ def _text(wire: object) -> str:
 
 def _count(wire: object) -> int | None:
     """A whole number from 0 on, also where it is written as 3.0; None for anything else."""
-    if isinstance(wire, bool) or not isinstance(wire, int | float):
+    if type(wire) is int:
+        return wire if 0 <= wire < _TOO_MANY else None
+    if not isinstance(wire, float) or not 0 <= wire < _TOO_MANY:  # which no NaN is
         return None
-    is_whole = wire == wire // 1 if wire == wire and abs(wire) < 2**53 else False  # noqa: PLR0124 - not a number
-    return int(wire) if is_whole and wire >= 0 else None
+    return int(wire) if wire == wire // 1 else None

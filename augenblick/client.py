@@ -66,6 +66,10 @@ _OK, _REDIRECT, _REFUSED = 200, 300, 400
 class Unread(Protocol):
     """What has come in of an answer and is not read yet."""
 
+    @property
+    def piece_count(self) -> int:
+        """How many pieces were read before, as the endpoint cut them."""
+
     def must_wait(self) -> bool:
         """Whether a read would have to wait."""
 
@@ -212,6 +216,7 @@ class _Exchange:
         self.attempts = 0
         self.headers_seconds: float | None = None
         self.received_bytes = 0
+        self.piece_count = 0
 
     @property
     def request_id(self) -> str:
@@ -364,27 +369,31 @@ class _Exchange:
         assert raw is not None  # noqa: S101 - for the type checker
         if self.headers.get("content-encoding", "").lower() not in _DECODABLE:
             raise errors.MalformedResponse("content-encoding")
-        while True:
+        failure: AugenblickError | None = None
+        while failure is None:
             if self._on_read is not None:
                 self._on_read(self)
-            failure: AugenblickError | None = None
-            piece = b""
+            pieces: list[bytes] = []
             try:
                 with self.call.reading():
-                    piece = raw.read1(_READ_BYTES, decode_content=True)
+                    pieces.append(raw.read1(_READ_BYTES, decode_content=True))
+                    while _is_at_hand(raw):
+                        pieces.append(raw.read1(_READ_BYTES, decode_content=True))
             except CATCHABLE as error:
                 failure = translate(error, is_connected=True, has_begun=True)
             if raw.connection is None:
                 self.call.detach()  # back in the pool: a later stop must not reach it
-            if failure is not None or not piece:
-                self.call.check()
-                if failure is not None:
-                    raise failure
-                return
-            self.received_bytes += len(piece)
+            content = b"".join(pieces)
+            if not content:
+                break
+            self.piece_count += len(pieces)
+            self.received_bytes += len(content)
             if self.received_bytes > _MAX_ANSWER_BYTES:
                 raise errors.AnswerTooLarge(limit=_MAX_ANSWER_BYTES)
-            yield piece
+            yield content
+        self.call.check()
+        if failure is not None:
+            raise failure
 
     def arrived(self) -> bytes:
         """What the system holds that is not read yet."""
@@ -406,6 +415,16 @@ class _Exchange:
             return not ahead.strip(b"\r\n") and not wait_for_read(sock, timeout=0)
         except (OSError, ValueError):  # TLS says so with an error; all others come again
             return True
+
+
+def _is_at_hand(raw: HTTPResponse) -> bool:
+    """Whether the beginning of another chunk has been fetched, so that a read waits for nothing."""
+    body = getattr(raw, "_fp", None)  # what http.client reads from
+    if body is None or getattr(body, "chunk_left", None) != 0:
+        return False
+    ahead: bytes = body.fp.peek(1)
+    end_of_size = ahead.find(b"\r\n", 2)
+    return 0 < end_of_size < len(ahead) - 2
 
 
 def _peek_at_once(fetched: BufferedReader, sock: socket.socket) -> bytes:

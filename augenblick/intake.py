@@ -66,7 +66,8 @@ class Intake:
         self._live_count = live_count
         self._clock = clock
         self._added: list[Added] = []
-        self._reads = 0  # since it was last handed on
+        self._piece_count = 0  # that were read
+        self._handed_count = 0  # of them, when it was last handed on
         self._handed_at = -math.inf
         self._has_rested = False  # before the reads since
 
@@ -76,10 +77,11 @@ class Intake:
 
     def pause(self, unread: Unread) -> None:
         """Hand on what there is before a read, and rest if that saves reads; for `on_read`."""
-        self._reads += 1
+        self._piece_count = unread.piece_count
         elapsed = self._clock() - self._handed_at
         live_count = self._live_count()
-        is_fast = elapsed * _FEWEST_READS < self._reads * nap_seconds(live_count)
+        reads = self._piece_count - self._handed_count  # or as many as a nap has saved
+        is_fast = elapsed * _FEWEST_READS < reads * nap_seconds(live_count)
         if not (is_fast or self._has_rested):
             self._give()
         elif unread.must_wait():
@@ -116,7 +118,7 @@ class Intake:
             added, self._added = self._added, []
             self._hand_on(joined(added))
             self._handed_at = self._clock()
-            self._reads = 0
+            self._handed_count = self._piece_count
 
 
 def joined(added: Sequence[Added]) -> list[Added]:

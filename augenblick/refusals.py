@@ -75,7 +75,7 @@ def error_in_chunk(wire: object, *, event: str = "message") -> ErrorBody | None:
         wire = wire[0]  # Gemini wraps its error in a list
     if event == "error":
         return read_wire_error(wire)
-    if not isinstance(wire, Mapping):
+    if not isinstance(wire, dict):
         return None
     if wire.get("error") or wire.get("errors") or wire.get("object") == "error":
         return read_wire_error(wire)
@@ -84,7 +84,7 @@ def error_in_chunk(wire: object, *, event: str = "message") -> ErrorBody | None:
         return read_wire_error(wire) if is_error or wire.get("type") == "error" else None
     choices = wire["choices"]
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, Mapping) and choice.get("error"):
+        if isinstance(choice, dict) and choice.get("error"):
             return read_wire_error(choice["error"])
     return None
 

@@ -157,11 +157,12 @@ class Reply:
         self._is_done = chunk.is_done
         self._malformed_count += chunk.is_malformed
         self.failure = self.failure or chunk.error
-        self.usage = _merged(self.usage, chunk.usage)
-        self.model = without_halves(chunk.model) or self.model
-        self.system_fingerprint = (
-            without_halves(chunk.system_fingerprint) or self.system_fingerprint
-        )
+        if chunk.usage is not None:
+            self.usage = _merged(self.usage, chunk.usage)
+        if chunk.model and chunk.model != self.model:
+            self.model = without_halves(chunk.model)
+        if chunk.system_fingerprint and chunk.system_fingerprint != self.system_fingerprint:
+            self.system_fingerprint = without_halves(chunk.system_fingerprint)
         added = tuple(self._fold_choices(chunk.choices))
         if self._is_done:
             added += tuple(self._flush())
@@ -226,11 +227,13 @@ class Reply:
             at = self._position(delta.index)
             if at is not None:
                 choice = self._choices.get(at) or self._choices.setdefault(at, _Choice())
-                yield from (Added(at, lane, text) for lane, text in choice.take(delta) if text)
+                for lane, text in choice.take(delta):
+                    yield Added(at, lane, text)
 
     def _flush(self) -> Iterator[Added]:
         for at, choice in self._choices.items():
-            yield from (Added(at, lane, text) for lane, text in choice.flush() if text)
+            for lane, text in choice.flush():
+                yield Added(at, lane, text)
 
     def _position(self, index: int) -> int | None:
         if self._n > 1:

@@ -23,6 +23,7 @@ class Unread:
     """What has come in; `looks` are the answers to one look after the other."""
 
     is_all_read: bool
+    piece_count: int = 0
     looks: Iterator[bytes] = field(default_factory=lambda: itertools.repeat(b""))
 
     def must_wait(self) -> bool:
@@ -43,6 +44,7 @@ class Worker:
     handed: list[str] = field(default_factory=list)
     rests: int = 0
     is_waited_for: bool = False
+    pieces: int = 0
 
     def __post_init__(self) -> None:
         self.intake = Intake(
@@ -62,14 +64,16 @@ class Worker:
         """Read one chunk, of which `is_last` says that nothing more has come."""
         self.now += waited
         self.intake.add([Added(0, "text", text)])
-        self.intake.pause(Unread(is_last))
+        self.pieces += 1
+        self.intake.pause(Unread(is_last, self.pieces))
 
     def nap(self, *looks: bytes) -> float:
         """Read a word that came at once after another, so that a nap follows; how long it is."""
         self.read("first", is_last=True, waited=1.0)
         self.intake.add([Added(0, "text", "second")])
         began = self.now
-        self.intake.pause(Unread(is_all_read=True, looks=iter(looks)))
+        self.pieces += 1
+        self.intake.pause(Unread(is_all_read=True, piece_count=self.pieces, looks=iter(looks)))
         return self.now - began
 
 
