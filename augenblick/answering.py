@@ -53,6 +53,7 @@ from augenblick.tools import Toolbox
 from augenblick.writing import Beginning, Fitting, Task, Writer
 
 _LOOK_SECONDS = 0.5  # how often this process looks whether another was told to stop its replies
+_MOMENT_SECONDS = 0.001
 
 
 class Answering:
@@ -245,7 +246,10 @@ class Answering:
             live.stop()
         deadline = time.monotonic() + timeout_seconds
         while (worker := self._any_worker()) and (left := deadline - time.monotonic()) > 0:
-            worker.join(left)
+            if worker.ident is None:  # about to be started
+                time.sleep(_MOMENT_SECONDS)
+            else:
+                worker.join(left)
         self._listener.join(max(0.0, deadline - time.monotonic()))
         for client in clients:
             client.close()
@@ -291,11 +295,13 @@ class Answering:
             target=self._work, args=(live, task), name=f"reply-{live.reply_id[:8]}", daemon=True
         )
         live.show_turn(None)
+        with self._lock:
+            self._workers.add(worker)
         try:
-            with self._lock:
-                worker.start()
-                self._workers.add(worker)
+            worker.start()  # waits for the thread, so nobody may have to wait for us
         except RuntimeError as error:
+            with self._lock:
+                self._workers.discard(worker)
             failure = Failure("unexpected", {}, type(error).__name__)
             self._writer.give_up(live, task, failure)
             return False

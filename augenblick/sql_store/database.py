@@ -16,8 +16,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +101,12 @@ class Database:
         self.is_in_memory = url is None
         self._url = make_url("sqlite://") if url is None else _read_url(url)
         self._turn = threading.Lock()
+        self._may_wait = threading.Lock()  # for the turn: the log of live replies, and one more
         self.engine = _engine(self._url, is_in_memory=self.is_in_memory)
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._readers = self.engine.execution_options(**snapshot)
         self._writers = self.engine.execution_options(augenblick_writes=True)
-        self._kept: PoolProxiedConnection | None = None  # for `add_rows`; belongs to the turn
+        self._kept: PoolProxiedConnection | None = None  # for `write_alone`; belongs to the turn
         event.listen(self.engine, "engine_disposed", self._let_go)
 
     @property
@@ -141,23 +142,19 @@ class Database:
         with turn, _translated(), self._writers.begin() as connection:
             yield connection
 
-    def add_rows(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
-        """Run an SQLite statement once for each row, in one transaction as in `writing`.
+    def write_alone(self, statement: str, *parameters: object) -> None:
+        """Run one SQLite statement, which is on the disk when this returns as after `writing`.
 
         The driver does it, on a connection kept for this: a third of the time of the usual way,
-        which the reply log goes twenty times a second.
+        which the reply log goes twenty times a second. However many others want to write, it waits
+        for two of them at most: with fifty questions a second all answers stood still for seconds.
         """
-        with self._taking_turns(wanted=True), _translated():
+        with _held(self._turn), _translated():
             if self._kept is None:
                 self._kept = self.engine.raw_connection()
             connection: Any = self._kept.driver_connection
             try:
-                if len(rows) == 1:  # a transaction by itself
-                    connection.execute(statement, rows[0])
-                    return
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany(statement, rows)
-                connection.execute("COMMIT")
+                connection.execute(statement, parameters)
             except sqlite3.Error:
                 with suppress(sqlite3.Error):
                     connection.rollback()
@@ -175,12 +172,10 @@ class Database:
         if not wanted:
             yield
             return
-        if not self._turn.acquire(timeout=TURN_SECONDS):
-            raise StoreUnavailable("waited too long for other writers", reason=Trouble.LOCKED)
-        try:
+        with ExitStack() as turn:
+            with _held(self._may_wait):
+                turn.enter_context(_held(self._turn))
             yield
-        finally:
-            self._turn.release()
 
     def empty_log(self) -> None:
         """Have SQLite's write-ahead log forget what it held, deleted things above all.
@@ -319,6 +314,17 @@ def dumps(value: Any) -> str:  # noqa: ANN401 - the signature is SQLAlchemy's
     except UnicodeEncodeError:
         return json.dumps(json.loads(text))
     return text
+
+
+@contextmanager
+def _held(turn: threading.Lock) -> Iterator[None]:
+    """Hold a lock, unless it takes too long to get."""
+    if not turn.acquire(timeout=TURN_SECONDS):
+        raise StoreUnavailable("waited too long for other writers", reason=Trouble.LOCKED)
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
     select,
     update,
 )
@@ -153,12 +154,20 @@ def add_deltas(database: Database) -> Insert:
     """Add rows of `rows.delta_values`, each only if its reply is still open.
 
     The shared locks, in the order of the rows,
-    see to it that nobody ends a reply between look and write.
+    see to it that nobody ends a reply between look and write. For SQLite the rows are one
+    parameter, a JSON array of objects.
     """
     columns = DeltaRow.__table__.columns
-    values = (bindparam(column.name, type_=column.type).label(column.name) for column in columns)
-    is_open = (ReplyRow.node_id == bindparam("reply_id")) & ReplyRow.ended_as.is_(None)
-    given = select(*values).select_from(ReplyRow).where(is_open).with_for_update(read=True)
+    if database.is_sqlite:
+        row = func.json_each(bindparam("rows")).table_valued("value", name="given").c.value
+        given = select(
+            *(func.json_extract(row, literal_column(f"'$.{column.name}'")) for column in columns)
+        ).where(ReplyRow.node_id == func.json_extract(row, literal_column("'$.reply_id'")))
+    else:
+        given = select(
+            *(bindparam(column.name, type_=column.type).label(column.name) for column in columns)
+        ).where(ReplyRow.node_id == bindparam("reply_id"))
+    given = given.where(ReplyRow.ended_as.is_(None)).with_for_update(read=True)
     return database.insert_new(DeltaRow).from_select([column.name for column in columns], given)
 
 
