@@ -92,7 +92,7 @@ class Answering:
             fitting=Fitting(data_uri, shrink, to_jpeg),
             toolbox=toolbox,
             is_closing=self._closing.is_set,
-            live_count=lambda: len(self._live),
+            live_count=lambda: self.live_count,
             on_end=self._end,
         )
         self._listener = threading.Thread(target=self._heed_stops, name="stops", daemon=True)
@@ -222,6 +222,11 @@ class Answering:
             owner=owner,
             choice_count=choice_count,
         )
+
+    @property
+    def live_count(self) -> int:
+        """How many replies of this process are live."""
+        return len(self._live)
 
     def list_models(self, provider: Provider) -> tuple[str, ...]:
         """Ask an endpoint for its models. Raises ProviderError."""

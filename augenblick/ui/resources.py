@@ -200,6 +200,11 @@ def _repeat(
         closing.wait(seconds)
 
 
+def live_count() -> int:
+    """How many answers are live in this process; never builds the parts."""
+    return _Built.services.answering.live_count if _Built.services is not None else 0
+
+
 def close_services() -> None:
     """Close the parts if they were built."""
     if _Built.services is not None:
