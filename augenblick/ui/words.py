@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,8 +18,18 @@ _FIRST_KEY, _CHOSEN_KEY, _SPOKEN_KEY = "first_language", "chosen_language", "spo
 _CODES = {name: code for code, name in NAMES.items()}  # the address carries the name
 
 
+_RUN = threading.local()  # the run of this thread and the language it keeps
+
+
 def current() -> Language:
     """Return the language chosen on the page, else the one it begins with."""
+    if getattr(_RUN, "context", None) is get_script_run_ctx() and hasattr(_RUN, "language"):
+        kept: Language = _RUN.language
+        return kept
+    return _find_language()
+
+
+def _find_language() -> Language:
     in_address = _CODES.get(st.query_params.get(LANGUAGE_KEY, ""), "")
     chosen = st.session_state.get(LANGUAGE_KEY) or in_address
     if has_gone_back() and in_address:  # the switch will follow it
@@ -47,12 +58,15 @@ def keep_language() -> None:
     """Go on in the language that was spoken last, on an address from before it was chosen.
 
     Going back there, Streamlit takes an address without a language for a wish to have the first
-    one. Belongs before anything is said.
+    one. Belongs before anything is said, which is said in that language then to the end of the run:
+    to look it up each time took a tenth of drawing a page.
     """
     spoken = st.session_state.get(_SPOKEN_KEY)
     if spoken and has_gone_back() and LANGUAGE_KEY not in st.query_params:
         st.session_state[_FIRST_KEY] = spoken
-    st.session_state[_SPOKEN_KEY] = current().code
+    found = _find_language()
+    st.session_state[_SPOKEN_KEY] = found.code
+    _RUN.context, _RUN.language = get_script_run_ctx(), found
 
 
 def note_language() -> None:
