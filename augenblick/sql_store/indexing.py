@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import cast
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select
 
 from augenblick.search_words import words_of
 from augenblick.sql_store import rows
@@ -24,8 +24,13 @@ _IN_BATCHES = {"yield_per": _BATCH}
 
 def index_title(connection: Connection, conversation_id: str, title: str) -> None:
     """Make the words of a title findable, and those of the former title no longer."""
-    forget(connection, (SearchRow.conversation_id == conversation_id) & SearchRow.node_id.is_(None))
+    connection.execute(_FORGET_TITLE, {"of": conversation_id})
     _add(connection, [_title_row(conversation_id, title)])
+
+
+_FORGET_TITLE = delete(SearchRow).where(
+    SearchRow.conversation_id == bindparam("of"), SearchRow.node_id.is_(None)
+)
 
 
 def index_text(connection: Connection, conversation_id: str, node_id: str, text: str) -> None:
@@ -66,7 +71,10 @@ def index_everything(connection: Connection, conversation_id: str | None = None)
 def _add(connection: Connection, values: list[rows.Values]) -> None:
     filled = [row for row in values if row["words"]]
     if filled:
-        connection.execute(insert(SearchRow), filled)
+        connection.execute(_ADD, filled)
+
+
+_ADD = insert(SearchRow)
 
 
 def _title_row(conversation_id: str, title: str) -> rows.Values:

@@ -1,10 +1,14 @@
-"""The steps that the transactions of the store share; each runs inside the caller's transaction."""
+"""The steps that the transactions of the store share; each runs inside the caller's transaction.
+
+What every question runs is made once: to make a statement takes ten times as long as to run it.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Insert,
@@ -37,7 +41,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def is_there(conversation_id: str, owner: str | None) -> ColumnElement[bool]:
+def is_there(conversation_id: str | BindParameter[str], owner: str | None) -> ColumnElement[bool]:
     """Whether a row is this conversation and may be known to this owner; None is the server."""
     known = (ConversationRow.id == conversation_id) & ConversationRow.deleted_at.is_(None)
     return known if owner is None else known & (ConversationRow.owner == owner)
@@ -74,7 +78,7 @@ def add_question(connection: Connection, question: NewQuestion, opened: OpenedRe
     add_node(connection, opened.conversation_id, opened.question_id, question.parent_id, role)
     parts = rows.part_values(opened.question_id, question.message)
     if parts:
-        connection.execute(insert(PartRow), parts)
+        connection.execute(_ADD_PARTS, parts)
     text = question.message.text
     indexing.index_text(connection, opened.conversation_id, opened.question_id, text)
 
@@ -83,29 +87,54 @@ def add_node(
     connection: Connection, conversation_id: str, node_id: str, parent_id: str | None, role: Role
 ) -> None:
     """Add a node after all others of the conversation, whose row is ours since `change`."""
-    last = select(func.coalesce(func.max(NodeRow.position), -1) + 1).where(
-        NodeRow.conversation_id == conversation_id
-    )
     connection.execute(
-        insert(NodeRow).values(
-            id=node_id,
-            conversation_id=conversation_id,
-            position=last.scalar_subquery(),
-            parent_id=parent_id,
-            role=role.value,
-            created_at=now(),
-        )
+        _ADD_NODE,
+        {
+            "id": node_id,
+            "conversation_id": conversation_id,
+            "parent_id": parent_id,
+            "role": role.value,
+            "created_at": now(),
+        },
     )
+
+
+_ADD_PARTS = insert(PartRow)
+_ADD_NODE = insert(NodeRow).values(
+    id=bindparam("id"),
+    conversation_id=bindparam("conversation_id"),
+    position=select(func.coalesce(func.max(NodeRow.position), -1) + 1)
+    .where(NodeRow.conversation_id == bindparam("conversation_id"))
+    .scalar_subquery(),
+    parent_id=bindparam("parent_id"),
+    role=bindparam("role"),
+    created_at=bindparam("created_at"),
+)
+
+
+def add_conversation(connection: Connection, **values: object) -> None:
+    """Add the row of a conversation, its columns given by name."""
+    connection.execute(_ADD_CONVERSATION, values)
+
+
+def add_reply(connection: Connection, opened: OpenedReply, **values: object) -> None:
+    """Add an open reply, its further columns given by name, and have the conversation show it."""
+    node_id, conversation_id = opened.reply_id, opened.conversation_id
+    add_node(connection, conversation_id, node_id, opened.question_id, Role.ASSISTANT)
+    given = {"node_id": node_id, "conversation_id": conversation_id, "answered_model": "",
+             "system_fingerprint": "", "picked_choice": 0, **values}  # fmt: skip
+    connection.execute(_ADD_REPLY, given)
+    connection.execute(_CONVERSATION, {"conversation": conversation_id, "leaf_id": node_id})
+
+
+_ADD_CONVERSATION = insert(ConversationRow)
+_ADD_REPLY = insert(ReplyRow)
+_CONVERSATION = update(ConversationRow).where(ConversationRow.id == bindparam("conversation"))
 
 
 def find_submission(connection: Connection, submission_id: str, owner: str) -> OpenedReply | None:
     """The reply that was opened by a submit. Raises ConversationNotFound for another owner's."""
-    found = connection.execute(
-        select(ReplyRow.conversation_id, NodeRow.parent_id, NodeRow.id, ConversationRow.owner)
-        .join(NodeRow, NodeRow.id == ReplyRow.node_id)
-        .join(ConversationRow, ConversationRow.id == ReplyRow.conversation_id)
-        .where(ReplyRow.submission_id == submission_id)
-    ).one_or_none()
+    found = connection.execute(_SUBMISSION, {"submission_id": submission_id}).one_or_none()
     if found is None:
         return None
     conversation_id, question_id, reply_id, found_owner = found
@@ -114,19 +143,29 @@ def find_submission(connection: Connection, submission_id: str, owner: str) -> O
     return OpenedReply(conversation_id, question_id or "", reply_id, is_new=False)
 
 
+_SUBMISSION = (
+    select(ReplyRow.conversation_id, NodeRow.parent_id, NodeRow.id, ConversationRow.owner)
+    .join(NodeRow, NodeRow.id == ReplyRow.node_id)
+    .join(ConversationRow, ConversationRow.id == ReplyRow.conversation_id)
+    .where(ReplyRow.submission_id == bindparam("submission_id"))
+)
+
+
 def lock_open_reply(connection: Connection, reply_id: str) -> bool:
     """Make the reply ours until the commit; False when there is none or it has ended.
 
     The conversation comes first, as in every other transaction, so that two never block each other.
     """
-    is_it = (ReplyRow.node_id == reply_id) & ReplyRow.ended_as.is_(None)
-    conversation_id = connection.scalar(select(ReplyRow.conversation_id).where(is_it))
+    conversation_id = connection.scalar(_OPEN_REPLY, {"reply": reply_id})
     if conversation_id is None:
         return False
-    mine = update(ConversationRow).where(ConversationRow.id == conversation_id)
-    connection.execute(mine.values(updated_at=now()))
-    lock = select(ReplyRow.node_id).where(is_it).with_for_update()
-    return connection.scalar(lock) is not None
+    connection.execute(_CONVERSATION, {"conversation": conversation_id, "updated_at": now()})
+    return connection.scalar(_LOCKED_REPLY, {"reply": reply_id}) is not None
+
+
+_REPLY = ReplyRow.node_id == bindparam("reply")
+_OPEN_REPLY = select(ReplyRow.conversation_id).where(_REPLY, ReplyRow.ended_as.is_(None))
+_LOCKED_REPLY = _OPEN_REPLY.with_for_update()
 
 
 def request_stop(connection: Connection, reply_id: str, owner: str) -> None:
@@ -173,12 +212,14 @@ def add_deltas(database: Database) -> Insert:
 
 def end_reply(connection: Connection, reply_id: str, values: rows.Values) -> None:
     """Write how a reply ended and drop its deltas: from now on the choices hold the text."""
-    conversation_id, picked_choice = connection.execute(
-        update(ReplyRow)
-        .where(ReplyRow.node_id == reply_id)
-        .values(ended_at=now(), **values)
-        .returning(ReplyRow.conversation_id, ReplyRow.picked_choice)
-    ).one()
-    connection.execute(delete(DeltaRow).where(DeltaRow.reply_id == reply_id))
+    given = {"reply": reply_id, "ended_at": now(), **values}
+    conversation_id, picked_choice = connection.execute(_END_REPLY, given).one()
+    connection.execute(_DROP_DELTAS, {"reply": reply_id})
     text = rows.picked_text(values["choices"], picked_choice)
     indexing.index_text(connection, conversation_id, reply_id, text)
+
+
+_END_REPLY = (
+    update(ReplyRow).where(_REPLY).returning(ReplyRow.conversation_id, ReplyRow.picked_choice)
+)
+_DROP_DELTAS = delete(DeltaRow).where(DeltaRow.reply_id == bindparam("reply"))

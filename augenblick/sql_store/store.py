@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, ColumnElement, Connection, insert, select, update
+from sqlalchemy import URL, ColumnElement, Connection, select
 
 from augenblick.conversations import Conversation, PictureSelection, ReplyRecord
 from augenblick.errors import (
@@ -24,7 +24,7 @@ from augenblick.errors import (
     StoreError,
     StoreUnavailable,
 )
-from augenblick.messages import ImagePart, PreparedPicture, ReplyEnd, Role, ToolRound
+from augenblick.messages import ImagePart, PreparedPicture, ReplyEnd, ToolRound
 from augenblick.sql_store import (
     deleting,
     importing,
@@ -584,14 +584,13 @@ class SqlStore:
     ) -> None:
         now = statements.now()
         title = rows.title_of(question.message)
-        connection.execute(
-            insert(ConversationRow).values(
-                id=opened.conversation_id,
-                owner=question.owner,
-                title=title,
-                created_at=now,
-                updated_at=now,
-            )
+        statements.add_conversation(
+            connection,
+            id=opened.conversation_id,
+            owner=question.owner,
+            title=title,
+            created_at=now,
+            updated_at=now,
         )
         indexing.index_title(connection, opened.conversation_id, title)
 
@@ -606,6 +605,8 @@ class SqlStore:
         Always in one order, so that two writers can't block each other. `deleting` locks likewise.
         """
         by_hash = {picture.attachment.sha256: picture for picture in pictures}
+        if not shown:
+            return
         keep = select(PictureRow.sha256).where(PictureRow.sha256.in_(shown))
         keep = keep.order_by(PictureRow.sha256).with_for_update(read=True, key_share=True)
         known = set(connection.scalars(keep))
@@ -628,26 +629,13 @@ class SqlStore:
         provider: str,
         model: str,
     ) -> None:
-        statements.add_node(
-            connection, opened.conversation_id, opened.reply_id, opened.question_id, Role.ASSISTANT
-        )
-        connection.execute(
-            insert(ReplyRow).values(
-                node_id=opened.reply_id,
-                conversation_id=opened.conversation_id,
-                submission_id=submission_id,
-                owner_process=self._presence.number,
-                provider=provider,
-                model=model,
-                answered_model="",
-                system_fingerprint="",
-                picked_choice=0,
-            )
-        )
-        connection.execute(
-            update(ConversationRow)
-            .where(ConversationRow.id == opened.conversation_id)
-            .values(leaf_id=opened.reply_id)
+        statements.add_reply(
+            connection,
+            opened,
+            submission_id=submission_id,
+            owner_process=self._presence.number,
+            provider=provider,
+            model=model,
         )
 
 

@@ -6,6 +6,8 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -269,3 +271,33 @@ def test_a_crowd_reads_at_once(tmp_path: Path) -> None:
         ]
 
     assert found == [1] * 60
+
+
+def test_text_of_live_answers_waits_for_two_other_writers_at_most(sqlite_store: SqlStore) -> None:
+    """However many questions are to be saved: all live answers stand still meanwhile."""
+    opened = sqlite_store.save_question(a_question())
+    database, order = sqlite_store._database, list[str]()
+    first_is_in, begins = threading.Event(), threading.Event()
+
+    def save() -> None:
+        with database.writing():
+            first_is_in.set()
+            begins.wait(30)
+            time.sleep(0.05)  # so that the others are all waiting by the end of the first
+            order.append("question")
+
+    def append() -> None:
+        first_is_in.wait(30)
+        begins.set()
+        sqlite_store.append([words(opened.reply_id, "Something.")])
+        order.append("text")
+
+    threads = [threading.Thread(target=save) for _ in range(20)]
+    threads.append(threading.Thread(target=append))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(order) == len(threads)
+    assert order.index("text") <= 2
+    assert sqlite_store.load_conversation(opened.conversation_id).nodes[-1].message.text
