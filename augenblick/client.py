@@ -77,7 +77,7 @@ class Unread(Protocol):
         """What the system holds, as `Call.arrived` gives it."""
 
 
-OnRead = Callable[[Unread], None]
+OnRead = Callable[[Unread], bool]
 
 
 def encode_payload(payload: Mapping[str, Any]) -> bytes:
@@ -124,7 +124,7 @@ class ChatClient:
 
         A recorder takes down all that goes over the wire. `on_read` is called before the answer is
         read further, when all that was read is iterated over, with what is there to be read. It
-        may take its time.
+        may take its time, and returns whether all that has been fetched is to be read in one go.
         """
         cancellation = cancellation or Cancellation()
         return ChatStream(self, payload, cancellation, on_wait, recorder=recorder, on_read=on_read)
@@ -371,13 +371,12 @@ class _Exchange:
             raise errors.MalformedResponse("content-encoding")
         failure: AugenblickError | None = None
         while failure is None:
-            if self._on_read is not None:
-                self._on_read(self)
+            is_in_one_go = self._on_read is not None and self._on_read(self)
             pieces: list[bytes] = []
             try:
                 with self.call.reading():
                     pieces.append(raw.read1(_READ_BYTES, decode_content=True))
-                    while _is_at_hand(raw):
+                    while is_in_one_go and _is_at_hand(raw):
                         pieces.append(raw.read1(_READ_BYTES, decode_content=True))
             except CATCHABLE as error:
                 failure = translate(error, is_connected=True, has_begun=True)

@@ -75,8 +75,11 @@ class Intake:
         """Take in what a chunk added."""
         self._added += added
 
-    def pause(self, unread: Unread) -> None:
-        """Hand on what there is before a read, and rest if that saves reads; for `on_read`."""
+    def pause(self, unread: Unread) -> bool:
+        """Hand on what there is before a read, and rest if that saves reads; for `on_read`.
+
+        Returns whether text comes so fast that all of it that has been fetched may be read at once.
+        """
         self._piece_count = unread.piece_count
         elapsed = self._clock() - self._handed_at
         live_count = self._live_count()
@@ -84,13 +87,15 @@ class Intake:
         is_fast = elapsed * _FEWEST_READS < reads * nap_seconds(live_count)
         if not (is_fast or self._has_rested):
             self._give()
-        elif unread.must_wait():
+            return False
+        if unread.must_wait():
             self._give()
             self._has_rested = is_fast
             if is_fast:
                 self._nap(unread, live_count)
         elif elapsed > _LONGEST_GATHERING_SECONDS:  # it comes faster than we can read
             self._give()
+        return True
 
     def _nap(self, unread: Unread, live_count: int) -> None:
         """Leave what comes unread until somebody waits for it, or it has ended, or has paused."""

@@ -687,13 +687,14 @@ def test_who_reads_may_look_at_what_has_arrived() -> None:
     """Without taking it away; once it is read nothing is left."""
     looked: list[bytes] = []
 
-    def look(unread: Unread) -> None:
+    def look(unread: Unread) -> bool:
         if looked or not unread.must_wait():
-            return
+            return False
         go_on.set()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and not (looked and ANSWER_END in looked[-1]):
             looked.append(unread.arrived())
+        return False
 
     go_on = threading.Event()
 
@@ -711,6 +712,51 @@ def test_who_reads_may_look_at_what_has_arrived() -> None:
         assert text_of(chunks) == "ab"
         assert ANSWER_END in looked[-1]
         assert stream._exchange.arrived() == b""
+
+
+@pytest.mark.parametrize("is_in_one_go", [False, True])
+def test_what_was_fetched_is_read_piece_by_piece_or_in_one_go(*, is_in_one_go: bool) -> None:
+    """Nothing is lost either way; only in one go several pieces come between two looks."""
+    looks: list[int] = []
+
+    def look(unread: Unread) -> bool:
+        looks.append(unread.piece_count)
+        return is_in_one_go
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        pieces = b"".join(as_chunked(event(f"{number} ")) for number in range(20))
+        end = as_chunked(ANSWER_END) + b"0\r\n\r\n"
+        peer.send(SSE + b"Transfer-Encoding: chunked\r\n\r\n" + pieces + end)
+        peer.wait_for_end()
+
+    with serving(script) as server, client_of(server) as client:
+        with client.stream(PAYLOAD, on_read=look) as stream:
+            chunks = list(stream)
+        assert text_of(chunks) == "".join(f"{number} " for number in range(20)) + "b"
+    assert (len(looks) < 10) == is_in_one_go
+
+
+def test_a_word_is_shown_before_its_piece_is_closed() -> None:
+    """Where text comes slowly nobody waits for the line end that belongs to the next piece."""
+    is_seen = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(SSE + b"Transfer-Encoding: chunked\r\n\r\n")
+        peer.send(as_chunked(event("a")).removesuffix(b"\r\n"))
+        assert is_seen.wait(30)
+        peer.send(b"\r\n" + as_chunked(ANSWER_END) + b"0\r\n\r\n")
+        peer.wait_for_end()
+
+    with (
+        serving(script) as server,
+        client_of(server) as client,
+        client.stream(PAYLOAD, on_read=lambda _: False) as stream,
+    ):
+        assert next(iter(stream)).choices[0].text == "a"
+        is_seen.set()
+        assert text_of(list(stream)) == "b"
 
 
 def test_a_connection_that_does_not_come_about_times_out() -> None:
