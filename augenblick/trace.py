@@ -26,7 +26,9 @@ from augenblick.messages import Attachment
 MASK: Final = "…"
 MAX_PACKED_BYTES: Final = 4 * 1024 * 1024
 _MAGIC: Final = b"AGTR"
-_VERSION: Final = 1
+_VERSION: Final = 2
+_UNCHECKED_VERSION: Final = 1  # without the checksum at the end
+_CHECKSUM_BYTES: Final = 4
 _RESERVE_BYTES: Final = 256 * 1024  # for heads and ends after everything else has been cut
 _MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 _LEVEL, _WINDOW_BITS, _MEMORY_LEVEL = 1, 12, 5  # 32 KB of state; an event is like the one before
@@ -201,7 +203,8 @@ class Recorder:
             self._packer = zlib.compressobj()
             self._max_packed_bytes = -_RESERVE_BYTES
             packed, self._packed = b"".join(self._packed), []
-        return _MAGIC + bytes([_VERSION]) + packed
+        kept = _MAGIC + bytes([_VERSION]) + packed
+        return kept + zlib.crc32(kept).to_bytes(_CHECKSUM_BYTES)
 
     @property
     def is_empty(self) -> bool:
@@ -326,7 +329,11 @@ def read_trace(packed: bytes) -> Trace:
     """Read what `Recorder.pack` gave. Raises TraceUnreadable."""
     if packed[:4] != _MAGIC:
         raise TraceUnreadable("not a trace")
-    if packed[4:5] != bytes([_VERSION]):
+    if packed[4:5] == bytes([_VERSION]):
+        packed, checksum = packed[:-_CHECKSUM_BYTES], packed[-_CHECKSUM_BYTES:]
+        if checksum != zlib.crc32(packed).to_bytes(_CHECKSUM_BYTES):
+            raise TraceUnreadable("damaged")  # the packer's own sum misses some of it
+    elif packed[4:5] != bytes([_UNCHECKED_VERSION]):
         raise TraceUnreadable("written by another version")
     try:
         unpacker = zlib.decompressobj(_WINDOW_BITS)
