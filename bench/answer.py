@@ -1,7 +1,8 @@
-"""One answer in a real browser: `python -m bench.answer [--rounds 3] [--gradio]`.
+"""One answer in a real browser: `python -m bench.answer [--rounds 3] [--bare] [--gradio]`.
 
-Ours beside the tutorial's page (`bench/naive_page.py`), and with `--gradio` Gradio's chat in a
-virtual environment that is made for it and thrown away. The answer comes from `bench.replay`; what
+Ours beside the tutorial's page (`bench/naive_page.py`); with `--bare` the least that is possible
+(`bench/bare_page.py`), with `--gradio` Gradio's chat in a virtual environment that is made for it
+and thrown away. The answer comes from `bench.replay`; what
 is measured is counted in the page itself and read through DevTools when all is over:
 
 - KB: what came over the page's WebSocket (Gradio: over its event stream)
@@ -36,6 +37,7 @@ from typing import Any
 from augenblick.places import PROJECT_DIR
 from bench.crowd import cpu_seconds, resident_megabytes
 from bench.devtools import Tab, open_tab
+from bench.pages import PAGE_SETTINGS, page_command
 from bench.tables import write_section
 from tests.serving import AppServer, ask, serve_app, serve_command
 
@@ -220,8 +222,7 @@ def running_endpoint() -> Iterator[str]:
 @contextlib.contextmanager
 def running_app(name: str, endpoint: str) -> Iterator[App]:
     """One of the pages, in a folder of its own."""
-    env = {"OPENAI_BASE_URL": endpoint, "OPENAI_API_KEY": "bench", "OPENAI_MODEL": "bench",
-           "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false"}  # fmt: skip
+    env = {"OPENAI_BASE_URL": endpoint, "OPENAI_API_KEY": "bench", "OPENAI_MODEL": "bench"}
     area = '[data-testid="stChatInputTextArea"]'
     answers = '[data-testid="stChatMessage"]'
     with tempfile.TemporaryDirectory(prefix="answer-") as path:
@@ -230,14 +231,14 @@ def running_app(name: str, endpoint: str) -> Iterator[App]:
             with serve_app(folder, env=env) as server:
                 yield App(name, server, area, answers)
             return
-        if name == "naive":
-            options = ("--server.port=0", "--server.headless=true", "--server.address=127.0.0.1")
-            script = str(PROJECT_DIR / "bench" / "naive_page.py")
-            command = [sys.executable, "-m", "streamlit", "run", script, *options]
+        if name != "gradio":
+            command = page_command(name)
         else:
             command = [_with_gradio(folder), str(PROJECT_DIR / "bench" / "gradio_page.py")]
             area, answers = "textarea", '[data-testid="bot"]'
-        with serve_command(command, folder, cwd=folder, env=env, health="/") as server:
+        with serve_command(
+            command, folder, cwd=folder, env=env | PAGE_SETTINGS, health="/"
+        ) as server:
             yield App(name, server, area, answers)
 
 
@@ -299,10 +300,12 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(prog="python -m bench.answer", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--bare", action="store_true", help="measure the bare page too")
     parser.add_argument("--gradio", action="store_true", help="measure Gradio too; needs a network")
     parser.add_argument("--loads", nargs="*", default=[f"{t}@{r}" for t, r in _LOADS])
     options = parser.parse_args()
-    names = ["ours", "naive", *(["gradio"] if options.gradio else [])]
+    names = ["ours", "naive"]
+    names += [name for name in ("bare", "gradio") if getattr(options, name)]
     lines = list(_HEADING)
     print("\n".join(lines), flush=True)
     before = os.getloadavg()[0]

@@ -1,4 +1,4 @@
-"""Many people at once: `python -m bench.crowd [--live 10 100 200] [--naive 10 50] [--unfair]`.
+"""Many people at once: `python -m bench.crowd [--live 10 200] [--bare 200] [--naive 10]`.
 
 Each person is a tab of its own browser that speaks Streamlit's WebSocket protocol, without a
 screen, and asks one question; the endpoint answers each at a steady pace, in a process of its own.
@@ -9,7 +9,8 @@ A token carries the moment of its sending, so its age is known when it reaches a
 - lost: characters that are missing on the page or in the database, or stand there twice
 
 Ours runs as it is delivered, with every token durable before it is shown; naive is the tutorial's
-page (`bench/naive_page.py`). CPU and memory are those of the server's processes, per answer.
+page (`bench/naive_page.py`), bare the least that is possible (`bench/bare_page.py`). CPU and memory
+are those of the server's processes, per answer.
 `--unfair` measures what others notice of one person with ten answers, of a tab that reruns without
 end, and of one that asks with a giant text.
 """
@@ -35,6 +36,7 @@ from streamlit.proto.Element_pb2 import Element
 
 from augenblick.places import PROJECT_DIR
 from bench.crowd_endpoint import TOKEN_CHARS
+from bench.pages import PAGE_SETTINGS, page_command
 from tests.crash.playing import descendants, stored_conversations
 from tests.serving import AppServer, ask, serve_app, serve_command
 from tests.streamlit_client import Page, open_page, visit
@@ -43,7 +45,6 @@ _GAP_SECONDS = 0.02  # between two questions of different people
 _PATIENCE_SECONDS = 180.0  # beyond the time that the answers take
 _UNSENT = "00000"  # what counts as lost for a question that could not be asked
 _TAIL_CHARS = 60 * (TOKEN_CHARS + 1)
-_NAIVE = PROJECT_DIR / "bench" / "naive_page.py"
 _TOKEN = re.compile(r"\d[0-9a-z]{4}")  # no word of the page looks like it, for about four hours
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -163,13 +164,12 @@ def running_endpoint() -> Iterator[Endpoint]:
 
 @contextlib.contextmanager
 def running_app(app: str, endpoint: Endpoint) -> Iterator[AppServer]:
-    """Ours or the naive page, in a folder of its own."""
+    """Ours, or one of the pages of this folder, in a folder of its own."""
     env = {
         "OPENAI_BASE_URL": endpoint.base_url,
         "OPENAI_API_KEY": "bench",
         "OPENAI_MODEL": "bench",
         "AUGENBLICK_MAX_REPLIES": "1000",
-        "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     }
     with tempfile.TemporaryDirectory(prefix="crowd-") as name:
         folder = Path(name)
@@ -177,9 +177,8 @@ def running_app(app: str, endpoint: Endpoint) -> Iterator[AppServer]:
             with serve_app(folder, env=env) as server:
                 yield server
             return
-        options = ("--server.port=0", "--server.headless=true", "--server.address=127.0.0.1")
-        command = [sys.executable, "-m", "streamlit", "run", str(_NAIVE), *options]
-        with serve_command(command, folder, cwd=folder, env=env) as server:
+        command = page_command(app)
+        with serve_command(command, folder, cwd=folder, env=env | PAGE_SETTINGS) as server:
             yield server
 
 
@@ -335,7 +334,7 @@ _HOSTILE: Mapping[str, Hostility] = {
 
 async def _crowds(options: argparse.Namespace, endpoint: Endpoint) -> None:
     print(_HEADING)
-    for app, lives in (("ours", options.live), ("naive", options.naive)):
+    for app, lives in (("ours", options.live), ("bare", options.bare), ("naive", options.naive)):
         for live in lives:
             with running_app(app, endpoint) as server:
                 crowd = Crowd(server, endpoint, tokens=options.tokens, rate=options.rate)
@@ -358,6 +357,7 @@ async def _unfair(options: argparse.Namespace, endpoint: Endpoint) -> None:
 def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.crowd", description=__doc__)
     parser.add_argument("--live", type=int, nargs="*", default=[10, 50, 100, 200, 400])
+    parser.add_argument("--bare", type=int, nargs="*", default=[10, 100, 200])
     parser.add_argument("--naive", type=int, nargs="*", default=[10, 50, 100])
     parser.add_argument("--tokens", type=int, default=2000, help="of each answer")
     parser.add_argument("--rate", type=int, default=50, help="tokens a second of each answer")
