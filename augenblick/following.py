@@ -21,6 +21,7 @@ from augenblick.reply import Added
 from augenblick.store import ConversationStore, OpenedReply
 
 _LOOK_SECONDS = 0.25
+_NEWEST_SECONDS = 0.03  # how long who asks may wait for fresher text than there is
 _LANES = ("reasoning", "text", "refusal")
 _PIECE_CHARS = 200  # pieces are joined up to this: a word each would cost ten times its text
 
@@ -83,13 +84,14 @@ class LiveReply:
         self._changed = threading.Condition()
         self._pieces = _Pieces()
         self._waiting = 0  # followers who have seen all that is released
+        self._hold_count = 0  # how often whoever takes in the answer has brought something
         self._is_resting = False  # whoever takes in the answer leaves what comes unread
         self._rest_is_over = threading.Event()
         self._released = 0
         self._round_start = 0  # where the text after the last round begins
         self._calls = _NO_CALLS
         self._durable = 0
-        self._wait: Wait | None = None
+        self._retry: Wait | None = None
         self._turn: Turn | None = None
         self._is_end_durable = True  # as long as there is no end
         self._held_record: ReplyRecord | None = None
@@ -98,17 +100,23 @@ class LiveReply:
         self._record: ReplyRecord | None = None
 
     def follow(self, position: int = 0, *, timeout_seconds: float) -> Progress:
-        """Wait until there is more than `position` or the end, at most `timeout_seconds`."""
+        """Wait until there is more than `position` or the end, at most `timeout_seconds`.
+
+        What is on its way at that moment is waited for too, if it takes no longer than a moment:
+        who draws a frame every 50 ms would else show what was written some time before it.
+        """
         with self._changed:
             position = max(position, self._round_start)
             if not self._has_news(position):
-                self._wait_for_news(position, timeout_seconds)
+                self._wait(lambda: self._has_news(position), timeout_seconds)
+            elif self._record is None:
+                self._wait_for_newest()
             position = max(position, self._round_start)  # a round may have ended meanwhile
             released = self._released
             return Progress(
                 tuple(self._pieces.between(position, released)),
                 max(position, released),
-                self._wait,
+                self._retry,
                 self._record,
                 is_durable=self._durable >= released and self._is_end_durable,
                 turn=self._turn,
@@ -118,14 +126,24 @@ class LiveReply:
     def _has_news(self, position: int) -> bool:
         return self._released > position or self._record is not None
 
-    def _wait_for_news(self, position: int, timeout_seconds: float) -> None:
+    def _wait_for_newest(self) -> None:
+        """Wait a moment for what has come but is not released yet, to hand out all in one."""
+        seen = self._hold_count if self._is_resting else -1  # more is to be brought first
+
+        def is_newest() -> bool:
+            return self._hold_count > seen and self._released == self._pieces.length
+
+        if not is_newest():
+            self._wait(is_newest, _NEWEST_SECONDS)
+
+    def _wait(self, is_enough: Callable[[], bool], timeout_seconds: float) -> None:
         self._waiting += 1
         if self._is_resting:  # it has fresher text than what is held, and brings both
             self._rest_is_over.set()
         else:
             self._want_what_is_held()
         try:
-            self._changed.wait_for(lambda: self._has_news(position), timeout_seconds)
+            self._changed.wait_for(is_enough, timeout_seconds)
         finally:
             self._waiting -= 1
 
@@ -165,11 +183,18 @@ class LiveReply:
     def hold(self, added: Sequence[Added]) -> int:
         """Take in pieces that are not to be shown yet; returns the mark to release them with."""
         with self._changed:
-            self._wait = None
+            self._retry = None
+            self._hold_count += 1
             for piece in added:
                 self._pieces.add(piece)
-            self._want_what_is_held()
+            if not added:
+                self._want_what_is_held()
+                self._changed.notify_all()
             return self._pieces.length
+
+    def is_awaited(self) -> bool:
+        """Whether a follower waits for more."""
+        return self._waiting > 0
 
     def release(self, mark: int, *, is_durable: bool) -> None:
         """Show everything up to a mark."""
@@ -183,7 +208,7 @@ class LiveReply:
     def show_wait(self, wait: Wait) -> None:
         """Tell followers that the next try comes later."""
         with self._changed:
-            self._wait = wait
+            self._retry = wait
             self._changed.notify_all()
 
     def show_calls(self, calls: CallsSoFar) -> None:

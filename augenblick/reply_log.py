@@ -36,7 +36,7 @@ _LAST_WRITE_SECONDS = 3.0  # longer than a store waits for a lock
 _TROUBLED_CLOSE_SECONDS = 2.0  # what a store in trouble gets to come back when the log is closed
 _LOOK_SECONDS = 0.1  # how often a blocked caller looks whether it is still wanted
 _SHORTEST_GAP_SECONDS = 0.01  # a shorter one is below what a frame of the page takes anyway
-_GAPS_PER_WRITE = 6  # so that the writer is busy a sixth of the time at most
+_GAPS_PER_WRITE = 3  # so that the writer is busy a quarter of the time at most
 _BYTES_PER_DELTA = 200  # what one costs besides its text, measured with CPython 3.11
 
 _log = logging.getLogger(__name__)
@@ -124,13 +124,16 @@ class ReplyLog:
         deltas: Sequence[ReplyDelta],
         on_durable: Callback | None = None,
         *,
+        is_awaited: Callable[[], bool] = lambda: False,
         is_unwanted: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take text of live replies; returns before it is written.
 
         `on_durable` runs on the writer's thread after the commit. It must be quick and call
-        nothing here. Raises StoreUnavailable once the log is closed, Cancelled when there is no
-        room and `is_unwanted` comes true; the text was not taken then.
+        nothing here. `is_awaited` tells whether somebody waits to read this: a `hurry` of before
+        may have had a commit made that came too early for it. It is asked with a lock held.
+        Raises StoreUnavailable once the log is closed, Cancelled when there is no room and
+        `is_unwanted` comes true; the text was not taken then.
         """
         byte_count = sum(_BYTES_PER_DELTA + 2 * len(delta.text) for delta in deltas)
         with self._lock:
@@ -139,12 +142,13 @@ class ReplyLog:
                     raise Cancelled
                 self._has_room.wait(_LOOK_SECONDS)
             self._refuse_if_closed()
-            if self._is_resting or self._is_wanted:  # else the writer looks by itself in time
-                self._has_work.notify()
             self._gathering.deltas.extend(deltas)
             self._gathering.byte_count += byte_count
             if on_durable is not None:
                 self._gathering.durable.append(on_durable)
+            self._is_wanted = self._is_wanted or is_awaited()
+            if self._is_resting or self._is_wanted:  # else the writer looks by itself in time
+                self._has_work.notify()
         self._notice_slowness()
 
     def hurry(self) -> None:

@@ -352,6 +352,7 @@ class Writer:
             self._log.append(
                 deltas,
                 lambda: live.release(mark, is_durable=True),
+                is_awaited=live.is_awaited,
                 is_unwanted=lambda: live.cancellation.is_cancelled,
             )
         if self._log.state.is_troubled:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from augenblick.following import LiveReply
+from augenblick import following
+from augenblick.following import LiveReply, Progress
 from augenblick.intake import Intake, joined, look_seconds, nap_seconds
 from augenblick.reply import Added
 from augenblick.store import OpenedReply
@@ -198,6 +199,22 @@ def resting(live: LiveReply) -> threading.Thread:
     return worker
 
 
+class Follower:
+    """Follows once, in a thread of its own, for as long as it takes."""
+
+    def __init__(self, live: LiveReply) -> None:
+        self._found: list[Progress] = []
+        self._thread = threading.Thread(
+            target=lambda: self._found.append(live.follow(timeout_seconds=3600)), daemon=True
+        )
+        self._thread.start()
+
+    def text(self) -> str:
+        """What it was given in the end."""
+        assert has_ended(self._thread)
+        return "".join(piece.text for piece in self._found[0].pieces)
+
+
 def test_a_follower_ends_the_rest() -> None:
     """Whose frame is due gets what lies unread, not only what was handed on."""
     wanted: list[str] = []
@@ -207,9 +224,47 @@ def test_a_follower_ends_the_rest() -> None:
     follower.start()
     assert has_ended(worker)
     mark = live.hold([Added(0, "text", "fresh")])
-    assert wanted == ["wanted"]
+    assert live.is_awaited()
     live.release(mark, is_durable=True)
     assert has_ended(follower)
+    assert not live.is_awaited()
+
+
+def test_a_follower_gets_what_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only what happens to be written at the moment it asks."""
+    monkeypatch.setattr(following, "_NEWEST_SECONDS", 3600)
+    wanted: list[str] = []
+    live = live_reply(wanted)
+    live.release(live.hold([Added(0, "text", "old ")]), is_durable=True)
+    mark = live.hold([Added(0, "text", "new")])
+    follower = Follower(live)
+    while not live.is_awaited():
+        pass
+    assert wanted == ["wanted"]
+    live.release(mark, is_durable=True)
+    assert follower.text() == "old new"
+
+
+@pytest.mark.parametrize("fresh", ["", "new"])
+def test_a_follower_gets_what_lies_unread(fresh: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for where nothing was there to be read."""
+    monkeypatch.setattr(following, "_NEWEST_SECONDS", 3600)
+    live = live_reply([])
+    live.release(live.hold([Added(0, "text", "old ")]), is_durable=True)
+    worker = resting(live)
+    follower = Follower(live)
+    assert has_ended(worker)
+    mark = live.hold([Added(0, "text", fresh)] if fresh else [])
+    live.release(mark, is_durable=True)
+    assert follower.text() == f"old {fresh}"
+
+
+def test_a_follower_does_not_wait_long_for_what_is_on_its_way() -> None:
+    """A store that takes its time holds up what is new, not what is there."""
+    live = live_reply([])
+    live.release(live.hold([Added(0, "text", "old ")]), is_durable=True)
+    live.hold([Added(0, "text", "new")])
+    assert Follower(live).text() == "old "
 
 
 def test_a_stop_ends_the_rest() -> None:

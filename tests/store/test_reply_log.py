@@ -158,6 +158,17 @@ def test_a_reader_who_waits_has_it_committed(sqlite_store: SqlStore) -> None:
     assert text_of(sqlite_store, opened) == "xy" * 4
 
 
+def test_text_that_is_waited_for_says_so_itself(sqlite_store: SqlStore) -> None:
+    """Who asked for it before may have had a commit made that came too early for it."""
+    opened = sqlite_store.save_question(a_question())
+    with ReplyLog(sqlite_store, tick_seconds=3600) as log:
+        for is_awaited in (True, True, False, True):
+            written = threading.Event()
+            text = [words(opened.reply_id, "x")]
+            log.append(text, written.set, is_awaited=partial(bool, is_awaited))
+            assert written.wait(PATIENCE_SECONDS if is_awaited else 0.1) == is_awaited
+
+
 def statements_of(store: SqlStore) -> list[str]:
     """What the store has its database do from now on, statement by statement."""
     statements: list[str] = []
