@@ -325,7 +325,6 @@ class Writer:
             live_count=lambda: round(live.patience() * self._live_count()),
         )
         with (
-            intake,
             self._client_of(provider).stream(  # the payload has no name: it goes once it is sent
                 _patiently(live, build),
                 cancellation=live.cancellation,
@@ -333,6 +332,7 @@ class Writer:
                 on_read=intake.pause,
                 recorder=answer.recorder,
             ) as stream,
+            intake,  # left first: the last text does not wait for what comes after `[DONE]`
         ):
             if stream.headers_seconds is not None:
                 reply.note_headers(at_seconds=stream.headers_seconds)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from augenblick import client
 from augenblick.answering import Answering, ask_about
 from augenblick.client import ChatClient
 from augenblick.conversations import Conversation, ReplyRecord
@@ -31,7 +32,7 @@ from augenblick.structured.fields import FieldKind, Form, FormField
 from augenblick.structured.schemas import response_format_of
 from augenblick.trace import Trace, read_trace
 from tests.browser.playing import Script, photo
-from tests.faults.server import FaultServer, Received, Step
+from tests.faults.server import Ending, FaultServer, Framing, Received, Step, framed
 from tests.settings_table import RIGHT, WRONG
 
 SETTINGS = RequestSettings("gpt-4o")
@@ -645,6 +646,24 @@ def test_every_reply_leaves_its_trace(desk: Desk, tmp_path: Path) -> None:
     text = "".join(each["choices"][0]["delta"].get("content", "") for each in said)
     assert text == desk.script.text
     assert exchange.end == "done"
+
+
+def test_the_last_text_does_not_wait_for_a_response_that_stays_open(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After `[DONE]` a connection is read on so that it can be used again; nobody waits for it."""
+    monkeypatch.setattr(client, "_DRAIN_SECONDS", 30)
+    pieces = desk.script._pieces([0])
+    answer = b"".join(piece for piece in pieces if isinstance(piece, bytes))
+    desk.server._answer = lambda _: framed([answer], Framing.CHUNKED, ending=Ending.HOLD)
+    opened = desk.ask()
+
+    progress = desk.find(opened).follow(timeout_seconds=30)
+
+    assert "".join(piece.text for piece in progress.pieces) == desk.script.text
+    assert progress.record is None
+    desk.find(opened).stop()
+    assert desk.follow(opened)[1].end is ReplyEnd.COMPLETE
 
 
 def test_a_remedied_request_shows_both_exchanges(desk: Desk) -> None:
