@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from augenblick.errors import ConversationNotFound
 from augenblick.messages import ImagePart, ReplyEnd, Timings, ToolRound, Usage
@@ -64,8 +64,7 @@ def pick_choice(connection: Connection, reply_id: str, choice_index: int, owner:
 
 def save_trace(connection: Connection, database: Database, reply_id: str, content: bytes) -> None:
     """Write a trace where the reply is there."""
-    is_there = select(ReplyRow.node_id).where(ReplyRow.node_id == reply_id)
-    if connection.scalar(is_there.with_for_update(read=True)) is None:
+    if connection.scalar(_THERE, {"reply": reply_id}) is None:
         return
     statement = database.insert(TraceRow).values(reply_id=reply_id, content=content)
     connection.execute(
@@ -73,6 +72,13 @@ def save_trace(connection: Connection, database: Database, reply_id: str, conten
             index_elements=[TraceRow.reply_id], set_={"content": statement.excluded.content}
         )
     )
+
+
+_THERE = (  # made once, for every answer leaves a trace
+    select(ReplyRow.node_id)
+    .where(ReplyRow.node_id == bindparam("reply"))
+    .with_for_update(read=True)
+)
 
 
 def load_trace(connection: Connection, reply_id: str, owner: str) -> bytes | None:

@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, ColumnElement, Connection, select
+from sqlalchemy import URL, ColumnElement, Connection, bindparam, select
 
 from augenblick.conversations import Conversation, PictureSelection, ReplyRecord
 from augenblick.errors import (
@@ -72,6 +72,9 @@ TEMPORARY = "temporary-"
 
 _REMOVED_AT_ONCE = 10  # conversations; measured 30 ms for 200 messages
 _PAGES_AT_ONCE = 300  # of the index: measured 45 ms
+_LESSONS = select(LessonRow.name, LessonRow.value).where(  # read before each request
+    LessonRow.provider == bindparam("provider"), LessonRow.model == bindparam("model")
+)
 
 T = TypeVar("T")
 
@@ -456,11 +459,9 @@ class SqlStore:
 
     def load_lessons(self, provider: str, model: str) -> Mapping[str, str]:
         """What was learnt about an endpoint and model."""
-        query = select(LessonRow.name, LessonRow.value).where(
-            LessonRow.provider == provider, LessonRow.model == model
-        )
+        given = {"provider": provider, "model": model}
         with self._database.reading() as connection:
-            return {row.name: row.value for row in connection.execute(query)}
+            return {row.name: row.value for row in connection.execute(_LESSONS, given)}
 
     def save_lesson(self, provider: str, model: str, name: str, value: str) -> None:
         """Remember one thing about an endpoint and model; the newest value counts."""
