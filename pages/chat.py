@@ -16,6 +16,7 @@ from augenblick.ui import (
     status,
     transcript,
     unsent,
+    unsent_files,
 )
 from augenblick.ui.experts import expectation
 from augenblick.ui.resources import services
@@ -23,6 +24,7 @@ from augenblick.ui.sidebar import draw_recent, draw_sidebar
 
 memory = state.tab()
 state.follow_address()
+unsent_files.begin_at_input()
 chat.settle_left()
 if memory.submission is not None and memory.submission.done.is_set():
     chat.settle_submission(memory.submission)

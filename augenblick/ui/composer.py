@@ -319,6 +319,7 @@ def _draw_camera() -> None:
     )
     if photo is None:
         return
+    memory.known_uploads.add(photo.file_id)
     source = PictureSource(words.say("camera.file_name"), photo.getvalue())
     sources = memory.picture_choice.of([source])
     (result,) = services().prepare(sources, already=len(memory.drafts))

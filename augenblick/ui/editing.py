@@ -109,6 +109,7 @@ def _send(node: Node, editing: Editing) -> None:
     )
     kept = tuple(part for position, part in pictures.items() if position not in left_out)
     files = st.session_state.get(f"{editing.key}_files") or ()
+    memory.known_uploads |= {file.file_id for file in files}
     uploads = tuple(PictureSource(file.name, file.getvalue()) for file in files)
     text = str(st.session_state.get(f"{editing.key}_text") or "")
     if not text.strip() and not kept and not uploads:

@@ -11,6 +11,7 @@ from augenblick.ui.back_button import keep_back_button
 from augenblick.ui.page_language import draw_page_language
 from augenblick.ui.reconnecting import run_when_reconnected
 from augenblick.ui.style import draw_style
+from augenblick.ui.unsent_files import keep_unsent_files
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -60,6 +61,8 @@ with st.sidebar, st.container(gap=None):  # one place for what nobody sees: each
     draw_page_language()
     run_when_reconnected()
     keep_back_button(other.url_path for other in pages if other is not chat)
+if not is_chat:
+    keep_unsent_files()
 try:
     page.run()
 except StoreUnavailable as error:

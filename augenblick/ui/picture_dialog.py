@@ -5,6 +5,8 @@ What it prepares are drafts like those of the camera: they wait beside the input
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from augenblick.errors import NoRoom
@@ -80,10 +82,21 @@ def _take_files(key: str) -> None:
     """Take over what was uploaded before anything is drawn, and have the uploader empty again."""
     memory = tab()
     uploaded = st.session_state[key] or ()
-    files = [PictureSource(file.name, file.getvalue()) for file in uploaded]
-    sources = memory.picture_choice.of(files)
+    memory.known_uploads |= {file.file_id for file in uploaded}
     memory.dialog_refused = ()
     memory.dialog_round += 1
+    try:
+        take_files(memory, [PictureSource(file.name, file.getvalue()) for file in uploaded])
+    except NoRoom as error:
+        memory.dialog_refused = (error.failure,)
+
+
+def take_files(memory: Tab, files: Sequence[PictureSource]) -> None:
+    """Have files wait to be prepared, and PDFs of several pages for a choice of them.
+
+    Raises NoRoom; then nothing has changed.
+    """
+    sources = memory.picture_choice.of(files)
     pdfs = open_pdfs(sources, services().pictures, key=f"pdf_{new_submission_id()}")
 
     def keep() -> None:
@@ -91,10 +104,7 @@ def _take_files(key: str) -> None:
         others = (source for place, source in enumerate(sources) if place not in pdfs)
         memory.to_prepare = [*memory.to_prepare, *others]
 
-    try:
-        take_in(memory, sources, keep)
-    except NoRoom as error:
-        memory.dialog_refused = (error.failure,)
+    take_in(memory, sources, keep)
 
 
 def _draw_pdf(memory: Tab, parts: Services) -> None:

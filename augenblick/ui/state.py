@@ -126,6 +126,8 @@ class Tab:
     answer_format: FormatDraft = field(default_factory=FormatDraft)
     unsent_of: str = ""  # the conversation whose unsent words the browser was last told to keep
     unsent_count: int = 0
+    is_at_input: bool = False  # whether the page with the input was drawn last
+    known_uploads: set[str] = field(default_factory=set)  # those that the input has nothing of
     forgets_unsent: bool = False  # whether the browser is to forget what was typed and not sent
     runs: Budget = field(default_factory=budget_of_runs)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # for `asked`

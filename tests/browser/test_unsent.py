@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_rest, expect_whole, messages
+from tests.browser.playing import Script, ask, expect_rest, expect_whole, messages, photo
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -88,6 +89,114 @@ def test_typed_words_outlast_another_page_and_a_reload(
     page.reload()
     expect(messages(page)).to_have_count(2)
     expect(_area(page)).to_have_value("")
+
+
+def _attach(page: Page, *files: Path) -> None:
+    chooser = page.locator('[data-testid="stChatInput"] input[type="file"]').first
+    with page.expect_response(lambda answer: "upload_file" in answer.url):
+        chooser.set_input_files(files)
+    for file in files:
+        expect(page.get_by_test_id("stChatInput")).to_contain_text(file.name)
+
+
+def _look_elsewhere(page: Page) -> None:
+    """Go to another page and come back."""
+    _go(page, "Conversations")
+    expect(page.get_by_test_id("stChatInput")).to_have_count(0)
+    expect_rest(page)
+    _go(page, "Ask")
+    expect(_area(page)).to_be_visible()
+    expect_rest(page)
+
+
+def _drafts(page: Page) -> Locator:
+    return page.locator(".st-key-drafts").get_by_test_id("stImage")
+
+
+def _pictures_asked(script: Script) -> list[int]:
+    """How many pictures the last message of each request has."""
+    last = [json.loads(asked.body)["messages"][-1]["content"] for asked in script.asked]
+    return [sum(part["type"] == "image_url" for part in parts) for parts in last]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_attached_pictures_outlast_another_page(
+    connected: Endpoint, open_page: OpenPage, tmp_path: Path, width: int
+) -> None:
+    """They wait beside the input, go with the question, and are nowhere after that."""
+    server, script = connected
+    page, _ = open_page(server.url, viewport={"width": width, "height": 800})
+    _attach(page, photo(tmp_path, "a.jpg", text="1"))
+    _attach(page, photo(tmp_path, "b.jpg", text="2"))
+    _area(page).type("Was steht da?")
+
+    _look_elsewhere(page)
+    expect(_drafts(page)).to_have_count(2)
+    expect(_area(page)).to_have_value("Was steht da?")
+    _look_elsewhere(page)
+    expect(_drafts(page)).to_have_count(2)
+    page.get_by_test_id("stChatInputSubmitButton").click()
+    expect_whole(page, script.text)
+    _look_elsewhere(page)
+
+    expect(_drafts(page)).to_have_count(0)
+    assert _pictures_asked(script) == [2]
+
+
+def test_an_attached_pdf_asks_for_its_pages_after_another_page(
+    connected: Endpoint, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """As it would have with its question."""
+    server, _ = connected
+    page, _ = open_page(server.url)
+    pages = [Image.new("RGB", (300, 400), color) for color in ("#604040", "#406040")]
+    pages[0].save(tmp_path / "contract.pdf", save_all=True, append_images=pages[1:])
+    _attach(page, tmp_path / "contract.pdf")
+
+    _look_elsewhere(page)
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("contract.pdf has 2 pages")
+    dialog.get_by_role("button", name="Use this page").click()
+    dialog.get_by_role("button", name="Done").click()
+
+    expect(_drafts(page)).to_have_count(1)
+
+
+def test_what_was_taken_out_or_used_is_not_there_again(
+    connected: Endpoint, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """Pictures taken out, sent or chosen in the dialog, and a file for another page."""
+    server, script = connected
+    page, _ = open_page(server.url)
+    _attach(page, photo(tmp_path, "a.jpg", text="1"))
+    with page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        page.get_by_test_id("stChatInput").get_by_role("button", name="Remove a.jpg").click()
+    _look_elsewhere(page)
+    expect(_drafts(page)).to_have_count(0)
+
+    ask(page, "Was ist das?", [photo(tmp_path, "b.jpg", text="2")])
+    expect_whole(page, script.text)
+    _look_elsewhere(page)
+    expect(_drafts(page)).to_have_count(0)
+
+    (tmp_path / "chats.json").write_text("{}")
+    _go(page, "My data")
+    page.get_by_test_id("stFileUploader").locator("input").set_input_files(tmp_path / "chats.json")
+    expect(page.get_by_test_id("stAlert").first).to_be_visible()
+    _go(page, "Ask")
+    expect(_area(page)).to_be_visible()
+    _look_elsewhere(page)
+    expect(_drafts(page)).to_have_count(0)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+
+    page.get_by_role("button", name="Pictures").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator('input[type="file"]').set_input_files(photo(tmp_path, "c.jpg", text="3"))
+    expect(dialog.get_by_test_id("stImage").first).to_be_visible()
+    dialog.get_by_role("button", name="Done").click()
+    expect(dialog).to_have_count(0)
+    _look_elsewhere(page)
+    expect(_drafts(page)).to_have_count(1)
 
 
 def test_each_conversation_has_its_own_words(connected: Endpoint, open_page: OpenPage) -> None:
