@@ -39,6 +39,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from augenblick.errors import ConfigurationError, StoreError, StoreUnavailable
+from augenblick.sql_store.fair_lock import FairLock
 from augenblick.sql_store.tables import Base
 from augenblick.store import Trouble
 
@@ -47,7 +48,8 @@ LOCK_SECONDS = 2.0
 like everybody else, and while it waits no page gets new text; whoever can, tries again."""
 
 TURN_SECONDS = 10.0
-"""How long a writer waits for the other writers of this process, or for a free connection."""
+"""How long a writer waits while none of the other writers of this process gets on, or for a free
+connection."""
 
 MEMORY_BYTES = 512 * 1024 * 1024
 """What a database in memory may grow to; then it is full, as a disk would be."""
@@ -101,7 +103,7 @@ class Database:
         self.is_in_memory = url is None
         self._url = make_url("sqlite://") if url is None else _read_url(url)
         self._turn = threading.Lock()
-        self._may_wait = threading.Lock()  # for the turn: the log of live replies, and one more
+        self._may_wait = FairLock()  # for the turn: the log of live replies, and one more
         self.engine = _engine(self._url, is_in_memory=self.is_in_memory)
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._readers = self.engine.execution_options(**snapshot)
@@ -317,8 +319,8 @@ def dumps(value: Any) -> str:  # noqa: ANN401 - the signature is SQLAlchemy's
 
 
 @contextmanager
-def _held(turn: threading.Lock) -> Iterator[None]:
-    """Hold a lock, unless it takes too long to get."""
+def _held(turn: threading.Lock | FairLock) -> Iterator[None]:
+    """Hold a lock, unless it takes too long to get; a fair one's queue may be long."""
     if not turn.acquire(timeout=TURN_SECONDS):
         raise StoreUnavailable("waited too long for other writers", reason=Trouble.LOCKED)
     try:

@@ -7,6 +7,8 @@ like those from the camera. A file that somebody took out of the input again is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -27,22 +29,28 @@ def begin_at_input() -> None:
 
 
 def keep_unsent_files() -> None:
-    """Take over what the input had, where that page was drawn last; for all other pages."""
+    """Take over what the input had, where that page was drawn last; for all other pages.
+
+    A run that is ended meanwhile leaves it to the next.
+    """
     memory = tab()
     if not memory.is_at_input:
         return
+    known = _known(memory)
+    left = {key: file for key, file in _uploads().items() if key not in known}
+    if left:
+        _take(memory, left)
     memory.is_at_input = False
-    left = [file for key, file in _uploads().items() if key not in _known(memory)]
-    if not left:
-        return
+
+
+def _take(memory: Tab, left: Mapping[str, UploadedFileRec]) -> None:
     try:
-        take_files(memory, [PictureSource(file.name, file.data) for file in left])
+        take_files(memory, [PictureSource(file.name, file.data) for file in left.values()])
     except NoRoom as error:
         memory.failure = error.failure
         return
     memory.is_dialog_open = memory.is_dialog_open or bool(memory.pdfs)  # it asks for the pages
-    for file in left:
-        _forget(file)
+    _forget(left)
 
 
 def _known(memory: Tab) -> set[str]:
@@ -61,7 +69,8 @@ def _uploads() -> dict[str, UploadedFileRec]:
     return dict(context.uploaded_file_mgr.file_storage.get(context.session_id, {}))
 
 
-def _forget(file: UploadedFileRec) -> None:
+def _forget(ids: Iterable[str]) -> None:
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+        for file_id in ids:
+            context.uploaded_file_mgr.remove_file(context.session_id, file_id)
