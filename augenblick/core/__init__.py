@@ -1,0 +1,1 @@
+"""Values and texts that all rooms use; reads settings and catalogues, does no other I/O."""

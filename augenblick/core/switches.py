@@ -1,0 +1,12 @@
+"""Switches among the environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_OFF = {"0", "false", "off", "no", "none"}
+
+
+def is_switched_off(environ: Mapping[str, str], name: str) -> bool:
+    """Whether a variable turns off what is on without it."""
+    return environ.get(name, "").strip().lower() in _OFF

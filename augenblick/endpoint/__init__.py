@@ -1,0 +1,1 @@
+"""Speaking to a Chat Completions endpoint: request, stream, reply, errors, trace."""

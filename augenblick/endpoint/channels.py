@@ -1,0 +1,405 @@
+"""Sorting what a model says: replays are dropped, characters joined, thinking is set apart.
+
+All work on pieces cut anywhere and never take back a piece that was handed out, with one
+exception: `Sorted.is_all_reasoning`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+_LONG_CHARS = 16  # from here on a piece that begins with everything said so far is no accident
+_PART_CHARS = 400
+# Thinking at the start of an answer, and who sends it that way.
+_TAGS = {
+    "<think>": "</think>",  # DeepSeek R1, Qwen 3, GLM, MiniMax M2
+    "<thinking>": "</thinking>",  # Amazon Nova
+    "<thought>": "</thought>",  # Gemini's compatible API, EXAONE Deep
+    "<reasoning>": "</reasoning>",  # Reka Flash 3
+    "<seed:think>": "</seed:think>",  # ByteDance Seed-OSS
+    "[THINK]": "[/THINK]",  # Mistral Magistral
+    "◁think▷": "◁/think▷",  # Kimi-VL
+    "<|START_THINKING|>": "<|END_THINKING|>",  # Cohere Command A Reasoning
+}
+_TAG = re.compile(rf"\s*({'|'.join(map(re.escape, _TAGS))})")
+# Templates that put the opening tag into the prompt: DeepSeek R1 and Qwen 3, Seed-OSS, Kimi-VL.
+_BARE_CLOSES = ("</think>", "</seed:think>", "◁/think▷")
+_BARE_CLOSE = re.compile("|".join(_BARE_CLOSES))
+_LONGEST_BLANK = 1_000  # characters before the first word that may still precede a tag
+
+# Marks of chat templates that servers leave in the text; they go, the text between them stays.
+_ENDS_OF_CHANNEL = ("<|end|>", "<|return|>", "<|call|>")  # gpt-oss (harmony); the first also Phi
+_MARKS = (
+    *_ENDS_OF_CHANNEL,
+    "<|begin_of_box|>", "<|end_of_box|>",  # GLM-4.5V around its result
+    "<|im_end|>", "<|endoftext|>",  # Qwen, and whoever else uses ChatML
+    "<|eot_id|>", "<|eom_id|>", "<|begin_of_text|>", "<|end_of_text|>",  # Llama 3
+    "<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|END_OF_TURN_TOKEN|>",  # Cohere
+    "<end_of_turn>",  # Gemma
+    "<\uff5cend\u2581of\u2581sentence\uff5c>",  # DeepSeek
+)  # fmt: skip
+# Who speaks, up to the end of that heading: gpt-oss, Llama 3, ChatML, Gemma.
+_HEADINGS = {
+    "<|start|>": "<|message|>", "<|channel|>": "<|message|>",
+    "<|start_header_id|>": "<|end_header_id|>", "<|im_start|>": "\n", "<start_of_turn>": "\n",
+}  # fmt: skip
+_ROLE = re.compile(r"\s{0,4}\w{0,20}\s{0,4}")
+_HEADING = {
+    "<|message|>": re.compile(r"[\w .=-]{0,80}(?:<\|(?:channel|constrain)\|>[\w .=-]{0,80}){0,2}"),
+    "<|end_header_id|>": _ROLE,
+    "\n": _ROLE,
+}
+_LONGEST_HEADING = 200
+_ANY_MARK = (*_MARKS, *_HEADINGS)
+_TOKEN = re.compile("|".join(("`+", "\n", *map(re.escape, _ANY_MARK))))
+_TOKEN_START = re.compile("[<`\n]")
+_MARK_STARTS = frozenset(mark[:length] for mark in _ANY_MARK for length in range(1, len(mark)))
+_LONGEST_MARK = max(map(len, _ANY_MARK))
+_FENCE = 3  # backticks that begin a block of code
+
+
+class ReplayFilter:
+    """Drops what an endpoint sends twice: deltas that each hold the whole text so far.
+
+    Alibaba's DashScope does so on its coding plan (QwenLM/qwen-code#3896); RAGFlow sends the whole
+    answer once more as its last delta (infiniflow/ragflow#15443).
+
+    A piece is taken for a replay when it begins with everything before it and goes on, twice in a
+    row; or when it repeats a text that came in two pieces or more and is long. A piece that may
+    be the first of such a row is held until the next one comes or `flush`. True repeats ("na na
+    na") stay.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._chars = 0
+        self._count = 0
+        self._held: list[str] = []
+        self._is_cumulative = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has come."""
+        return not self._count and not self._held
+
+    def take(self, piece: str) -> str:
+        """What is new in a piece."""
+        if not piece:
+            return ""
+        if self._is_cumulative and (new := self._continue(piece)) is not None:
+            return new
+        if not self._held:
+            return self._take_first(piece)
+        if len(piece) > len(self._held[-1]) and piece.startswith(self._held[-1]):
+            self._held.append(piece)
+            return self._confirm() if len(piece) >= _LONG_CHARS else ""
+        return self._release() + self._take_first(piece)
+
+    def flush(self) -> str:
+        """What is still held, at the end."""
+        if not self._held:
+            return ""
+        is_replay = len(self._held) > 1 or self._chars >= _LONG_CHARS
+        return self._confirm() if is_replay else self._release()
+
+    def _take_first(self, piece: str) -> str:
+        if not self._chars or len(piece) < self._chars:
+            return self._keep(piece)
+        text = self._text()
+        if not piece.startswith(text):
+            return self._keep(piece)
+        if self._count > 1 and self._chars >= _LONG_CHARS:
+            return self._keep(piece[len(text) :])
+        if len(piece) > len(text):
+            self._held = [piece]
+            return ""
+        return self._keep(piece)
+
+    def _continue(self, piece: str) -> str | None:
+        """What a piece adds in a row of replays; None when the row has ended."""
+        text = self._text()
+        if piece.startswith(text):
+            return self._keep(piece[len(text) :])
+        if len(piece) >= _LONG_CHARS and text.startswith(piece):
+            return ""
+        self._is_cumulative = False
+        return None
+
+    def _confirm(self) -> str:
+        new = self._held[-1][self._chars :]
+        self._held, self._is_cumulative = [], True
+        return self._keep(new)
+
+    def _release(self) -> str:
+        held, self._held = "".join(self._held), []
+        return self._keep(held)
+
+    def _keep(self, piece: str) -> str:
+        if piece:
+            add_to(self._parts, piece)
+            self._chars += len(piece)
+            self._count += 1
+        return piece
+
+    def _text(self) -> str:
+        self._parts = ["".join(self._parts)]
+        return self._parts[0]
+
+
+def add_to(parts: list[str], piece: str) -> None:
+    """Add a piece to a text in parts; short ones are joined, for each object costs fifty bytes."""
+    if parts and len(parts[-1]) < _PART_CHARS:
+        parts[-1] += piece
+    else:
+        parts.append(piece)
+
+
+class WholeCharacters:
+    """Joins the two halves of a character that JSON escapes spread over two pieces.
+
+    Some servers cut an emoji between the two escapes it is written with. A half that stays alone
+    becomes U+FFFD, for no encoder takes it.
+    """
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def take(self, piece: str) -> str:
+        """The piece in whole characters; a first half at its end waits for the next one."""
+        if not self._half and (piece.isascii() or piece == without_halves(piece)):
+            return piece
+        piece, self._half = self._half + piece, ""
+        if piece and "\ud800" <= piece[-1] <= "\udbff":
+            piece, self._half = piece[:-1], piece[-1]
+        return without_halves(piece)
+
+    def flush(self) -> str:
+        """What is left at the end."""
+        half, self._half = self._half, ""
+        return without_halves(half)
+
+
+def without_halves(text: str) -> str:
+    """The text with surrogate pairs joined and lone halves replaced by U+FFFD."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """A piece by channel. `is_all_reasoning`: what was handed out as text was thinking, too."""
+
+    reasoning: str = ""
+    text: str = ""
+    is_all_reasoning: bool = False
+
+
+class TemplateMarks:
+    """Takes the marks of chat templates out of an answer, wherever the pieces are cut.
+
+    What gpt-oss writes into another channel than `final` is thinking. In code and between
+    backticks a mark is text, for then somebody writes about it.
+    """
+
+    def __init__(self) -> None:
+        self._pending = ""
+        self._is_thinking = False
+        self._heading = ""  # the mark that opened the heading we are in
+        self._fence = self._inline = 0  # how many backticks opened the code we are in
+        self._is_line_blank = True
+
+    def feed(self, piece: str) -> list[tuple[bool, str]]:
+        """The text without marks, in parts of (is thinking, text)."""
+        if not self._pending and _TOKEN_START.search(piece) is None:  # most of what comes
+            self._is_line_blank = self._is_line_blank and not piece.strip()
+            return [(self._is_thinking, piece)]
+        piece, self._pending = self._pending + piece, ""
+        parts: list[tuple[bool, str]] = []
+        at = 0
+        while at < len(piece):
+            at = self._skip(piece, at, parts) if self._heading else self._read(piece, at, parts)
+        return [
+            (is_thinking, "".join(text for _, text in run))
+            for is_thinking, run in groupby(parts, key=itemgetter(0))
+        ]
+
+    def flush(self) -> list[tuple[bool, str]]:
+        """What is still held, at the end."""
+        rest, self._pending = self._pending, ""
+        heading, self._heading = self._heading, ""
+        is_mark = heading and rest.removeprefix(heading).strip() in {"", "assistant", "model"}
+        return [] if is_mark or not rest else [(self._is_thinking, rest)]
+
+    def _read(self, piece: str, at: int, parts: list[tuple[bool, str]]) -> int:
+        """Read up to the next heading; returns where that begins."""
+        end = max(at, len(piece) - _held_length(piece))
+        for token in _TOKEN.finditer(piece, at, end):
+            self._keep(piece[at : token.start()], parts)
+            at, mark = token.end(), token.group()
+            if mark[0] != "<" or self._is_code:
+                self._keep(mark, parts)
+                self._follow_code(mark)
+            elif mark in _HEADINGS:
+                self._heading = mark
+                return token.start()
+            elif mark in _ENDS_OF_CHANNEL:
+                self._is_thinking = False
+        self._keep(piece[at:end], parts)
+        self._pending = piece[end:]
+        return len(piece)
+
+    def _skip(self, piece: str, at: int, parts: list[tuple[bool, str]]) -> int:
+        """Leave out a heading that is whole; returns where it ends."""
+        mark, end = self._heading, _HEADINGS[self._heading]
+        found = piece.find(end, at, at + _LONGEST_HEADING)
+        if found < 0 and len(piece) - at < _LONGEST_HEADING:
+            self._pending = piece[at:]
+            return len(piece)
+        self._heading = ""
+        if found < 0 or not _HEADING[end].fullmatch(piece, at + len(mark), found):
+            self._keep(mark, parts)  # it is none: words about a mark
+            return at + len(mark)
+        heading = piece[at:found]
+        channel = heading.rpartition("<|channel|>")[2] if "<|channel|>" in heading else "final"
+        self._is_thinking = channel.split()[:1] != ["final"]
+        self._fence = self._inline = 0
+        return found + len(end)
+
+    @property
+    def _is_code(self) -> bool:
+        return not self._is_thinking and bool(self._fence or self._inline)
+
+    def _keep(self, text: str, parts: list[tuple[bool, str]]) -> None:
+        if text:
+            parts.append((self._is_thinking, text))
+            if text[0] != "`":
+                self._is_line_blank = self._is_line_blank and not text.strip()
+
+    def _follow_code(self, mark: str) -> None:
+        """Note what a run of backticks or the end of a line opens or closes."""
+        if mark == "\n":
+            self._inline, self._is_line_blank = 0, True
+            return
+        if mark[0] != "`":
+            return
+        count = len(mark)
+        if self._is_line_blank and count >= max(_FENCE, self._fence):
+            self._fence = 0 if self._fence else count
+        elif not self._fence and self._inline in {0, count}:
+            self._inline = 0 if self._inline else count
+        self._is_line_blank = False
+
+
+def _held_length(piece: str) -> int:
+    """The length of an ending that may go on as a mark or as a longer run of backticks."""
+    at = piece.rfind("<", -_LONGEST_MARK)
+    if at >= 0 and piece[at:] in _MARK_STARTS:
+        return len(piece) - at
+    count = len(piece) - len(piece.rstrip("`"))
+    return count if count < _LONGEST_MARK else 0
+
+
+class ThinkSplitter:
+    """Sets tagged thinking at the start of an answer apart, wherever the pieces are cut.
+
+    Some templates put the opening tag into the prompt, so that only the closing one comes. It
+    counts if it begins a line outside of a code block; otherwise, as everywhere in doubt, it is
+    text. `said` returns the text handed out so far.
+    """
+
+    def __init__(self, said: Callable[[], str]) -> None:
+        self._said = said
+        self._pending = ""
+        self._close = ""  # the tag that ends the thinking we are in
+        self._has_started = False
+        self._is_after_thinking = False
+        self._seeks_bare_close = True
+
+    def feed(self, piece: str) -> Sorted:
+        """Sort a piece; what may be half a tag is held until the next one or `flush`."""
+        piece, self._pending = self._pending + piece, ""
+        if self._close:
+            return self._think(piece)
+        if not self._has_started:
+            return self._start(piece)
+        return self._answer(piece) if self._seeks_bare_close else Sorted(text=piece)
+
+    def flush(self) -> Sorted:
+        """What is still held, at the end."""
+        rest, self._pending = self._pending, ""
+        if self._close:
+            return Sorted(reasoning=rest)
+        return Sorted(text="" if self._is_after_thinking and not rest.strip() else rest)
+
+    def stop_seeking(self) -> None:
+        """The endpoint sets the thinking apart by itself; a bare tag is text then."""
+        self._seeks_bare_close = False
+
+    def _start(self, piece: str) -> Sorted:
+        thought: list[str] = []
+        at = 0
+        while (found := _TAG.match(piece, at)) is not None:
+            self._close = _TAGS[found.group(1)]
+            end = piece.find(self._close, found.end())
+            if end < 0:
+                inside, self._pending = _hold_half(piece[found.end() :], self._close)
+                return Sorted("".join((*thought, inside)))
+            thought.append(piece[found.end() : end])
+            at = end + len(self._close)
+            self._leave_thinking()
+        piece = piece[at:]
+        visible = piece.lstrip()
+        reasoning = "".join(thought)
+        may_begin_tag = not visible or any(tag.startswith(visible) for tag in _TAGS)
+        if may_begin_tag and len(piece) < _LONGEST_BLANK:
+            self._pending = piece
+            return Sorted(reasoning)
+        self._has_started = True
+        if self._is_after_thinking:
+            return Sorted(reasoning, visible)
+        return self._answer(piece) if self._seeks_bare_close else Sorted(text=piece)
+
+    def _think(self, piece: str) -> Sorted:
+        thought, tag, rest = piece.partition(self._close)
+        if not tag:
+            thought, self._pending = _hold_half(piece, self._close)
+            return Sorted(reasoning=thought)
+        self._leave_thinking()
+        after = self._start(rest)
+        return Sorted(thought + after.reasoning, after.text)
+
+    def _answer(self, piece: str) -> Sorted:
+        if "<" not in piece and "◁" not in piece:
+            return Sorted(text=piece)
+        found = _BARE_CLOSE.search(piece)
+        if found is None:
+            cuts = [_hold_half(piece, tag) for tag in _BARE_CLOSES]
+            text, self._pending = min(cuts, key=lambda cut: len(cut[0]))
+            return Sorted(text=text)
+        before, rest = piece[: found.start()], piece[found.end() :]
+        said = self._said() + before
+        self._seeks_bare_close = False
+        if (said.strip() and not said.endswith("\n")) or said.count("```") % 2:
+            return Sorted(text=piece)
+        self._leave_thinking()
+        after = self._start(rest)
+        return Sorted(before + after.reasoning, after.text, is_all_reasoning=True)
+
+    def _leave_thinking(self) -> None:
+        self._close, self._has_started = "", False
+        self._is_after_thinking, self._seeks_bare_close = True, False
+
+
+def _hold_half(piece: str, tag: str) -> tuple[str, str]:
+    """Cut off an ending that may be the first half of a tag."""
+    for length in range(min(len(tag) - 1, len(piece)), 0, -1):
+        if piece.endswith(tag[:length]):
+            return piece[:-length], piece[-length:]
+    return piece, ""

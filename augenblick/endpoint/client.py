@@ -1,0 +1,303 @@
+"""The way to the endpoint: `ChatClient` posts with requests, `ChatStream` yields typed chunks.
+
+Every foreign failure becomes one of `core.errors` in this room and nowhere else; no error text
+holds the key, the prompt or a picture.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any, Final, Self
+
+import requests
+from urllib3 import HTTPResponse
+
+from augenblick.core.errors import AugenblickError, CannotConnect, ProviderError
+from augenblick.core.providers import Provider
+from augenblick.endpoint.chunks import Chunk, decode, read_chunk
+from augenblick.endpoint.error_body import ErrorBody, page_title
+from augenblick.endpoint.foreign_errors import CATCHABLE, translate
+from augenblick.endpoint.model_list import read_model_list
+from augenblick.endpoint.recorder import Recorder
+from augenblick.endpoint.retries import RetryPolicy, Wait
+from augenblick.endpoint.round_trip import RoundTrip
+from augenblick.endpoint.scrubbing import private_texts
+from augenblick.endpoint.sse import DONE, Event, read_events
+from augenblick.endpoint.transport import Cancellation, Deadlines, new_session
+
+__all__ = [
+    "Cancellation", "ChatClient", "ChatStream", "Deadlines", "RetryPolicy", "Wait",
+    "encode_payload",
+]  # fmt: skip
+
+_LIST_SECONDS: Final = 30.0
+_MAX_MALFORMED: Final = 16
+_MAX_BLANK_BYTES: Final = 65536  # before the first visible character of an answer
+_MAX_SHOWN_BYTES: Final = 65536
+_BLANKS: Final = b"\xef\xbb\xbf\r\n\t "
+_TWICE_NAMED: Final = re.compile(r"\A(?:data:\s*)+")  # some proxies put the field's name twice
+
+
+def encode_payload(payload: Mapping[str, Any]) -> bytes:
+    """The exact bytes of the body: compact JSON in UTF-8. Raises ValueError for NaN."""
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace")
+
+
+class ChatClient:
+    """One endpoint. Holds a pool of connections; any thread may call; close it when done.
+
+    The surroundings are not asked for anything, no netrc above all: what counts of the proxy and
+    certificate variables stands in the provider. `coalesces_reads` False takes in each event as it
+    arrives; by default a fast stream is read some forty times a second.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        deadlines: Deadlines | None = None,
+        retry: RetryPolicy | None = None,
+        coalesces_reads: bool = True,
+    ) -> None:
+        self.provider = provider
+        self.deadlines = deadlines or Deadlines()
+        self.retry = retry or RetryPolicy()
+        self._verify: bool | str = provider.ca_bundle or True
+        self._coalesces_reads = coalesces_reads
+        self._session = new_session()
+
+    @contextmanager
+    def stream(
+        self,
+        payload: Mapping[str, Any],
+        *,
+        cancellation: Cancellation | None = None,
+        on_wait: Callable[[Wait], None] | None = None,
+        recorder: Recorder | None = None,
+    ) -> Iterator[ChatStream]:
+        """Post a request when entered; leaving closes the connection or gives it back to the pool.
+
+        `"stream": false` works as well. A recorder keeps all that goes over the wire. Raises
+        ProviderError, and Cancelled when the cancellation was used.
+        """
+        is_stream = payload.get("stream") is True
+        accept = "text/event-stream" if is_stream else "application/json"
+        body = encode_payload(payload)
+        request = self._request("POST", "/chat/completions", body, accept=accept)
+        recording = None
+        if recorder is not None:
+            key = self.provider.api_key.reveal()
+            recording = recorder.open(payload, encode_payload, secrets=[key])
+        trip = RoundTrip(
+            self._post, self.deadlines, self.retry, is_stream=is_stream,
+            secrets=(*self._secrets(), *private_texts(payload.get("messages"))),
+            recorder=recording,
+        )  # fmt: skip
+        trip.call.coalesces_reads = self._coalesces_reads
+        with trip, (cancellation or Cancellation()).watched_by(trip.call.cancel):
+            pieces = trip.send(request, on_wait)
+            del payload, body, request  # megabytes of pictures, which a long answer would hold
+            stream = ChatStream(trip, pieces, self.deadlines)
+            try:
+                yield stream
+            finally:
+                stream.close()
+
+    def list_models(self) -> tuple[str, ...]:
+        """The names at `GET {base_url}/models`, in the order of the endpoint; within 30 seconds."""
+        with self._short_trip() as trip:
+            pieces = trip.send(self._request("GET", "/models", None, accept="application/json"))
+            return read_model_list(b"".join(pieces), refuse=trip.refuse)
+
+    def ask_beside(self, path: str, question: Mapping[str, Any] | None = None) -> object:
+        """What stands as JSON at a path that is no part of the API; a question is posted.
+
+        Raises ProviderError, also for what is no JSON.
+        """
+        body = encode_payload(question) if question is not None else None
+        request = self._request("POST" if body else "GET", path, body, accept="application/json")
+        with self._short_trip() as trip:
+            content = b"".join(trip.send(request))
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            raise ProviderError(code="not_an_endpoint") from None
+
+    def _short_trip(self) -> RoundTrip:
+        return RoundTrip(
+            self._post, self.deadlines, self.retry, is_stream=False, secrets=self._secrets(),
+            total_seconds=min(_LIST_SECONDS, self.deadlines.total_seconds),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _secrets(self) -> tuple[str, ...]:
+        """What may stand in no error text, should the endpoint repeat it."""
+        extra = (value for _, value in (*self.provider.headers, *self.provider.query))
+        return (self.provider.api_key.reveal(), *extra)
+
+    def _request(
+        self, method: str, path: str, body: bytes | None, *, accept: str
+    ) -> requests.PreparedRequest:
+        headers = {"User-Agent": "augenblick", "Accept": accept, "Accept-Encoding": "identity"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if key := self.provider.api_key.reveal():
+            headers["Authorization"] = f"Bearer {key}"
+        headers |= dict(self.provider.headers)
+        if not all(re.fullmatch(r"[\x20-\x7e]*", value) for value in headers.values()):
+            raise CannotConnect(code="header_invalid")
+        url = self.provider.base_url + path
+        request = requests.Request(method, url, headers, data=body, params=self.provider.query)
+        try:
+            return self._session.prepare_request(request)
+        except CATCHABLE as error:
+            raise translate(error, is_connected=False) from None
+
+    def _post(self, request: requests.PreparedRequest) -> HTTPResponse:
+        """Send once. `Session.send` would read the body of a redirect, so its adapter is asked."""
+        proxy = self.provider.proxy
+        proxies = {"http": proxy, "https": proxy} if proxy else {}
+        adapter = self._session.get_adapter(request.url or "")
+        response = adapter.send(
+            request, stream=True, timeout=None, verify=self._verify, proxies=proxies
+        )
+        raw = response.raw
+        assert isinstance(raw, HTTPResponse)  # noqa: S101 - for the type checker
+        return raw
+
+
+class ChatStream:
+    """An answer being read: iterates over `Chunk`.
+
+    A chunk with `is_done` comes last, and only if the server sent `[DONE]`. Raises ProviderError
+    for faults, also in the middle, and Cancelled when the cancellation was used; the chunks
+    yielded before either stay valid. A chunk with `is_malformed` stands for an event that was no
+    JSON; text is missing there.
+    """
+
+    def __init__(self, trip: RoundTrip, pieces: Iterator[bytes], deadlines: Deadlines) -> None:
+        self.headers_seconds = trip.headers_seconds  # since the first send
+        self.was_streamed = False
+        self._trip = trip
+        self._deadlines = deadlines
+        self._chunks = self._read(pieces)
+        self._is_done = False
+        self._good_count = self._malformed_count = 0
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self._chunks
+
+    def close(self) -> None:
+        """Read no further. After `[DONE]` the few bytes left are read, to keep the connection."""
+        if self._is_done:
+            self._trip.drain()
+        self._chunks.close()
+
+    def _read(self, pieces: Iterator[bytes]) -> Generator[Chunk, None, None]:
+        try:
+            first = _first_bytes(pieces)
+            start, kind = first.lstrip(_BLANKS)[:1], self._trip.content_type
+            is_json = start in {b"{", b"[", b'"'} or (kind == "application/json" and not start)
+            is_page = kind == "text/html" and not first.startswith(b"data:")
+            if start == b"<" or (is_page and not is_json):
+                page = first + next(pieces, b"")
+                self._trip.record(page)
+                raise ProviderError(page_title(page), code="not_an_endpoint")
+            read = self._read_json if is_json else self._read_stream
+            yield from read(first, pieces)
+            self._trip.note_end("done" if self._is_done else "closed")
+        except AugenblickError as error:
+            self._trip.note_end(error.code)
+            raise
+
+    def _read_json(self, first: bytes, pieces: Iterator[bytes]) -> Iterator[Chunk]:
+        """The whole answer in one piece."""
+        self._trip.call.lift("first_token")
+        self._trip.call.allow_silence(self._deadlines.idle_seconds)
+        content = b"".join((first, *pieces)).strip()
+        self._trip.record(content)
+        try:
+            wire = decode(content.removeprefix(b"\xef\xbb\xbf"))
+        except (ValueError, RecursionError):
+            is_whole = content.endswith((b"}", b"]"))
+            code = "malformed_stream" if is_whole else "stream_interrupted"
+            raise ProviderError(code=code) from None
+        if isinstance(wire, str):  # nothing but words
+            raise self._trip.refuse(ErrorBody(wire))
+        yield from self._from_wire(wire, event="message")
+        if not isinstance(wire, dict) or "choices" not in wire:
+            beginning = content[:_MAX_SHOWN_BYTES].decode("utf-8", "replace")
+            raise ProviderError(self._trip.scrubbed(beginning)[:200], code="foreign_json")
+
+    def _read_stream(self, first: bytes, pieces: Iterator[bytes]) -> Iterator[Chunk]:
+        self.was_streamed = True
+        call, recorder = self._trip.call, self._trip.recorder
+        call.allow_silence(self._deadlines.first_token_seconds)
+        on_comment = recorder.comment if recorder is not None else None
+        for event in read_events(chain([first], pieces), on_comment=on_comment):
+            call.event_count += 1
+            if recorder is not None:
+                recorder.event(event.data, event.event, event.id)
+            yield from self._from_event(event)
+            if self._is_done:
+                return
+        if self._malformed_count and not self._good_count:
+            raise ProviderError(code="malformed_stream", count=self._malformed_count)
+        is_stream = self._trip.content_type == "text/event-stream"
+        if not is_stream and not call.event_count and self._trip.received_bytes:
+            self._trip.record(first)
+            raise ProviderError(code="not_an_endpoint")
+
+    def _from_event(self, event: Event) -> Iterator[Chunk]:
+        data = _TWICE_NAMED.sub("", event.data.strip())
+        if data.strip('"').startswith(DONE):
+            self._is_done = True
+            yield Chunk(is_done=True)
+            return
+        if not data or data.startswith(":"):  # a heartbeat that came as data
+            return
+        try:
+            wire = decode(data)
+        except (ValueError, RecursionError):
+            if event.event == "error":
+                raise self._trip.refuse(ErrorBody(data)) from None
+            self._malformed_count += 1
+            if self._malformed_count > _MAX_MALFORMED:
+                raise ProviderError(code="malformed_stream", count=self._malformed_count) from None
+            yield Chunk(is_malformed=True)
+        else:
+            yield from self._from_wire(wire, event=event.event)
+
+    def _from_wire(self, wire: object, *, event: str) -> Iterator[Chunk]:
+        self._good_count += 1
+        chunk, body = read_chunk(wire, event=event)
+        if not self._trip.call.has_text and any(one.has_content for one in chunk.choices):
+            self._trip.call.text_began(self._deadlines)
+        if body is None or chunk.choices:
+            yield chunk
+        if body is not None:
+            raise self._trip.refuse(body)
+
+
+def _first_bytes(pieces: Iterator[bytes]) -> bytes:
+    """The body up to its first visible character, which tells JSON, web page and stream apart."""
+    found = b""
+    for piece in pieces:
+        found += piece
+        if piece.strip(_BLANKS) or len(found) > _MAX_BLANK_BYTES:
+            break
+    return found

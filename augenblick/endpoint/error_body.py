@@ -1,0 +1,218 @@
+"""What the body of a refusal says, in any of the shapes that endpoints have been seen to send.
+
+All texts are as they came: `scrubbing` makes them fit to be shown, `error_mapping` says what they
+mean.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from augenblick.endpoint.scrubbing import scrub
+
+_MAX_SHOWN_BYTES: Final = 65536
+_MAX_DEPTH = 6
+# Names as `_named` writes them, in order of preference. MiniMax says base_resp, Tencent
+# Response.Error, iFlytek header.code, Baidu and Huawei error_code and error_msg, NestJS and Azure
+# statusCode, FastAPI detail, Zhipu msg, Cloudflare success and errors.
+_ENVELOPES: Final = ("response", "header")
+_ERROR_KEYS: Final = ("error", "errors", "fault", "baseresp", *_ENVELOPES)
+_MESSAGE_KEYS: Final = (
+    "message", "detail", "msg", "errormessage", "errormsg", "errmsg", "statusmsg",
+    "errordescription", "faultstring", "description", "reason", "title",
+)  # fmt: skip
+_CODE_KEYS: Final = ("code", "errorcode", "statuscode", "errcode", "retcode")
+MINIMAX: Final = "base_resp"  # the `kind` of MiniMax's errors, whose codes are its own
+_WELL: Final = {"", "0", "success", "succeeded", "ok", "none", "null"}
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """What an error body says. All texts are as they came; `scrub` them before they are shown."""
+
+    message: str = ""
+    code: str = ""
+    kind: str = ""
+    param: str = ""
+
+    @property
+    def words(self) -> str:
+        """Everything the table of wordings is matched against."""
+        return "\n".join(part for part in (self.message, self.code, self.kind, self.param) if part)
+
+
+def read_error(body: bytes) -> ErrorBody:
+    """What the body of a refusal says: JSON of any known shape, a web page's title, plain text."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        return read_wire_error(json.loads(text))
+    except (ValueError, RecursionError):
+        pass
+    if text[:1] == "<":
+        title = re.search(r"<title[^<>]{0,200}>([^<]{0,300})", text, re.IGNORECASE)
+        return ErrorBody(title.group(1).strip() if title else "", kind="html")
+    return ErrorBody(text)
+
+
+def read_wire_error(wire: object, *, depth: int = 0) -> ErrorBody:
+    """The same for JSON that is already decoded."""
+    if depth > _MAX_DEPTH:
+        return ErrorBody()
+    if isinstance(wire, str):
+        return _from_text(wire, depth)
+    if isinstance(wire, list):
+        return _from_list(wire, depth)
+    if isinstance(wire, Mapping):
+        return _from_mapping(wire, depth)
+    return ErrorBody()
+
+
+def error_in_chunk(wire: object, *, event: str = "message") -> ErrorBody | None:
+    """The error an event of a stream reports, None for an ordinary chunk.
+
+    Either sign is enough: an event named "error", an `error` that is not empty (at the top or in a
+    choice), MiniMax's `base_resp`, or a body without choices that says so by a code, by
+    `success: false`, or by having nothing but words.
+    """
+    if isinstance(wire, list) and len(wire) == 1:
+        wire = wire[0]  # Gemini wraps its error in a list
+    if event == "error":
+        return read_wire_error(wire)
+    if not isinstance(wire, dict):
+        return None
+    if _says_error(wire):
+        return read_wire_error(wire)
+    choices = wire.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and choice.get("error"):
+            return read_wire_error(choice["error"])
+    return None
+
+
+def _says_error(wire: dict[str, object]) -> bool:
+    """Whether an event reports an error. Where it has choices, only what can't be chance counts."""
+    if wire.get("error") or wire.get("errors") or wire.get("object") == "error":
+        return True
+    base = wire.get("base_resp")
+    if isinstance(base, dict) and _is_failure(base.get("status_code")):
+        return True
+    return not wire.get("choices") and _has_form_of_error(wire)
+
+
+def _has_form_of_error(wire: dict[str, object]) -> bool:
+    """The same for an event without choices, which may be a chunk with counts or heartbeats."""
+    named = _named(wire)
+    if wire.get("type") == "error" or any(named.get(key) for key in _ERROR_KEYS[:3]):
+        return True
+    inner = (_named(each) for key in _ENVELOPES if isinstance(each := named.get(key), dict))
+    if any(each.get("error") or _is_failure(each.get("code")) for each in inner):
+        return True
+    codes = list(_codes(named))
+    if "success" in named:
+        codes.append("0" if named["success"] in (True, "true") else "failed")
+    words = [named[key] for key in _MESSAGE_KEYS[:7] if named.get(key)]
+    if any(map(_is_failure, codes)):
+        return bool(words) or "failed" in codes or any(map(is_http_error, codes))
+    is_chunk = "choices" in wire or isinstance(wire.get("usage"), dict)
+    is_plain = any(isinstance(each, str | list) for each in words) or bool(named.get("detail"))
+    return is_plain and not codes and not is_chunk
+
+
+def _codes(named: Mapping[str, object]) -> Iterator[str]:
+    yield from filter(None, (_word(named.get(key)) for key in _CODE_KEYS))
+    if (status := _word(named.get("status"))).isdecimal():
+        yield status
+
+
+def _is_failure(code: object) -> bool:
+    word = _word(code)
+    return word.lower() not in _WELL and re.fullmatch(r"2\d\d|20000", word) is None
+
+
+def is_http_error(code: object) -> bool:
+    """Whether a code is the number of an HTTP status that is an error."""
+    return re.fullmatch(r"[45]\d\d", _word(code)) is not None
+
+
+def _named(wire: Mapping[Any, object]) -> dict[str, object]:
+    """The fields, their names in small letters without `_` and `-`, for nobody agrees on these."""
+    named: dict[str, object] = {}
+    for key, value in wire.items():
+        named.setdefault(str(key).lower().replace("_", "").replace("-", ""), value)
+    return named
+
+
+def _from_text(text: str, depth: int) -> ErrorBody:
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            inner = json.loads(text)
+        except (ValueError, RecursionError):
+            return ErrorBody(text)
+        found = read_wire_error(inner, depth=depth + 1)
+        return found if found.message else ErrorBody(text)
+    return ErrorBody(text)
+
+
+def _from_list(items: list[object], depth: int) -> ErrorBody:
+    found = [read_wire_error(item, depth=depth + 1) for item in items[:5]]
+    found = [body for body in found if body.message or body.code]
+    if not found:
+        return ErrorBody()
+    return replace(found[0], message="; ".join(body.message for body in found if body.message))
+
+
+def _from_mapping(wire: Mapping[object, object], depth: int) -> ErrorBody:
+    named = _named(wire)
+    own = ErrorBody("", next(_codes(named), ""), _word(named.get("type")), _param(wire))
+    inner = ErrorBody()
+    for key in _MESSAGE_KEYS:
+        if named.get(key) and (inner := read_wire_error(named[key], depth=depth + 1)).message:
+            break
+    for key in _ERROR_KEYS:
+        found = _from_error(key, named.get(key), inner.message, depth)
+        if found != ErrorBody():
+            return _filled(replace(found, message=found.message or inner.message), own)
+    metadata = wire.get("metadata")
+    if isinstance(metadata, Mapping) and metadata.get("raw"):  # OpenRouter: the provider's own body
+        raw = read_wire_error(metadata["raw"], depth=depth + 1)
+        inner = replace(raw, message=f"{inner.message}: {raw.message}")
+    if own.param and inner.message and own.kind and "loc" in wire:  # FastAPI's list of complaints
+        inner = replace(inner, message=f"{own.param}: {inner.message}")
+    return _filled(inner, own)
+
+
+def _from_error(key: str, value: object, beside: str, depth: int) -> ErrorBody:
+    """What an `error` says; a mere label (NestJS, Spring) gets the words that stand `beside` it."""
+    found = read_wire_error(value, depth=depth + 1)
+    if key == "baseresp" and value:
+        return replace(found, kind=MINIMAX)
+    if isinstance(value, str) and beside not in {"", found.message}:
+        return replace(found, message=f"{found.message}: {beside}")
+    return found
+
+
+def _filled(body: ErrorBody, by: ErrorBody) -> ErrorBody:
+    return ErrorBody(
+        body.message, body.code or by.code, body.kind or by.kind, body.param or by.param
+    )
+
+
+def _word(value: object) -> str:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _param(wire: Mapping[object, object]) -> str:
+    place = wire.get("loc")
+    if isinstance(place, list | tuple):
+        return ".".join(str(step) for step in place if step != "body")
+    return _word(wire.get("param"))
+
+
+def page_title(content: bytes) -> str:
+    """The title of a web page, the one thing of it that is shown."""
+    body = read_error(content[:_MAX_SHOWN_BYTES])
+    return scrub(body.message)[:200] if body.kind == "html" else ""

@@ -1,0 +1,105 @@
+"""The request body: `build_payload` is the only maker of data URIs.
+
+Field names and shapes are those of the Chat Completions API
+(https://platform.openai.com/docs/api-reference/chat/create). A setting that is None is not sent.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from augenblick.core.byte_lru import ByteLru
+from augenblick.core.messages import Attachment, ImagePart, Message, Role, TextPart
+from augenblick.core.settings import RequestSettings
+
+Payload = dict[str, Any]
+
+
+class DataUris:
+    """Data URIs by picture, each encoded once; at most `max_bytes` are kept. Safe in threads."""
+
+    def __init__(
+        self, load_content: Callable[[str], bytes], *, max_bytes: int = 128_000_000
+    ) -> None:
+        self._load_content = load_content
+        self._uris: ByteLru[str, str] = ByteLru(max_bytes, size=len)
+
+    def __call__(self, attachment: Attachment) -> str:
+        """The data URI of a picture."""
+        uri = self._uris.get(attachment.sha256)
+        return uri or self.add(attachment, self._load_content(attachment.sha256))
+
+    def add(self, attachment: Attachment, content: bytes) -> str:
+        """Encode a picture whose bytes are at hand, stored or not."""
+        uri = f"data:{attachment.media_type};base64,{base64.b64encode(content).decode('ascii')}"
+        self._uris.put(attachment.sha256, uri)
+        return uri
+
+    def forget(self, sha256: str) -> None:
+        """Keep this one no longer; where it is needed again, it is made again."""
+        self._uris.forget(sha256)
+
+
+def build_payload(
+    messages: Iterable[Message], settings: RequestSettings, *, data_uri: Callable[[Attachment], str]
+) -> Payload:
+    """The JSON body of a request.
+
+    Parts keep the order in which the person attached them. A message without pictures is sent as a
+    plain string, which the oldest of the compatible servers need.
+    """
+    wire = [_wire_message(message, data_uri) for message in messages]
+    if settings.system:
+        wire.insert(0, {"role": Role.SYSTEM.value, "content": settings.system})
+    return {"model": settings.model, "messages": wire, **_fields(settings)}
+
+
+def _wire_message(message: Message, data_uri: Callable[[Attachment], str]) -> dict[str, Any]:
+    wire: dict[str, Any] = {"role": message.role.value, "content": message.text}
+    if message.attachments:
+        wire["content"] = [_wire_part(part, data_uri) for part in message.parts]
+    if message.tool_calls:
+        wire["content"] = message.text or None
+        wire["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id:
+        wire["tool_call_id"] = message.tool_call_id
+    return wire
+
+
+def _wire_part(part: TextPart | ImagePart, data_uri: Callable[[Attachment], str]) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    return {
+        "type": "image_url",
+        "image_url": {"url": data_uri(part.attachment), "detail": part.detail.value},
+    }
+
+
+def _fields(settings: RequestSettings) -> Payload:
+    chosen: Payload = {
+        name: value
+        for name in (
+            "temperature", "top_p", "n", "max_tokens", "presence_penalty", "frequency_penalty",
+            "user", "response_format", "seed", "tool_choice",
+        )
+        if (value := getattr(settings, name)) is not None
+    }  # fmt: skip
+    if settings.stop:
+        chosen["stop"] = list(settings.stop)
+    if settings.logit_bias:
+        chosen["logit_bias"] = dict(settings.logit_bias)
+    if settings.tools:
+        chosen["tools"] = [dict(tool) for tool in settings.tools]
+    chosen["stream"] = settings.stream
+    if settings.stream and settings.include_usage:
+        chosen["stream_options"] = {"include_usage": True}
+    return chosen | dict(settings.extra)

@@ -1,0 +1,441 @@
+"""One HTTP request that can be stopped and timed, wherever it blocks.
+
+A `Call` records the socket of the request in flight, so that a stop can shut it down in every
+phase: connecting, TLS, sending, waiting, reading. (`response.close()` from another thread waits
+for the next byte; measured.) The stop is noted first, because a shutdown looks like an ordinary end
+of the stream. Deadlines need no thread: whatever may block gets the time that is left as the
+timeout of its socket.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import io
+import math
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3 import ProxyManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.wait import wait_for_read, wait_for_write
+
+from augenblick.core import errors
+from augenblick.core.errors import Cancelled, ProviderError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_POOLED_CONNECTIONS = 64
+_BUFFER_BYTES = 65536  # above a TLS record, so that none is left half read
+_GATHER_SECONDS = 0.025
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long each part may take; all run on the wall clock, whatever trickles in.
+
+    connect: name look-up, TCP, proxy and TLS. first_token: from the start of an attempt to the
+    first text, reasoning, refusal or tool call (signs of life do not count; not applied to a
+    request with `stream` false). idle: between two arrivals of bytes once the answer has begun;
+    comments and empty chunks count. total: everything, repeats and waits included.
+    """
+
+    connect_seconds: float = 10.0
+    first_token_seconds: float = 120.0
+    idle_seconds: float = 60.0
+    total_seconds: float = 600.0
+
+
+class Cancellation:
+    """The person's wish to stop, given to one request and usable from any thread, once."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._watchers: list[Callable[[], None]] = []
+
+    def cancel(self) -> None:
+        """Stop: wakes every wait and closes the socket at once. Never blocks, may be repeated."""
+        with self._lock:
+            self._event.set()
+            watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            watcher()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, at most `seconds`; True when woken by `cancel`."""
+        return self._event.wait(seconds)
+
+    @contextmanager
+    def watched_by(self, watcher: Callable[[], None]) -> Iterator[None]:
+        """Have `watcher` called on `cancel`, at once if that has happened already."""
+        with self._lock:
+            is_late = self._event.is_set()
+            if not is_late:
+                self._watchers.append(watcher)
+        if is_late:
+            watcher()
+        try:
+            yield
+        finally:
+            with self._lock:
+                if watcher in self._watchers:
+                    self._watchers.remove(watcher)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A moment at which a part of a call has to be over; without an error it just ends there."""
+
+    at: float
+    seconds: float
+    error: str | None
+
+
+class Call:
+    """One request in flight, repeats included: its socket, its deadlines, whether it was stopped.
+
+    `cancel` may come from any thread; everything else belongs to the thread of the request.
+    """
+
+    def __init__(self, *, total_seconds: float) -> None:
+        self.coalesces_reads = True
+        self.started = time.monotonic()
+        self.is_connected = False
+        self.is_cancelled = False
+        self.has_text = False
+        self.event_count = 0
+        self._changed = threading.Condition()
+        self._socket: socket.socket | None = None
+        self._dues: dict[str, _Due] = {}
+        self._idle_seconds = math.inf
+        self.allow("total", total_seconds, "total_timed_out")
+
+    def allow(self, part: str, seconds: float, error: str | None) -> None:
+        """Give a part of the call this long, from now."""
+        self._dues[part] = _Due(time.monotonic() + seconds, seconds, error)
+
+    def lift(self, part: str) -> None:
+        """That part is over."""
+        self._dues.pop(part, None)
+
+    def begin_attempt(self, deadlines: Deadlines, *, is_stream: bool) -> None:
+        """Get ready for a send."""
+        self._dues = {"total": self._dues["total"]}
+        self.is_connected = False
+        self.check()
+        self.allow("connect", deadlines.connect_seconds, "connect_timed_out")
+        if is_stream:
+            self.allow("first_token", deadlines.first_token_seconds, "first_token_timed_out")
+
+    def text_began(self, deadlines: Deadlines) -> None:
+        """The first token is there: from now on only silence and the total are timed."""
+        self.has_text = True
+        self.lift("first_token")
+        self.allow_silence(deadlines.idle_seconds)
+
+    def allow_silence(self, seconds: float) -> None:
+        """From now on a read may block this long; time between reads does not count."""
+        self._idle_seconds = seconds
+
+    def remaining_seconds(self) -> float:
+        """What is left of the total."""
+        return self._dues["total"].at - time.monotonic()
+
+    def seconds_left(self) -> float:
+        """The timeout for what may block from now on. Raises TimeoutError where none is left."""
+        left = min(due.at for due in self._dues.values()) - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def check(self) -> None:
+        """Raise Cancelled, or the error of a deadline that has passed."""
+        if self.is_cancelled:
+            raise Cancelled
+        for due in sorted(self._dues.values(), key=lambda one: one.at):
+            if due.error is not None and due.at <= time.monotonic():
+                whole = int(due.seconds)
+                seconds = whole if whole == due.seconds else round(due.seconds, 1)
+                raise ProviderError.of(due.error, seconds=seconds)
+
+    def cancel(self) -> None:
+        """Shut the socket and end every wait; from any thread."""
+        with self._changed:
+            self.is_cancelled = True
+            self._changed.notify()
+            if self._socket is not None:
+                with suppress(OSError):  # not connected any more: nothing blocks on it
+                    self._socket.shutdown(socket.SHUT_RDWR)
+
+    def wait(self, seconds: float, *, until: Callable[[], object] = lambda: False) -> None:
+        """Wait that long, until then, or until the call is stopped, whichever comes first."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.is_cancelled or until(), seconds)
+
+    def run(self, work: Callable[[], object]) -> None:
+        """Have another thread do what can't be stopped, and wait for it as long as there is time.
+
+        Raises Cancelled or TimeoutError; the thread is then left to end by itself.
+        """
+        is_done = False
+
+        def do() -> None:
+            nonlocal is_done
+            work()
+            with self._changed:
+                is_done = True
+                self._changed.notify()
+
+        threading.Thread(target=do, name="look-up", daemon=True).start()
+        self.wait(self.seconds_left(), until=lambda: is_done)
+        self.check()
+        if not is_done:
+            raise TimeoutError
+
+    def attach(self, sock: socket.socket) -> None:
+        """Record the socket in use, as a duplicate: TLS takes the original over.
+
+        Raises Cancelled where the stop came before.
+        """
+        self.detach()
+        with self._changed:
+            self._socket = socket.socket(fileno=os.dup(sock.fileno()))
+        self.check()
+
+    def detach(self) -> None:
+        """Let go of the socket: it is closed, or somebody else's from now on."""
+        with self._changed:
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = None
+
+    def connected(self, sock: socket.socket) -> None:
+        """The connection stands (new or from the pool); sending begins."""
+        self.is_connected = True
+        self.lift("connect")
+        sock.settimeout(self.seconds_left())
+
+    def begin_read(self) -> float:
+        """The timeout of a read that begins now. `lift("idle")` when it has ended in time."""
+        if self._idle_seconds < math.inf:
+            self.allow("idle", self._idle_seconds, "idle_timed_out")
+        return self.seconds_left()
+
+
+_local = threading.local()
+
+
+@contextmanager
+def making(call: Call) -> Iterator[None]:
+    """Requests sent by this thread inside the `with` belong to `call`."""
+    _local.call = call
+    try:
+        yield
+    finally:
+        del _local.call
+
+
+class _Reader(io.RawIOBase):
+    """What comes in on the socket of a call, as http.client reads it.
+
+    While text comes fast, nothing is read for a moment after all of it was, so that one wait of
+    the thread takes in several events. That begins where a read waited less than half of the moment
+    and goes on while a moment brings more than one event: a slow stream that stumbles does not get
+    behind, and what comes before the first token is never delayed.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._call: Call = _local.call
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._has_paused = False
+        self._waited_seconds = math.inf
+        self._event_count = 0
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """The buffer that http.client asks a socket for."""
+        return io.BufferedReader(self, _BUFFER_BYTES)
+
+    def readable(self) -> bool:
+        """Yes: io asks."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        """Wait for bytes as long as the call may."""
+        call = self._call
+        if call.coalesces_reads and call.has_text and not wait_for_read(self._sock, timeout=0):
+            came, self._event_count = call.event_count - self._event_count, call.event_count
+            is_short = self._waited_seconds < _GATHER_SECONDS / 2
+            self._has_paused = came > 1 if self._has_paused else is_short
+            if self._has_paused:
+                call.wait(_GATHER_SECONDS)
+        began = time.monotonic()
+        self._sock.settimeout(call.begin_read())
+        count = self._raw.readinto(buffer)
+        call.lift("idle")  # after a timeout it stays, for `check` to find
+        self._waited_seconds = time.monotonic() - began
+        return count
+
+    def close(self) -> None:
+        """Let the socket be closed."""
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    """Reads through the deadlines of its call: status line, headers and body."""
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
+        reader: Any = _Reader(sock)  # it uses nothing but `makefile`
+        super().__init__(reader, *args, **kwargs)
+
+
+class _StoppableConnection(HTTPConnection):
+    """Tells the call of this thread about its socket."""
+
+    response_class = _TimedResponse
+
+    def _new_conn(self) -> socket.socket:
+        call: Call = _local.call
+        addresses = _look_up(call, self.host, self.port or 80)
+        if not addresses and self.proxy is not None:
+            raise errors.CannotConnect("name_not_found", code="proxy_failed")
+        failure: Exception = errors.CannotConnect(code="name_not_found", host=self.host)
+        for left, (*kind, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            try:  # each address gets its share of the time
+                seconds = call.seconds_left() / left
+                return _connect(call, kind, address, self.socket_options or (), seconds=seconds)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def connect(self) -> None:
+        """Connect, and say when that is done."""
+        super().connect()
+        _local.call.connected(self.sock)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they are
+        """Send; a connection out of the pool gets known to its call here."""
+        call: Call = _local.call
+        if self.sock is not None and not call.is_connected:
+            call.attach(self.sock)
+            call.connected(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _StoppableTlsConnection(_StoppableConnection, HTTPSConnection):
+    """The same, encrypted."""
+
+
+def _look_up(call: Call, host: str, port: int) -> list[Any]:
+    """The addresses of a host, none where it is unknown. The system's look-up can't be stopped."""
+    found: list[Any] = []
+
+    def look_up() -> None:
+        with suppress(OSError, UnicodeError):
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+    call.run(look_up)
+    return found
+
+
+def _connect(
+    call: Call,
+    kind: list[int],
+    address: tuple[Any, ...],
+    options: Iterable[tuple[Any, ...]],
+    *,
+    seconds: float,
+) -> socket.socket:
+    """Connect one address; a stop shuts the socket down, which ends the wait."""
+    sock = socket.socket(*kind)
+    try:
+        for option in options:
+            sock.setsockopt(*option)
+        sock.setblocking(False)
+        number = sock.connect_ex(address)
+        call.attach(sock)  # not sooner: only a socket that connects can be shut down
+        if number == errno.EINPROGRESS:
+            if not wait_for_write(sock, timeout=seconds):
+                raise TimeoutError  # noqa: TRY301 - the socket is closed below
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise OSError(number, os.strerror(number))  # noqa: TRY301 - the same
+        sock.settimeout(call.seconds_left())  # for the tunnel of a proxy and the TLS handshake
+    except BaseException:  # nor does whoever stops us leave it open
+        sock.close()
+        raise
+    return sock
+
+
+class _StoppablePool(HTTPConnectionPool):
+    ConnectionCls = _StoppableConnection
+
+
+class _StoppableTlsPool(HTTPSConnectionPool):
+    ConnectionCls = _StoppableTlsConnection
+
+
+_POOLS: Final = {"http": _StoppablePool, "https": _StoppableTlsPool}
+
+
+class StoppableAdapter(HTTPAdapter):
+    """What requests sends with; only inside `making`."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_maxsize=_POOLED_CONNECTIONS)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
+        """Give every pool connections that can be stopped and that notice a dead peer."""
+        options = [
+            *HTTPConnection.default_socket_options,
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        ]
+        super().init_poolmanager(*args, socket_options=options, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:  # noqa: ANN401 - passed on
+        """The same for connections through a proxy."""
+        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def close(self) -> None:
+        """Close every idle connection now; urllib3 leaves that to the garbage collector."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            _close_pools(manager)
+        super().close()
+
+
+def _close_pools(manager: urllib3.PoolManager) -> None:
+    for key in manager.pools.keys():  # noqa: SIM118 - the container has no iterator
+        pool = manager.pools.get(key)
+        if pool is not None:
+            pool.close()
+
+
+def new_session() -> requests.Session:
+    """A session that takes nothing from its surroundings: no netrc and no proxy variables."""
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.clear()
+    for prefix in ("http://", "https://"):
+        session.mount(prefix, StoppableAdapter())
+    return session

@@ -1,0 +1,242 @@
+"""What an owner has: the list of conversations, the pictures, and how much is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Integer, Row, Select, bindparam, func, select
+
+from augenblick.core.messages import Attachment, PreparedPicture, Role
+from augenblick.store import tables as t
+from augenblick.store.databases import Concern
+from augenblick.store.statements import now
+from augenblick.store.store_values import ConversationSummary, EarlierPicture, StorageStats
+
+
+class Library(Concern):
+    """Lists what an owner has, and counts it. What waits for its deletion is not there."""
+
+    def list_conversations(
+        self, owner: str, *, limit: int = 50, offset: int = 0
+    ) -> Sequence[ConversationSummary]:
+        """The kept conversations of an owner: pinned ones first, then the newest first."""
+        given = {"owner": owner, "limit": limit, "offset": offset}
+        with self._databases.kept.reading() as connection:
+            return summaries(connection, connection.execute(_PAGE, given).all())
+
+    def list_pictures(self, owner: str, *, conversation_id: str | None = None) -> frozenset[str]:
+        """The SHA-256 of every picture of an owner, or of those in one conversation.
+
+        Those of temporary conversations as well. A conversation of somebody else has none.
+        """
+        query = (
+            select(t.part.c.picture_sha256)
+            .join(t.node, t.node.c.id == t.part.c.node_id)
+            .join(t.conversation, t.conversation.c.id == t.node.c.conversation_id)
+            .where(t.conversation.c.owner == owner, t.conversation.c.deleted_at.is_(None))
+            .where(t.part.c.picture_sha256.is_not(None))
+        )
+        if conversation_id is not None:
+            query = query.where(t.conversation.c.id == conversation_id)
+        found: set[str] = set()
+        both, of = self._databases.both, self._databases.of
+        for database in both if conversation_id is None else (of(conversation_id),):
+            with database.reading() as connection:
+                found.update(connection.scalars(query.distinct()))
+        return frozenset(found)
+
+    def list_earlier_pictures(
+        self, owner: str, *, limit: int = 50, offset: int = 0
+    ) -> Sequence[EarlierPicture]:
+        """The pictures of an owner's kept questions, each once: the newest first."""
+        given = {"owner": owner, "limit": limit, "offset": offset}
+        with self._databases.kept.reading() as connection:
+            listed = connection.scalars(_EARLIER, given).all()
+            given = {"owner": owner, "pictures": listed}
+            places = {row.picture_sha256: row for row in connection.execute(_PLACES, given)}
+        return [
+            EarlierPicture(sha256, place.id, place.title)
+            for sha256 in listed
+            if (place := places.get(sha256))
+        ]
+
+    def find_earlier_picture(self, owner: str, sha256: str) -> PreparedPicture | None:
+        """A picture of an owner's kept questions, as it was sent; None where it is not theirs."""
+        given = {"owner": owner, "pictures": [sha256]}
+        with self._databases.kept.reading() as connection:
+            row = connection.execute(_CONTENTS, given).first()
+        if row is None:
+            return None
+        attachment = Attachment(
+            sha256=sha256,
+            media_type=row.media_type,
+            width_px=row.width_px,
+            height_px=row.height_px,
+            byte_count=row.byte_count,
+            receipt=row.receipt,
+        )
+        return PreparedPicture(
+            attachment=attachment,
+            content=row.content,
+            thumbnail=row.thumbnail,
+            thumbnail_width_px=row.thumbnail_width_px,
+            thumbnail_height_px=row.thumbnail_height_px,
+        )
+
+    def storage_stats(self, owner: str) -> StorageStats:
+        """How much is kept about an owner."""
+        with self._databases.kept.reading() as connection:
+            return _count(connection, owner)
+
+
+def owned_by(owner: str | BindParameter[str]) -> Select[*tuple[Any, ...]]:
+    """The conversations of an owner that are there, for `summaries`."""
+    return select(
+        t.conversation.c.id,
+        t.conversation.c.title,
+        t.conversation.c.updated_at,
+        t.conversation.c.is_pinned,
+    ).where(t.conversation.c.owner == owner, t.conversation.c.deleted_at.is_(None))
+
+
+def summaries(
+    connection: Connection, found: Sequence[Row[*tuple[Any, ...]]]
+) -> list[ConversationSummary]:
+    """Rows of `owned_by`, completed; here, for a database would complete them before it cuts."""
+    if not found:
+        return []
+    ids = [row.id for row in found]
+    counts = _count_questions(connection, ids)
+    pictures = _first_pictures(connection, ids)
+    return [
+        ConversationSummary(
+            id=row.id,
+            title=row.title,
+            updated_at=row.updated_at,
+            is_pinned=row.is_pinned,
+            question_count=counts.get(row.id, 0),
+            thumbnail_sha256=pictures.get(row.id),
+        )
+        for row in found
+    ]
+
+
+def _count_questions(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    return dict(connection.execute(_COUNTS, {"ids": list(ids)}).all())
+
+
+def _first_pictures(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """By conversation the first picture of its oldest message with one."""
+    found = connection.execute(_PICTURES, {"ids": list(ids)})
+    return {row.conversation_id: row.picture_sha256 or "" for row in found}
+
+
+# Made once: to make a statement and prepare its result takes ten times as long as to run it.
+_IDS: BindParameter[Sequence[str]] = bindparam("ids", expanding=True)
+_PAGE = (
+    owned_by(bindparam("owner", type_=t.conversation.c.owner.type))
+    .order_by(
+        t.conversation.c.is_pinned.desc(),
+        t.conversation.c.updated_at.desc(),
+        t.conversation.c.id.desc(),
+    )
+    .limit(bindparam("limit", type_=Integer()))
+    .offset(bindparam("offset", type_=Integer()))
+)
+_COUNTS = (
+    select(t.node.c.conversation_id, func.count())
+    .where(t.node.c.conversation_id.in_(_IDS), t.node.c.role == Role.USER)
+    .group_by(t.node.c.conversation_id)
+)
+_PICTURES = (
+    select(t.node.c.conversation_id, t.part.c.picture_sha256)
+    .join(t.part, t.part.c.node_id == t.node.c.id)
+    .where(t.node.c.conversation_id.in_(_IDS), t.part.c.picture_sha256.is_not(None))
+    .order_by(t.node.c.position.desc(), t.part.c.position.desc())
+)
+_ASKED_ABOUT = (
+    select(t.part.c.picture_sha256)
+    .join(t.node, t.node.c.id == t.part.c.node_id)
+    .join(t.conversation, t.conversation.c.id == t.node.c.conversation_id)
+    .where(
+        t.conversation.c.owner == bindparam("owner", type_=t.conversation.c.owner.type),
+        t.conversation.c.deleted_at.is_(None),
+        t.node.c.role == Role.USER,
+        t.part.c.picture_sha256.is_not(None),
+    )
+)
+_EARLIER = (
+    _ASKED_ABOUT.group_by(t.part.c.picture_sha256)
+    .order_by(
+        func.max(t.node.c.created_at).desc(),
+        func.min(t.part.c.position),  # of one question in their order
+        t.part.c.picture_sha256,
+    )
+    .limit(bindparam("limit", type_=Integer()))
+    .offset(bindparam("offset", type_=Integer()))
+)
+_THESE = t.part.c.picture_sha256.in_(bindparam("pictures", expanding=True))
+_PLACES = (
+    _ASKED_ABOUT.add_columns(t.conversation.c.id, t.conversation.c.title)
+    .where(_THESE)
+    .order_by(t.node.c.created_at)
+)
+_CONTENTS = (
+    _ASKED_ABOUT.join(t.picture, t.picture.c.sha256 == t.part.c.picture_sha256)
+    .join(t.picture_bytes, t.picture_bytes.c.sha256 == t.picture.c.sha256)
+    .add_columns(
+        t.part.c.receipt,
+        t.picture.c.media_type,
+        t.picture.c.width_px,
+        t.picture.c.height_px,
+        t.picture.c.byte_count,
+        t.picture.c.thumbnail_width_px,
+        t.picture.c.thumbnail_height_px,
+        t.picture_bytes.c.content,
+        t.picture_bytes.c.thumbnail,
+    )
+    .where(_THESE)
+    .order_by(t.node.c.created_at.desc())
+    .limit(1)
+)
+
+
+def _count(connection: Connection, owner: str) -> StorageStats:
+    own = (t.conversation.c.owner == owner) & t.conversation.c.deleted_at.is_(None)
+    ids = select(t.conversation.c.id).where(own)
+    conversations, oldest_at = connection.execute(
+        select(func.count(), func.min(t.conversation.c.created_at)).where(own)
+    ).one()
+    questions = connection.scalar(
+        select(func.count())
+        .select_from(t.node)
+        .where(t.node.c.conversation_id.in_(ids), t.node.c.role == Role.USER)
+    )
+    shown = (
+        select(t.part.c.picture_sha256)
+        .join(t.node, t.node.c.id == t.part.c.node_id)
+        .where(t.node.c.conversation_id.in_(ids))
+    )
+    pictures, picture_bytes = connection.execute(
+        select(func.count(), func.coalesce(func.sum(t.picture.c.byte_count), 0)).where(
+            t.picture.c.sha256.in_(shown)
+        )
+    ).one()
+    shares = connection.scalar(
+        select(func.count())
+        .select_from(t.share)
+        .where(
+            t.share.c.conversation_id.in_(ids),
+            t.share.c.revoked_at.is_(None),
+            t.share.c.expires_at.is_(None) | (t.share.c.expires_at > now()),
+        )
+    )
+    return StorageStats(
+        conversations=conversations,
+        questions=questions or 0,
+        pictures=pictures,
+        picture_bytes=int(picture_bytes),
+        shares=shares or 0,
+        oldest_at=oldest_at,
+    )

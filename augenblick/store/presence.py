@@ -1,0 +1,207 @@
+"""Which processes are alive, so that only the replies of dead ones are interrupted.
+
+Every store shows its presence by a lock that the operating system or PostgreSQL takes away the
+moment its process dies, `kill -9` included. No clocks are compared and nothing is written.
+
+SQLite: a file `NAME-process-NUMBER` beside the database, itself an empty SQLite database that is
+held exclusively. The lock is SQLite's own, so it is as good as those the database stands on, on
+every system it runs on.
+
+PostgreSQL: a session advisory lock on a connection of its own. A restart of the server takes the
+lock from living processes too: they check every half second and take it again, and whoever searches
+for dead processes checks twice, some seconds apart, before believing it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+from collections.abc import Set as AbstractSet
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection, Integer, column, func, select, table
+from sqlalchemy.exc import SQLAlchemyError
+
+from augenblick.core.errors import StoreUnavailable
+from augenblick.store.database import Database
+from augenblick.store.store_values import StoreOutage
+
+_NUMBERS = 2**31  # a key of an advisory lock is a signed 32-bit number
+_NAMESPACE = 0x6175676  # ours among the advisory locks of the database
+_PING_SECONDS = 0.5
+_SECOND_CHECK_SECONDS = 3.0
+_pg_locks = table(
+    "pg_locks",
+    column("locktype"), column("granted"), column("database"),
+    column("classid"), column("objid", Integer), column("objsubid"),
+)  # fmt: skip
+_pg_database = table("pg_database", column("oid"), column("datname"))
+
+
+class Presence(Protocol):
+    """Shows that this process is alive and tells which others are not."""
+
+    number: int
+
+    def find_dead(self, numbers: AbstractSet[int]) -> AbstractSet[int]:
+        """Those of `numbers` whose process has died; never this one."""
+        ...
+
+    def close(self) -> None:
+        """Be gone."""
+        ...
+
+
+def show_presence(database: Database) -> Presence:
+    """The presence of this store on its database, from now until it is closed."""
+    if database.is_sqlite:
+        return FilePresence(database.file)
+    return PostgresPresence(database)
+
+
+def is_in_use(database_file: Path) -> bool:
+    """Whether a living process has its conversations in this SQLite file; its folder must exist."""
+    with closing(FilePresence(database_file)) as presence:
+        return bool(presence.find_living())
+
+
+class FilePresence:
+    """Presence on SQLite; see the module."""
+
+    def __init__(self, database_file: Path) -> None:
+        self._file = database_file
+        self.number = secrets.randbelow(_NUMBERS)
+        self._lock = self._take()
+
+    def _take(self) -> sqlite3.Connection:
+        path = self._path(self.number)
+        while True:
+            connection = sqlite3.connect(
+                path, timeout=2, isolation_level=None, check_same_thread=False
+            )
+            try:
+                _hold(connection)
+            except sqlite3.Error as error:
+                connection.close()
+                raise StoreUnavailable(
+                    error.sqlite_errorname, reason=StoreOutage.UNREACHABLE
+                ) from None
+            if path.exists():
+                return connection
+            connection.close()  # somebody who searched for dead processes removed it just before
+
+    def find_dead(self, numbers: AbstractSet[int]) -> AbstractSet[int]:
+        """Those of `numbers` whose file is gone or not held; removes the files of the dead."""
+        return numbers - self.find_living() - {self.number}
+
+    def find_living(self) -> AbstractSet[int]:
+        """All other processes on this file; removes the files of the dead."""
+        others = {
+            number
+            for path in self._file.parent.glob(f"{self._file.name}-process-*")
+            if (number := _number_in(path)) is not None and number != self.number
+        }
+        return {number for number in others if not self._remove_if_dead(number)}
+
+    def _remove_if_dead(self, number: int) -> bool:
+        """Remove the file of a process if nobody holds it; whether it was so."""
+        path = self._path(number)
+        try:
+            uri = f"{path.absolute().as_uri()}?mode=rw"
+            with closing(sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None)) as lock:
+                _hold(lock)
+                with suppress(PermissionError):  # Windows keeps a file that is open
+                    path.unlink(missing_ok=True)
+        except sqlite3.Error:
+            return not path.exists()
+        return True
+
+    def close(self) -> None:
+        """Let go of the file and remove it."""
+        self._lock.close()
+        self._path(self.number).unlink(missing_ok=True)
+
+    def _path(self, number: int) -> Path:
+        return self._file.with_name(f"{self._file.name}-process-{number}")
+
+
+class PostgresPresence:
+    """Presence on PostgreSQL; see the module."""
+
+    def __init__(self, database: Database) -> None:
+        self.number = secrets.randbelow(_NUMBERS)
+        self._database = database
+        self._connection: Connection | None = None
+        self._is_held = False
+        self._closed = threading.Event()
+        self._check()
+        self._thread = threading.Thread(target=self._keep, name="store-presence", daemon=True)
+        self._thread.start()
+
+    def _keep(self) -> None:
+        while not self._closed.wait(_PING_SECONDS):
+            self._check()
+
+    def _check(self) -> None:
+        """Hold the lock if it isn't held; a lost connection is replaced at the next check."""
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            if self._is_held:
+                self._connection.execute(select(1))
+            else:
+                attempt = select(func.pg_try_advisory_lock(_NAMESPACE, self.number))
+                self._is_held = bool(self._connection.scalar(attempt))
+        except SQLAlchemyError:
+            self._drop()
+
+    def _connect(self) -> Connection:
+        connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()
+        return connection
+
+    def _drop(self) -> None:
+        self._is_held = False
+        if self._connection is not None:
+            with suppress(SQLAlchemyError):
+                self._connection.close()
+        self._connection = None
+
+    def find_dead(self, numbers: AbstractSet[int]) -> AbstractSet[int]:
+        """Those of `numbers` that held no lock at two checks; waits between them if it must."""
+        missing = numbers - self._find_living() - {self.number}
+        if missing:
+            self._closed.wait(_SECOND_CHECK_SECONDS)
+            missing -= self._find_living()
+        return missing
+
+    def _find_living(self) -> AbstractSet[int]:
+        here = select(_pg_database.c.oid).where(_pg_database.c.datname == func.current_database())
+        held = select(_pg_locks.c.objid).where(
+            _pg_locks.c.locktype == "advisory",
+            _pg_locks.c.granted,
+            _pg_locks.c.database == here.scalar_subquery(),
+            _pg_locks.c.classid == _NAMESPACE,
+        )
+        with self._database.reading() as connection:
+            return set(connection.scalars(held))
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        self._closed.set()
+        self._thread.join()
+        self._drop()
+
+
+def _hold(connection: sqlite3.Connection) -> None:
+    """Take the lock until the connection is closed. Raises sqlite3.Error when others have it."""
+    connection.execute("PRAGMA journal_mode=MEMORY")  # no second file, for nothing is written
+    connection.execute("BEGIN EXCLUSIVE")
+
+
+def _number_in(path: Path) -> int | None:
+    ending = path.name.rpartition("-")[2]
+    return int(ending) if ending.isdigit() else None
