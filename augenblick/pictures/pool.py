@@ -1,0 +1,442 @@
+"""`PicturePool`: pictures of strangers are decoded in processes that can be lost.
+
+A worker is a plain child process with two pipes: no fork of a program full of threads, nothing of
+the server's main module imported again, and neither its sockets nor its environment inherited. So
+it works the same in a script, in a thread and under `streamlit run`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import NamedTuple, Self
+
+from augenblick.core.byte_lru import ByteLru
+from augenblick.core.errors import ImageError, ImageTooLarge, UnreadableImage
+from augenblick.core.messages import Attachment, PreparedPicture
+from augenblick.pictures import worker_protocol
+from augenblick.pictures.decode import check_weight
+from augenblick.pictures.facts import PageThumbnail, PdfPages, PictureCode, PictureFacts
+from augenblick.pictures.fair_queue import Turns
+from augenblick.pictures.formats import picture_format
+from augenblick.pictures.limits import PictureLimits, PictureOptions
+from augenblick.pictures.originals import Originals, PictureSource
+from augenblick.pictures.prepare import DEFAULT_LIMITS, DEFAULT_OPTIONS
+from augenblick.pictures.processes import PACKAGE_ROOT, Deadline, environment, pipe, terminate
+from augenblick.pictures.sizes import MAX_PARTS, plan_tiles
+
+MAX_PAGE_THUMBNAILS = 50
+_FACTS_BYTES = 500  # of one file, about
+_MOST_FACTS_BYTES = 500_000
+_OUT_OF_MEMORY = -6  # SIGABRT, which is what PDFium ends itself with; Pillow raises MemoryError
+_START_SECONDS = 60.0  # importing Pillow takes 0.2 s; a machine that is swapping takes longer
+
+
+class _Recipe(NamedTuple):
+    """What decides how a prepared picture looks, byte for byte."""
+
+    source_sha256: bytes
+    options: PictureOptions
+
+
+class PicturePool:
+    """Prepares pictures in `workers` processes, each picture once. Any thread may call.
+
+    `person` says whose picture it is: turns go round the people, and one of them has at most all
+    workers but one. So with three workers a single person keeps two cores busy, and whoever comes
+    meanwhile has the third at once. Callers that name nobody count as one person.
+
+    Workers start when they are first needed and are replaced when they die. One is killed when a
+    picture takes longer than `time_limit_seconds`; where the system can limit it, none gets more
+    than `memory_limit_bytes` of address space, Python and libraries (80 MB) included. What the
+    limits let through needs at most (measured, in MB): 64 megapixels as WebP 1060, 200 megapixels
+    as HEIC 1045, a progressive JPEG of 108 megapixels 420 to 730, 48 megapixels as HEIC or AVIF
+    510, as PNG 370.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int = 3,
+        limits: PictureLimits = DEFAULT_LIMITS,
+        time_limit_seconds: float = 20.0,
+        memory_limit_bytes: int = 1152 * 1024 * 1024,
+        cache_bytes: int = 64_000_000,
+        originals_bytes: int = 256_000_000,
+    ) -> None:
+        self.limits = limits
+        self._workers = [_Worker(time_limit_seconds, memory_limit_bytes) for _ in range(workers)]
+        self._turns = Turns(self._workers)
+        self._cache = ByteLru[_Recipe, PreparedPicture](
+            cache_bytes, size=lambda picture: len(picture.content) + len(picture.thumbnail)
+        )
+        self._originals = Originals(max_bytes=originals_bytes)
+        self._facts = ByteLru[tuple[bytes, int], PictureFacts](
+            _MOST_FACTS_BYTES, size=lambda _: _FACTS_BYTES
+        )
+        self._pending: dict[tuple[str, _Recipe], Future[PreparedPicture]] = {}  # by person too
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def prepare(
+        self,
+        content: bytes,
+        *,
+        name: str,
+        options: PictureOptions = DEFAULT_OPTIONS,
+        person: str = "",
+    ) -> PreparedPicture:
+        """What `prepare_image` does, with the same errors, at no risk.
+
+        A picture that kills its worker twice is UnreadableImage, one that takes too long or too
+        much memory ImageTooLarge. A plain ImageError says that no worker could be started.
+        """
+        (picture,) = self._prepare_each(PictureSource(name, content), (options,), person)
+        return picture
+
+    def prepare_many(
+        self,
+        sources: Sequence[PictureSource],
+        *,
+        options: PictureOptions = DEFAULT_OPTIONS,
+        already: int = 0,
+        on_done: Callable[[], None] | None = None,
+        person: str = "",
+    ) -> list[PreparedPicture | ImageError]:
+        """Each picture or the reason why there is none, in the order of the sources.
+
+        A source's own options win. Together with `already` others they may be `limits.max_count`:
+        those beyond become image_too_many; the others go on. `on_done` is called after each, in any
+        thread.
+        """
+
+        def prepared(source: PictureSource) -> PreparedPicture | ImageError:
+            outcome = self._outcome(source, options, person)
+            if on_done is not None:
+                on_done()
+            return outcome
+
+        room = max(0, self.limits.max_count - already)
+        with ThreadPoolExecutor(max_workers=self._turns.most_per_person) as threads:
+            outcomes = threads.map(prepared, sources[:room])
+            return [*outcomes, *map(self._one_too_many, sources[room:])]
+
+    def prepare_tiles(
+        self,
+        source: PictureSource,
+        *,
+        options: PictureOptions = DEFAULT_OPTIONS,
+        max_parts: int = MAX_PARTS,
+        person: str = "",
+    ) -> tuple[PreparedPicture, ...]:
+        """The overview and the parts of a large picture (`plan_tiles`), from decoding once.
+
+        A picture that needs no parts is prepared as a whole, alone. Raises what `prepare` raises.
+        """
+        options = source.options or options
+        facts = self.look(source, page=options.page or 0, person=person)
+        width_px, height_px = facts.width_px, facts.height_px
+        if options.rotate_degrees % 180:
+            width_px, height_px = height_px, width_px
+        side_px = options.longest_side_px
+        tiles = plan_tiles(width_px, height_px, longest_side_px=side_px, max_parts=max_parts)
+        wishes = [replace(options, tile=tile) for tile in tiles or (None,)]
+        return tuple(self._prepare_each(source, wishes, person))
+
+    def look(self, source: PictureSource, *, page: int = 0, person: str = "") -> PictureFacts:
+        """Format, upright size and number of pages, without preparing anything.
+
+        `page` is that of a PDF. Raises what `prepare` raises, as far as the header tells.
+        """
+        with _named(source.name):
+            self._refuse_at_sight(source.content)
+            return self._facts_of(source.content, page, person)
+
+    def pdf_pages(
+        self,
+        source: PictureSource,
+        *,
+        first: int = 0,
+        count: int = MAX_PAGE_THUMBNAILS,
+        person: str = "",
+    ) -> PdfPages:
+        """Small pictures of up to `count` pages of a PDF, from page `first` on (0-based).
+
+        Never more than MAX_PAGE_THUMBNAILS at once. Raises ImageError for another file, else
+        what `prepare` raises.
+        """
+        with _named(source.name):
+            self._refuse_at_sight(source.content)
+            if picture_format(source.content) != "PDF":
+                raise ImageError(code="image_unsupported")
+            pages = range(first, first + min(count, MAX_PAGE_THUMBNAILS))
+            return self._thumbnails(source.content, pages, person)
+
+    def read_codes(
+        self,
+        source: PictureSource,
+        *,
+        options: PictureOptions = DEFAULT_OPTIONS,
+        person: str = "",
+    ) -> tuple[PictureCode, ...]:
+        """The QR and bar codes in a picture as it would be prepared, from top to bottom.
+
+        Positions are those in what `options` show of it. Raises what `prepare` raises.
+        """
+        with _named(source.name):
+            self._refuse_at_sight(source.content)
+            order = worker_protocol.codes_order(source.options or options, self.limits)
+            header, _ = self._ask(order, source.content, person)
+            return worker_protocol.codes_from(header)
+
+    def original(self, picture: Attachment) -> tuple[PictureSource, PictureOptions] | None:
+        """The file a picture was made from, and how; None when it is no longer kept."""
+        found = self._originals.get(picture.sha256)
+        if found is None:
+            return None
+        content, options = found
+        return PictureSource(picture.receipt.source_name, content), options
+
+    def forget(self, sha256: str) -> None:
+        """Drop a prepared picture and the file it was made from, now and not after some hours."""
+        self._originals.forget(sha256)
+        for recipe, picture in self._cache.items():
+            if picture.attachment.sha256 == sha256:
+                self._cache.forget(recipe)
+
+    def start(self) -> None:
+        """Start the workers now rather than with the first picture. Raises ImageError."""
+        for worker in self._workers:
+            worker.start()
+
+    def close(self) -> None:
+        """End the workers, busy ones too; whoever still waits gets an ImageError."""
+        for worker in self._workers:
+            worker.close()
+        self._cache.clear()
+        self._originals.clear()
+
+    def _outcome(
+        self, source: PictureSource, options: PictureOptions, person: str
+    ) -> PreparedPicture | ImageError:
+        try:
+            return self._prepare_each(source, (source.options or options,), person)[0]
+        except ImageError as error:
+            return error
+
+    def _one_too_many(self, source: PictureSource) -> ImageError:
+        limit = self.limits.max_count
+        return ImageError(f"limit: {limit}", code="image_too_many", name=source.name, limit=limit)
+
+    def _refuse_at_sight(self, content: bytes) -> None:
+        """What needs no decoder to be refused does not cost a trip to a worker."""
+        check_weight(content, self.limits)
+        if picture_format(content) is None:
+            raise ImageError(code="image_unsupported")
+
+    def _prepare_each(
+        self, source: PictureSource, wishes: Sequence[PictureOptions], person: str
+    ) -> list[PreparedPicture]:
+        """One picture for each wish, under the name of the source."""
+        with _named(source.name):
+            self._refuse_at_sight(source.content)
+            digest = hashlib.sha256(source.content).digest()
+            recipes = [_Recipe(digest, wish) for wish in wishes]
+            pictures = self._prepared(recipes, source.content, person)
+        for recipe, picture in zip(recipes, pictures, strict=True):
+            made = picture.attachment.sha256
+            self._originals.put(made, source.content, recipe.options, source_sha256=digest)
+        return [_renamed(picture, source.name) for picture in pictures]
+
+    def _prepared(
+        self, recipes: Sequence[_Recipe], content: bytes, person: str
+    ) -> list[PreparedPicture]:
+        """From the cache, from whatever prepares it for the same person just now, or from a worker.
+
+        Not from what another person waits for: that may stand behind many others of theirs.
+        """
+        ours: dict[_Recipe, Future[PreparedPicture]] = {}
+        with self._lock:
+            found = [self._found(recipe, person, ours) for recipe in recipes]
+        if ours:
+            self._fulfil(ours, content, person)
+        return [future.result() for future in found]
+
+    def _found(
+        self, recipe: _Recipe, person: str, ours: dict[_Recipe, Future[PreparedPicture]]
+    ) -> Future[PreparedPicture]:
+        """What is there or on its way; else a promise, which goes to `ours`. Call with the lock."""
+        cached = self._cache.get(recipe)
+        if cached is not None:
+            done: Future[PreparedPicture] = Future()
+            done.set_result(cached)
+            return done
+        if (person, recipe) not in self._pending:
+            self._pending[person, recipe] = ours[recipe] = Future()
+        return self._pending[person, recipe]
+
+    def _fulfil(
+        self, ours: dict[_Recipe, Future[PreparedPicture]], content: bytes, person: str
+    ) -> None:
+        try:
+            order = worker_protocol.prepare_order([recipe.options for recipe in ours], self.limits)
+            pictures = worker_protocol.pictures_from(*self._ask(order, content, person))
+        except BaseException as error:  # noqa: BLE001 - whoever waits must wake; result() raises it
+            for future in ours.values():
+                future.set_exception(error)
+        else:
+            for (recipe, future), picture in zip(ours.items(), pictures, strict=True):
+                self._cache.put(recipe, picture)
+                future.set_result(picture)
+        finally:
+            with self._lock:
+                for recipe in ours:
+                    del self._pending[person, recipe]
+
+    def _facts_of(self, content: bytes, page: int, person: str) -> PictureFacts:
+        key = hashlib.sha256(content).digest(), page
+        facts = self._facts.get(key)
+        if facts is None:
+            header, _ = self._ask(worker_protocol.look_order(page, self.limits), content, person)
+            facts = worker_protocol.facts_from(header)
+            self._facts.put(key, facts)
+        return facts
+
+    def _thumbnails(self, content: bytes, wanted: range, person: str) -> PdfPages:
+        """In several trips, so that a document that is slow to draw is not one slow picture."""
+        thumbnails: list[PageThumbnail] = []
+        at = wanted.start
+        while True:
+            order = worker_protocol.thumbnails_order(range(at, wanted.stop), self.limits)
+            pages, tried = worker_protocol.thumbnails_from(*self._ask(order, content, person))
+            thumbnails += pages.thumbnails
+            at += tried
+            if not tried or at >= min(wanted.stop, pages.page_count):
+                return PdfPages(pages.page_count, tuple(thumbnails))
+
+    def _ask(
+        self, order: worker_protocol.Header, content: bytes, person: str
+    ) -> tuple[worker_protocol.Header, list[bytes]]:
+        with self._turns.worker(person) as worker:
+            return worker.ask(order, content)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Raise an error anew under this name; it may be shared with others who wait for it too."""
+    try:
+        yield
+    except ImageError as error:
+        params = error.params | {"name": name}
+        raise ImageError.of(error.code, error.detail, **params) from None
+
+
+def _renamed(picture: PreparedPicture, name: str) -> PreparedPicture:
+    receipt = replace(picture.attachment.receipt, source_name=name)
+    return replace(picture, attachment=replace(picture.attachment, receipt=receipt))
+
+
+class _WorkerDied(Exception):
+    """The process ended before it answered."""
+
+
+class _Worker:
+    """One process and its pipes. `ask` is called by one thread at a time, the rest by any."""
+
+    def __init__(self, time_limit_seconds: float, memory_limit_bytes: int) -> None:
+        self._time_limit_seconds = time_limit_seconds
+        self._memory_limit_bytes = memory_limit_bytes
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def ask(
+        self, header: worker_protocol.Header, content: bytes
+    ) -> tuple[worker_protocol.Header, list[bytes]]:
+        """The answer, from a second process if the first one dies of whatever reason."""
+        try:
+            return self._ask_once(header, content)
+        except _WorkerDied:
+            pass
+        try:
+            return self._ask_once(header, content)
+        except _WorkerDied:
+            raise UnreadableImage("the decoder died") from None
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """The running process. Raises ImageError when it can't be started or has been closed."""
+        with self._lock:
+            if self._closed:
+                raise ImageError("the pool is closed")
+            if self._process is None or self._process.poll() is not None:
+                self._end()
+                self._process = self._spawn()
+            return self._process
+
+    def close(self) -> None:
+        """End the process for good."""
+        with self._lock:
+            self._closed = True
+            self._end()
+
+    def _ask_once(
+        self, header: worker_protocol.Header, content: bytes
+    ) -> tuple[worker_protocol.Header, list[bytes]]:
+        process = self.start()
+        with Deadline(process, self._time_limit_seconds) as deadline:
+            try:
+                worker_protocol.write_message(pipe(process.stdin), header, content)
+                return worker_protocol.read_message(pipe(process.stdout))
+            except (OSError, EOFError, ValueError):  # ValueError: closed meanwhile, or no JSON
+                self._replace(process)
+                if deadline.has_passed:
+                    raise ImageTooLarge(
+                        code="image_too_slow", limit=self._time_limit_seconds
+                    ) from None
+                if process.returncode == _OUT_OF_MEMORY:
+                    raise ImageTooLarge(code="image_too_demanding") from None
+                raise _WorkerDied from None
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        alarm_seconds = int(self._time_limit_seconds) + 2  # only counts when nobody is left to kill
+        command = [sys.executable, "-m", "augenblick.pictures.worker_process"]
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own module with two numbers
+                [*command, str(self._memory_limit_bytes), str(alarm_seconds)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=PACKAGE_ROOT,
+                env=environment(),
+            )
+        except OSError as error:
+            raise ImageError(f"no picture worker: {type(error).__name__}") from error
+        with Deadline(process, _START_SECONDS):
+            try:
+                worker_protocol.read_message(pipe(process.stdout))  # it says when it is ready
+            except (OSError, EOFError, ValueError):
+                terminate(process)
+                raise ImageError("the picture worker did not start") from None
+        return process
+
+    def _replace(self, process: subprocess.Popen[bytes]) -> None:
+        """Have the next `start` start another one; a killed process may still look alive."""
+        with self._lock:
+            if self._process is process:
+                self._end()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            terminate(self._process)
+            self._process = None

@@ -1,0 +1,328 @@
+"""The tray: pictures that wait for their question, each prepared the moment it is chosen.
+
+A file is known by its number, which says where it stands; a PDF of several pages becomes several
+pictures. Nothing here knows of a page or a network; any thread may call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+from augenblick.core.errors import Failure, ImageError
+from augenblick.core.messages import PreparedPicture
+from augenblick.pictures.formats import picture_format
+from augenblick.pictures.limits import PictureOptions
+from augenblick.pictures.originals import PictureSource
+from augenblick.pictures.pool import PicturePool
+
+_QUARTER_DEGREES = 90
+
+
+@dataclass(frozen=True, slots=True)
+class PdfFile:
+    """A PDF of several pages, kept so that others of them can be chosen."""
+
+    source: PictureSource
+    page_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrayItem:
+    """A picture that is ready, a file that can't be used, or (with neither) one being prepared."""
+
+    id: str
+    file: int  # the number of its file
+    name: str
+    picture: PreparedPicture | None = None
+    failure: Failure | None = None
+    pdf: PdfFile | None = None
+
+
+class Tray:
+    """Holds at most `max_count` pictures, in the order of their files' numbers.
+
+    `options` is how the next files are prepared. `version` grows with every change.
+    """
+
+    def __init__(self, *, max_count: int) -> None:
+        self.max_count = max_count
+        self.options = PictureOptions()
+        self.version = 0
+        self._files: dict[int, tuple[TrayItem, ...]] = {}
+        self._ids = count()
+        self._lock = threading.Lock()
+
+    @property
+    def items(self) -> tuple[TrayItem, ...]:
+        """Everything in it, in order."""
+        with self._lock:
+            return tuple(item for file in sorted(self._files) for item in self._files[file])
+
+    @property
+    def pictures(self) -> tuple[PreparedPicture, ...]:
+        """Those that are ready."""
+        return tuple(item.picture for item in self.items if item.picture is not None)
+
+    def item(self, item_id: str) -> TrayItem | None:
+        """The item of this id, while it is there."""
+        return next((item for item in self.items if item.id == item_id), None)
+
+    def room(self, *, besides: int | None = None) -> int:
+        """How many more pictures it can hold, where those of the file `besides` do not count."""
+        held = (item for item in self.items if item.failure is None and item.file != besides)
+        return self.max_count - sum(1 for _ in held)
+
+    def begin(self, file: int, name: str) -> None:
+        """Keep a place for a file that comes. Raises ImageError, image_too_many, without one."""
+        self._check_room(name, besides=file)
+        with self._lock:
+            self._set(file, (self._item(file, name),))
+
+    def begin_new(self, name: str, *, number: int) -> int:
+        """Keep a place as `begin`, under this number or the next free one; returns the number."""
+        self._check_room(name)
+        with self._lock:
+            file = next(each for each in count(number) if each not in self._files)
+            self._set(file, (self._item(file, name),))
+        return file
+
+    def finish(
+        self,
+        file: int,
+        name: str,
+        outcomes: Iterable[PreparedPicture | Failure],
+        pdf: PdfFile | None = None,
+    ) -> None:
+        """Put what became of a file in its place; nothing happens if it was taken out meanwhile."""
+        with self._lock:
+            if file in self._files:
+                self._set(file, [self._made(file, name, each, pdf) for each in outcomes])
+
+    def refuse(self, file: int, name: str, failure: Failure) -> None:
+        """Say why a file that had no place can't be used."""
+        with self._lock:
+            self._set(file, (self._made(file, name, failure, None),))
+
+    def put(self, pictures: Sequence[PreparedPicture], *, file: int) -> None:
+        """Add pictures that are ready, the first under this number, each as a file of its own.
+
+        They may be more than `max_count`: what was taken out before is not refused.
+        """
+        with self._lock:
+            for place, picture in enumerate(pictures):
+                name = picture.attachment.receipt.source_name
+                free = next(at for at in count(file + place) if at not in self._files)
+                self._set(free, (self._made(free, name, picture, None),))
+
+    def replace(self, item_id: str, pictures: Iterable[PreparedPicture]) -> None:
+        """Have these stand where an item stood; nothing happens if it is gone."""
+        with self._lock:
+            for file, items in self._files.items():
+                if any(item.id == item_id for item in items):
+                    self._set(file, list(self._exchanged(items, item_id, pictures)))
+                    return
+
+    def remove(self, item_id: str) -> None:
+        """Take an item out."""
+        self.replace(item_id, ())
+
+    def take(self, item_ids: Iterable[str]) -> tuple[PreparedPicture, ...] | None:
+        """Take the pictures of a question out, with all that can't be used.
+
+        None, and nothing is changed, where one of them is no longer there.
+        """
+        wanted = set(item_ids)
+        with self._lock:
+            items = [item for file in sorted(self._files) for item in self._files[file]]
+            taken = [item for item in items if item.id in wanted and item.picture is not None]
+            if len(taken) != len(wanted):
+                return None
+            gone = {item.id for item in items if item in taken or item.failure is not None}
+            for file, there in list(self._files.items()):
+                self._set(file, [item for item in there if item.id not in gone])
+        return tuple(item.picture for item in taken if item.picture is not None)
+
+    def adopt(self, other: Tray) -> None:
+        """Have all that is ready in another tray here too."""
+        ready = [item for item in other.items if item.picture is not None]
+        with self._lock:
+            for file in {item.file for item in ready} - self._files.keys():
+                items = [item for item in ready if item.file == file]
+                self._set(file, [replace(item, id=self._id(file)) for item in items])
+
+    def clear(self) -> None:
+        """Take everything out."""
+        with self._lock:
+            self._files.clear()
+            self.version += 1
+
+    def held(self) -> Iterable[bytes]:
+        """Every file that it keeps; the same object may come several times."""
+        for item in self.items:
+            if item.picture is not None:
+                yield item.picture.content
+                yield item.picture.thumbnail
+            if item.pdf is not None:
+                yield item.pdf.source.content
+
+    def _check_room(self, name: str, *, besides: int | None = None) -> None:
+        if self.room(besides=besides) < 1:
+            raise ImageError(code="image_too_many", name=name, limit=self.max_count)
+
+    def _exchanged(
+        self, items: Sequence[TrayItem], item_id: str, pictures: Iterable[PreparedPicture]
+    ) -> Iterable[TrayItem]:
+        for item in items:
+            if item.id != item_id:
+                yield item
+                continue
+            for picture in pictures:
+                yield self._made(item.file, item.name, picture, item.pdf)
+
+    def _made(
+        self, file: int, name: str, outcome: PreparedPicture | Failure, pdf: PdfFile | None
+    ) -> TrayItem:
+        item = self._item(file, name)
+        if isinstance(outcome, PreparedPicture):
+            return replace(item, picture=outcome, pdf=pdf)
+        return replace(item, failure=outcome)
+
+    def _item(self, file: int, name: str) -> TrayItem:
+        return TrayItem(self._id(file), file, name)
+
+    def _id(self, file: int) -> str:
+        return f"{file}-{next(self._ids)}"
+
+    def _set(self, file: int, items: Sequence[TrayItem]) -> None:
+        """Call with the lock."""
+        self._files[file] = tuple(items)
+        if not items:
+            del self._files[file]
+        self.version += 1
+
+
+def prepare_file(
+    tray: Tray,
+    pool: PicturePool,
+    source: PictureSource,
+    *,
+    file: int,
+    person: str,
+    take: Callable[[Sequence[bytes], Callable[[], None]], None],
+) -> None:
+    """Prepare a file that has its place, with as many pages of a PDF as there is room for.
+
+    `take` counts bytes and then calls what keeps them, as `UploadMemory.take`; what it raises is
+    left to the caller.
+    """
+    pages = page_count(source, pool, person=person)
+    room = min(pages, tray.room(besides=file))
+    pdf = PdfFile(source, pages) if pages > 1 else None
+    _keep(tray, pool, source, range(room), file=file, person=person, pdf=pdf, take=take)
+
+
+def choose_pages(
+    tray: Tray,
+    pool: PicturePool,
+    item: TrayItem,
+    pages: Iterable[int],
+    *,
+    person: str,
+    take: Callable[[Sequence[bytes], Callable[[], None]], None],
+) -> None:
+    """Have other pages of an item's PDF, which count from 0, in place of those that are there."""
+    if item.pdf is None:
+        return
+    source, file = item.pdf.source, item.file
+    _keep(tray, pool, source, pages, file=file, person=person, pdf=item.pdf, take=take)
+
+
+def _keep(
+    tray: Tray,
+    pool: PicturePool,
+    source: PictureSource,
+    pages: Iterable[int],
+    *,
+    file: int,
+    person: str,
+    pdf: PdfFile | None,
+    take: Callable[[Sequence[bytes], Callable[[], None]], None],
+) -> None:
+    chosen = replace(source, options=tray.options)
+    sources = [chosen] if pdf is None else pages_of(chosen, pages)
+    outcomes = pool.prepare_many(sources, person=person)
+    made = [each.failure if isinstance(each, ImageError) else each for each in outcomes]
+    ready = [each for each in made if isinstance(each, PreparedPicture)]
+    held = [content for each in ready for content in (each.content, each.thumbnail)]
+    if pdf is not None:
+        held.append(source.content)
+    said = {each.code: each for each in made if isinstance(each, Failure)}  # once for all pages
+    take(held, lambda: tray.finish(file, source.name, [*ready, *said.values()], pdf))
+
+
+def page_count(source: PictureSource, pool: PicturePool, *, person: str) -> int:
+    """How many pictures a file can become; 1 for one that can't be opened, which preparing says."""
+    is_page = source.options is not None and source.options.page is not None
+    if is_page or picture_format(source.content) != "PDF":
+        return 1
+    try:
+        return pool.look(source, person=person).page_count
+    except ImageError:
+        return 1
+
+
+def pages_of(source: PictureSource, pages: Iterable[int]) -> list[PictureSource]:
+    """Pages of a PDF, which count from 0, as files of their own."""
+    options = source.options or PictureOptions()
+    return [replace(source, options=replace(options, page=page)) for page in pages]
+
+
+def turn(tray: Tray, pool: PicturePool, item: TrayItem, *, person: str) -> None:
+    """Turn a picture to the right by a quarter. Raises ImageError."""
+    if item.picture is None:
+        return
+    source, options = origin(item.picture, pool, tray.options)
+    degrees = (options.rotate_degrees + _QUARTER_DEGREES) % 360
+    turned = pool.prepare(
+        source.content,
+        name=source.name,
+        options=replace(options, rotate_degrees=degrees),
+        person=person,
+    )
+    tray.replace(item.id, (turned,))
+
+
+def prepare_anew(
+    tray: Tray,
+    pool: PicturePool,
+    options: PictureOptions,
+    *,
+    person: str,
+) -> None:
+    """Prepare everything in another size and quality; what can't be stays as it is."""
+    tray.options = options
+    for item in tray.items:
+        if item.picture is None:
+            continue
+        source, before = origin(item.picture, pool, tray.options)
+        wanted = replace(before, longest_side_px=options.longest_side_px, quality=options.quality)
+        if wanted == before:
+            continue
+        try:
+            made = pool.prepare(source.content, name=source.name, options=wanted, person=person)
+        except ImageError:
+            continue
+        tray.replace(item.id, (made,))
+
+
+def origin(
+    picture: PreparedPicture, pool: PicturePool, options: PictureOptions
+) -> tuple[PictureSource, PictureOptions]:
+    """The file of a picture and how it was prepared; itself where the file is no longer kept."""
+    found = pool.original(picture.attachment)
+    if found is not None:
+        return found
+    return PictureSource(picture.attachment.receipt.source_name, picture.content), options
