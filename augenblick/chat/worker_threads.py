@@ -1,0 +1,72 @@
+"""The threads of replies that are being written: starting, stopping from elsewhere, ending all."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+from augenblick.chat.saver import Saver
+from augenblick.core.errors import StoreError
+from augenblick.store import Store
+
+_POLL_SECONDS = 0.5  # how often this process asks whether another was told to stop its replies
+
+
+class WorkerThreads:
+    """A thread for each reply, and one that stops what another process was asked to stop here."""
+
+    def __init__(self, store: Store, saver: Saver) -> None:
+        self._store = store
+        self._saver = saver
+        self._running = 0
+        self._ended = threading.Condition()
+        self._closing = threading.Event()
+        self._poller = threading.Thread(target=self._poll_stops, name="stops", daemon=True)
+        self._poller.start()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the server is going down."""
+        return self._closing.is_set()
+
+    def start(self, work: Callable[[], None], *, name: str) -> None:
+        """Do work in a thread of its own. Raises RuntimeError if the system has none left."""
+        with self._ended:
+            self._running += 1
+        try:
+            threading.Thread(target=self._run, args=(work,), name=name, daemon=True).start()
+        except RuntimeError:
+            self._end()
+            raise
+
+    def close(self, timeout_seconds: float) -> None:
+        """Stop all replies and wait for their threads, at most so long."""
+        deadline = time.monotonic() + timeout_seconds
+        self._closing.set()
+        for live in self._saver.replies:
+            live.stop()
+        with self._ended:
+            self._ended.wait_for(lambda: not self._running, timeout_seconds)
+        self._poller.join(max(0.0, deadline - time.monotonic()))
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        with self._ended:
+            self._running -= 1
+            self._ended.notify_all()
+
+    def _poll_stops(self) -> None:
+        while not self._closing.wait(_POLL_SECONDS):
+            replies = {live.reply_id: live for live in self._saver.replies}
+            if not replies:
+                continue
+            with contextlib.suppress(StoreError):  # asked again in a moment
+                for reply_id in self._store.stop_requests(list(replies)):
+                    replies[reply_id].stop()
