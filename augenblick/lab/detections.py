@@ -1,0 +1,333 @@
+"""Boxes and points in an answer, as vision models write them, in pixels of the picture.
+
+Models count in pixels, thousandths, percent or fractions, from left or from above, in JSON or in
+marks of their own. What is written tells most of it, the model's name some; where two
+interpretations are possible both are returned.
+
+Sources: the models' cards and cookbooks: Qwen-VL to Qwen3-VL, Gemini (spatial understanding),
+Moondream, PaliGemma, Florence-2, InternVL, DeepSeek-VL2, Molmo.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+MOST_DETECTIONS = 500
+_LONGEST_TEXT = 200_000
+_LONGEST_LABEL = 80
+_ROUNDED_PX = 28  # Qwen2-VL and Qwen2.5-VL see a picture whose sides are multiples of this
+_SLACK = 1.02  # of what lies at the edge
+
+_HINT = re.compile(r'box|point|det\|>|<loc|x_?min|"x1?"|"left"', re.IGNORECASE)  # most have none
+_FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL)
+_FLAT_OBJECT = re.compile(r"\{[^{}]{1,2000}\}")
+_NUMBER = r"-?\d{1,5}(?:\.\d{1,6})?"
+_NUMBERS = re.compile(_NUMBER)
+_MARKED = re.compile(
+    r"(?:<ref>|<\|ref\|>)(?P<label>[^<]{0,200})(?:</ref>|<\|/ref\|>)\s{0,9}"
+    r"(?:<box>|<\|det\|>|<\|box_start\|>)(?P<box>[^<]{1,5000})"
+)
+_LOC = re.compile(r"((?:<loc(\d{4})>){4})\s{0,9}([^<;\n]{0,200})")  # PaliGemma
+_LOC_UNDER = re.compile(r"([^<>\n]{0,200})((?:<loc_\d{1,4}>){4,400})")  # Florence-2
+_POINT = re.compile(r"<points?\s([^<>]{1,20000})>")  # Molmo
+_ATTRIBUTE = re.compile(r'([a-z]{1,9}\d{0,4})="([^"]{0,200})"')
+
+_BOX_KEYS = ("bbox_2d", "box_2d", "bbox", "box", "bounding_box", "boundingBox", "boundingbox")
+_POINT_KEYS = ("point_2d", "point", "points", "coordinates")
+_LABEL_KEYS = ("label", "name", "text_content", "text", "class", "object", "caption", "description")
+_CORNERS = (
+    ("x1", "y1", "x2", "y2"),
+    ("x_min", "y_min", "x_max", "y_max"),
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("left", "top", "right", "bottom"),
+)
+_SIDES = (("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height"))
+_COUNTS_IN_THOUSANDTHS = re.compile(
+    r"qwen-?3|qwen-?vl|internvl|glm-?4|cogvlm|gemini", re.IGNORECASE
+)
+_ROUNDS = re.compile(r"qwen-?2", re.IGNORECASE)
+
+Quad = tuple[float, float, float, float]  # left, top, right, bottom; of a point twice the same
+
+
+class Scale(StrEnum):
+    """What the numbers count."""
+
+    PIXELS = "pixels"
+    THOUSANDTHS = "thousandths"  # of the picture's width and height
+    PERCENT = "percent"
+    FRACTIONS = "fractions"
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A box in pixels of the picture, inside it; a point has neither width nor height."""
+
+    label: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interpretation:
+    """All detections of an answer, read in one way."""
+
+    scale: Scale
+    detections: tuple[Detection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    label: str
+    quad: Quad
+    scale: Scale | None = None  # where it is sure
+
+
+def find_detections(
+    text: str, *, model: str, width_px: int, height_px: int
+) -> tuple[Interpretation, ...]:
+    """Read the detections in an answer; the likeliest interpretation first, none without any.
+
+    The size is that of the picture as it was sent: what a model counts in.
+    """
+    written = (
+        list(islice(_written(text[:_LONGEST_TEXT]), MOST_DETECTIONS)) if _HINT.search(text) else []
+    )
+    if not written:
+        return ()
+    size = float(width_px), float(height_px)
+    interpretations = (
+        Interpretation(scale, tuple(_scaled(written, scale, size, model)))
+        for scale in _scales(written, size, model)
+    )
+    return tuple(interpretation for interpretation in interpretations if interpretation.detections)
+
+
+def as_csv(detections: Iterable[Detection]) -> str:
+    """One line for each: label, left, top, width, height; points have no size."""
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(("label", "x", "y", "width", "height"))
+    for detection in detections:
+        # a spreadsheet would take what begins like this for a formula
+        is_formula = detection.label.startswith(("=", "+", "-", "@"))
+        label = f"'{detection.label}" if is_formula else detection.label
+        rows.writerow((label, *(round(each, 1) for each in _extent(detection))))
+    return out.getvalue()
+
+
+def as_coco(
+    detections: Iterable[Detection], *, file_name: str, width_px: int, height_px: int
+) -> dict[str, object]:
+    """The boxes as COCO's JSON for detection (cocodataset.org, "Data format")."""
+    boxes = [detection for detection in detections if detection.width and detection.height]
+    names = list(dict.fromkeys(detection.label for detection in boxes))
+    return {
+        "images": [{"id": 1, "file_name": file_name, "width": width_px, "height": height_px}],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(names, 1)],
+        "annotations": [
+            {
+                "id": number,
+                "image_id": 1,
+                "category_id": names.index(detection.label) + 1,
+                "bbox": [round(each, 1) for each in _extent(detection)],
+                "area": round(detection.width * detection.height, 1),
+                "iscrowd": 0,
+            }
+            for number, detection in enumerate(boxes, 1)
+        ],
+    }
+
+
+def _extent(detection: Detection) -> Quad:
+    return detection.x, detection.y, detection.width, detection.height
+
+
+# ---- what is written
+
+
+def _written(text: str) -> Iterator[_Written]:
+    marked = list(_in_marks(text))
+    yield from marked or _in_json(text)
+
+
+def _in_marks(text: str) -> Iterator[_Written]:
+    for found in _MARKED.finditer(text):
+        numbers = [float(each) for each in _NUMBERS.findall(found["box"])]
+        for start in range(0, len(numbers) - 3, 4):
+            quad = _quad(numbers[start : start + 4])
+            yield _Written(found["label"].strip(), quad, Scale.THOUSANDTHS)
+    for found in _LOC.finditer(text):
+        top, left, bottom, right = (
+            int(each) * 1000 / 1024 for each in re.findall(r"\d{4}", found[1])
+        )
+        yield _Written(found[3].strip(), (left, top, right, bottom), Scale.THOUSANDTHS)
+    for found in _LOC_UNDER.finditer(text):
+        numbers = [float(each) for each in _NUMBERS.findall(found[2])]
+        for start in range(0, len(numbers) - 3, 4):
+            quad = _quad(numbers[start : start + 4])
+            yield _Written(found[1].strip(), quad, Scale.THOUSANDTHS)
+    for found in _POINT.finditer(text):
+        values = dict(_ATTRIBUTE.findall(found[1]))
+        for name, value in values.items():
+            if name[0] == "x" and _is_number(value) and _is_number(values.get(f"y{name[1:]}", "")):
+                at = float(value), float(values[f"y{name[1:]}"])
+                yield _Written(values.get("alt", ""), (*at, *at), Scale.PERCENT)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(_NUMBER, text) is not None
+
+
+def _in_json(text: str) -> Iterator[_Written]:
+    for document in _documents(text):
+        yield from _in_document(document)
+
+
+def _documents(text: str) -> list[object]:
+    """The JSON in a text: fenced, or all of it, or else each flat object that can be read."""
+    whole = [each for found in _FENCE.findall(text) or [text] for each in _parsed(found)]
+    return whole or [each for found in _FLAT_OBJECT.findall(text) for each in _parsed(found)]
+
+
+def _parsed(text: str) -> list[object]:
+    try:
+        return [json.loads(text)]
+    except (ValueError, RecursionError):
+        return []
+
+
+def _in_document(document: object) -> Iterator[_Written]:
+    waiting = deque([document])
+    while waiting:
+        value = waiting.popleft()
+        if isinstance(value, Mapping):
+            found = list(_in_object(value))
+            yield from found
+            waiting += [] if found else value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _in_object(value: Mapping[str, object]) -> Iterator[_Written]:
+    label = next((str(value[key]) for key in _LABEL_KEYS if value.get(key)), "")[:_LONGEST_LABEL]
+    for key in _BOX_KEYS:
+        for numbers in _number_lists(value.get(key), 4):
+            if key == "box_2d":  # Gemini counts from above first, in thousandths
+                top, left, bottom, right = numbers
+                yield _Written(label, (left, top, right, bottom), _thousandths(numbers))
+            else:
+                yield _Written(label, _quad(numbers))
+        if isinstance(held := value.get(key), Mapping):
+            yield from (_Written(label, quad) for quad in _named(held))
+    for key in _POINT_KEYS:
+        for numbers in _number_lists(value.get(key), 2):
+            if key == "point":  # Gemini's
+                y, x = numbers
+                yield _Written(label, (x, y, x, y), _thousandths(numbers))
+            else:
+                x, y = numbers
+                yield _Written(label, (x, y, x, y))
+    yield from (_Written(label, quad) for quad in _named(value))
+
+
+def _thousandths(numbers: Iterable[float]) -> Scale | None:
+    values = list(numbers)
+    return Scale.THOUSANDTHS if 1 < max(values) <= 1000 else None  # noqa: PLR2004 - the scale
+
+
+def _number_lists(value: object, length: int) -> Iterator[list[float]]:
+    """A list of so many numbers, or each of several."""
+    if not isinstance(value, list):
+        return
+    for each in [value] if not any(isinstance(one, list) for one in value) else value:
+        if isinstance(each, list) and len(each) == length and all(map(_is_plain, each)):
+            yield [float(number) for number in each]
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e5  # noqa: PLR2004 - no picture is larger
+
+
+def _named(value: Mapping[str, object]) -> Iterator[Quad]:
+    """A box, or else a point, whose numbers have names."""
+    ways: tuple[tuple[tuple[tuple[str, ...], ...], Callable[..., Quad]], ...] = (
+        (_CORNERS, lambda x1, y1, x2, y2: _quad([x1, y1, x2, y2])),
+        (_SIDES, lambda x, y, width, height: (x, y, x + width, y + height)),
+        ((("x", "y"),), lambda x, y: (x, y, x, y)),
+    )
+    for name_sets, made in ways:
+        for names in name_sets:
+            numbers = [value.get(name) for name in names]
+            if all(map(_is_plain, numbers)):
+                yield made(*(float(str(number)) for number in numbers))
+                return
+
+
+def _quad(numbers: list[float]) -> Quad:
+    """Corners; where they can't be, left, top, width and height."""
+    left, top, right, bottom = numbers
+    if right <= left or bottom <= top:
+        return left, top, left + right, top + bottom
+    return left, top, right, bottom
+
+
+# ---- what it counts
+
+
+def _scales(written: list[_Written], size: tuple[float, float], model: str) -> list[Scale]:
+    """The ways in which all of it can be read, the likeliest first."""
+    if sure := written[0].scale:
+        return [sure]
+    numbers = [number for each in written for number in each.quad]
+    largest, is_whole = max(numbers), all(number.is_integer() for number in numbers)
+    if largest <= _SLACK and not (is_whole and largest < 1):
+        return [Scale.FRACTIONS]
+    fits = all(
+        right <= size[0] * _SLACK and bottom <= size[1] * _SLACK
+        for _, _, right, bottom in (each.quad for each in written)
+    )
+    found = [Scale.PIXELS] if fits else []
+    if largest <= 1000:  # noqa: PLR2004 - the scale
+        found.append(Scale.THOUSANDTHS)
+        if _COUNTS_IN_THOUSANDTHS.search(model):
+            found.reverse()
+    if largest <= 100 and not is_whole:  # noqa: PLR2004 - the scale
+        found.insert(0, Scale.PERCENT)
+    return found
+
+
+def _scaled(
+    written: list[_Written], scale: Scale, size: tuple[float, float], model: str
+) -> Iterator[Detection]:
+    width, height = size
+    whole = {Scale.THOUSANDTHS: 1000.0, Scale.PERCENT: 100.0, Scale.FRACTIONS: 1.0}.get(scale)
+    if whole is not None:
+        seen = whole, whole
+    elif _ROUNDS.search(model):
+        seen = _rounded(width), _rounded(height)
+    else:
+        seen = size
+    for each in written:
+        left, top, right, bottom = (
+            min(max(number * extent / of, 0.0), extent)
+            for number, extent, of in zip(each.quad, size * 2, seen * 2, strict=True)
+        )
+        is_point = each.quad[:2] == each.quad[2:]
+        if is_point or (right - left >= 1 and bottom - top >= 1):
+            label = each.label[:_LONGEST_LABEL]
+            yield Detection(label, left, top, max(0.0, right - left), max(0.0, bottom - top))
+
+
+def _rounded(side: float) -> float:
+    return max(1, round(side / _ROUNDED_PX)) * float(_ROUNDED_PX)

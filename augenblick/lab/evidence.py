@@ -1,0 +1,423 @@
+"""Which values of an answer stand in its pictures, and where.
+
+A value is found if the text of a picture has the same digits in any of its usual forms. What OCR
+takes for another sign is forgiven where one side has a letter and the other a digit, never between
+two digits. That a value is found says that it stands there, not that it is right.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from augenblick.core.picture_text import PictureText, TextCell
+
+MOST_VALUES: Final = 200  # of an answer
+_MOST_CHARACTERS: Final = 50_000
+_MOST_PLACES: Final = 8  # of a value
+
+_MONTHS: Final = (
+    "januar january jan", "februar february feb", "märz maerz march mar mär mrz", "april apr",
+    "mai may", "juni june jun", "juli july jul", "august aug", "september sept sep",
+    "oktober october okt oct", "november nov", "dezember december dez dec",
+)  # fmt: skip
+_MONTH_NUMBERS: Final = {
+    name: number for number, names in enumerate(_MONTHS, start=1) for name in names.split()
+}
+_MONTH: Final = rf"({'|'.join(sorted(_MONTH_NUMBERS, key=len, reverse=True))})(?![^\W\d_])\.?"
+_YEAR: Final = r"(?:,?\s*(?P<y>\d{4}))?(?!\d)"
+_DATES: Final = tuple(
+    re.compile(pattern + _YEAR, re.IGNORECASE)
+    for pattern in (
+        rf"(?<!\d)(?P<d>\d{{1,2}})(?:\.|st|nd|rd|th)?\s*(?P<m>{_MONTH})",
+        rf"(?<![^\W_])(?P<m>{_MONTH})\s*(?P<d>\d{{1,2}})(?:st|nd|rd|th)?",
+    )
+)
+_CLOCK: Final = re.compile(
+    r"(?<![\d.,:])(\d{1,2})[:.](\d{2})(?::(\d{2}))?\s?([ap])\.?m(?![^\W_])", re.IGNORECASE
+)
+_NUMERIC: Final = re.compile(
+    r"(?<!\d)(?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d{1,2})?(?![\d.,:]*\d)"
+    r"|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?!\d)|\d+(?:[.,:'\u2019]\d+)*)"
+)
+_GROUPS: Final = re.compile(  # IBAN, telephone
+    r"(?<![^\W_])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![^\W_])"
+    r"|(?<![\w.,:])\d{2,}(?:[ /-]\d{2,})+(?![\w]|[.,:]\d)"
+)
+_LEAST_GROUPED: Final = 6  # digits; else it is several numbers
+_TOKEN: Final = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_WITH_UNIT: Final = re.compile(r"\d+[^\W\d_]{1,3}|(?:eur|usd|chf|gbp)\d+", re.IGNORECASE)
+_NAMES: Final = re.compile(
+    r"„([^“”\n]{3,60})[“”]|“([^”\n]{3,60})”|«([^»\n]{3,60})»|\"([^\"\n]{3,60})\"|"
+    r"\*\*([^*\n]{3,60})(?<!:)\*\*(?!:)"
+)
+_CURRENCY: Final = r"(?:€|\$|£|¥|EUR|USD|CHF|GBP|Fr\.)"
+_BEFORE: Final = re.compile(rf"{_CURRENCY}\s?$")
+_AMOUNT_AFTER: Final = re.compile(rf"\s?{_CURRENCY}")
+_AFTER: Final = re.compile(
+    rf"\s?(?:{_CURRENCY}|°|(?:k?g|mg|[mc]?l|[kcm]?m|kcal|k?J|k?Wh?|V|A|Hz|h|min|Uhr)(?![^\W_]))"
+)
+_NOT_IN_PICTURES: Final = re.compile(
+    r"\s?(?:%|percent|Prozent|px|pixel|MP|megapixel)", re.IGNORECASE
+)
+_UNSAID: Final = re.compile(  # what Markdown doesn't show, the numbers of lists, and coordinates
+    r"\]\([^()\n]{0,2000}\)|https?://\S+|^[ \t>*+-]*\d{1,9}[.)][ \t]"
+    r"|<box>[^<]{0,5000}|</?[a-z|][^<>\n]{0,300}>"
+    r"|\[\s{0,9}-?\d[\d\s.,-]{0,200}\]"
+    r'|"(?:[xywh]\d?|[xy]_?(?:min|max)|left|top|right|bottom|width|height)"\s{0,9}:\s{0,9}-?[\d.]{1,20}',
+    re.MULTILINE,
+)
+_ESCAPE: Final = re.compile(r"\\([^\w\s])")
+_LOOSE: Final = re.compile(r"(?<=\d)\s?([.,])\s(?=\d{2}(?!\d))|(?<=\d)\s?(:)\s?(?=\d{2}(?!\d))")
+_MISREAD: Final = re.compile(r"(?<![^\W_])[\dOoIl|SsBb]+(?:[.,:/-][\dOoIl|SsBb]+)*(?![^\W_])")
+_UNITS: Final = "lsbSB"  # litres, seconds, the letter of a tax rate: no digits at the end
+_CONFUSED: Final = str.maketrans("oil|sb", "011158")
+
+Key = tuple[str | int | Decimal, ...]
+"""A reading of a number, a date or a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands, in pixels of the picture."""
+
+    sha256: str
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value as it is written in the answer, wherever it stands there, and where it was found."""
+
+    text: str
+    places: tuple[Place, ...]
+
+
+def look_up(answer: str, pictures: Mapping[str, PictureText]) -> tuple[Value, ...]:
+    """Look up the values of a Markdown text in pictures, by their hashes; at most `MOST_VALUES`.
+
+    Names, and numbers that may be a count or somebody's own, are given back only if they are found.
+    Without any text in the pictures there are no values.
+    """
+    texts = [_Text(sha256, text) for sha256, text in pictures.items() if text.rows]
+    if not texts:
+        return ()
+    found = (
+        (wanted, tuple(place for text in texts for place in text.places(wanted)))
+        for wanted in _wanted(answer)
+    )
+    return tuple(
+        Value(wanted.text, places[:_MOST_PLACES])
+        for wanted, places in found
+        if places or wanted.is_claim
+    )
+
+
+# ---- the answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A value of the answer, looked up by its `keys`, or without any as it is spelled."""
+
+    text: str
+    is_claim: bool
+    keys: frozenset[Key] = frozenset()
+    squeezed: str = ""
+
+
+def _wanted(answer: str) -> Iterable[_Wanted]:
+    text = _UNSAID.sub(_blank, _ESCAPE.sub(r"\1", answer[:_MOST_CHARACTERS]))
+    found: dict[str, _Wanted] = {}
+    for wanted in _values(text):
+        found.setdefault(wanted.text, wanted)
+        if len(found) == MOST_VALUES:
+            break
+    return found.values()
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _values(text: str) -> Iterator[_Wanted]:
+    names = [name for match in _NAMES.finditer(text) for name in match.groups() if name]
+    for pattern in _DATES:
+        yield from _dated(pattern, text)
+        text = pattern.sub(_taken, text)
+    for match in _CLOCK.finditer(text):
+        yield _Wanted(match[0], is_claim=True, keys=frozenset(_clock_keys(match, only=True)))
+    text = _CLOCK.sub(_taken, text)
+    for match in _GROUPS.finditer(text):
+        if _is_grouped(match):
+            yield _Wanted(match[0], is_claim=True, squeezed=_squeezed(match[0]))
+    text = _GROUPS.sub(lambda match: _taken(match) if _is_grouped(match) else match[0], text)
+    yield from _codes(text)
+    text = _TOKEN.sub(lambda match: _taken(match) if _is_code(match[0]) else match[0], text)
+    for match in _NUMERIC.finditer(text):
+        if wanted := _number(match, text):
+            yield wanted
+    for name in names:
+        if not any(letter.isdigit() for letter in name) and len(squeezed := _squeezed(name)) > 2:  # noqa: PLR2004 - shorter ones stand everywhere
+            yield _Wanted(name.strip(" :"), is_claim=False, squeezed=squeezed)
+
+
+def _taken(match: re.Match[str]) -> str:
+    return "\x00" * len(match[0])
+
+
+def _dated(pattern: re.Pattern[str], text: str) -> Iterator[_Wanted]:
+    for match in pattern.finditer(text):
+        yield _Wanted(match[0].strip(), is_claim=True, keys=frozenset({_date_key(match)}))
+
+
+def _is_grouped(match: re.Match[str]) -> bool:
+    digits = sum(letter.isdigit() for letter in match[0])
+    return digits >= _LEAST_GROUPED and not _DATE_SHAPE.search(match[0])
+
+
+def _is_code(token: str) -> bool:
+    return (
+        not token.isdigit()
+        and any(letter.isdigit() for letter in token)
+        and any(letter.isalpha() for letter in token)
+        and not _WITH_UNIT.fullmatch(token)
+    )
+
+
+def _codes(text: str) -> Iterator[_Wanted]:
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        if _is_code(token):
+            digits = sum(letter.isdigit() for letter in token)
+            is_claim = digits >= 3 or (digits == 2 and len(token) > 3 and token.isupper())  # noqa: PLR2004 - fewer may be anybody's words
+            yield _Wanted(token, is_claim=is_claim, squeezed=_squeezed(token))
+
+
+def _number(match: re.Match[str], text: str) -> _Wanted | None:
+    token, digits = match[0], sum(letter.isdigit() for letter in match[0])
+    if digits == 1:  # it stands in nearly every picture
+        return None
+    after = text[match.end() : match.end() + 12]
+    before = text[max(0, match.start() - 4) : match.start()]
+    may_be_count = digits == 2 and not (_AFTER.match(after) or _BEFORE.search(before))  # noqa: PLR2004
+    is_claim = not may_be_count and not _NOT_IN_PICTURES.match(after)
+    keys = frozenset(_numeric_keys(token))
+    keys |= {("number", *key[1:]) for key in keys if key[0] == "whole"}
+    return _Wanted(token, is_claim=is_claim, keys=keys, squeezed=_squeezed(token))
+
+
+# ---- readings
+
+_DATE_SHAPE: Final = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})")
+_THOUSANDS: Final = 3
+_LONGEST: Final = 30  # characters of what can be a number
+_CENTURY: Final = 100
+
+
+def _numeric_keys(token: str) -> Iterator[Key]:
+    """All that a token of digits and separators may mean."""
+    if len(token) > _LONGEST:
+        return
+    if shape := _DATE_SHAPE.fullmatch(token):
+        yield from _date_keys(int(shape[1]), int(shape[3]), int(shape[4]), shape[2])
+    elif ":" in token or re.fullmatch(r"\d{1,2}\.\d{2}", token):
+        yield from _time_keys([int(part) for part in re.split(r"[.,:'\u2019]", token)])
+    if short := re.fullmatch(r"(\d{1,2})\.(\d{1,2})", token):
+        yield from _day(0, int(short[2]), int(short[1]))
+    if ":" not in token:
+        yield from _numbers(token)
+
+
+def _numbers(token: str) -> Iterator[Key]:
+    """The number, or both where a separator may be one of thousands; one without decimals is whole.
+
+    Twenty is found at 20.00, but 20.00 at 20 only where that is an amount.
+    """
+    plain = re.sub(r"['\u2019\s]", "", token)
+    pieces = re.split("[.,]", plain)
+    separators = re.findall("[.,]", plain)
+    with suppress(ArithmeticError):
+        if all(len(piece) == _THOUSANDS for piece in pieces[1:]) and len(set(separators)) <= 1:
+            yield "whole", Decimal("".join(pieces))
+        if separators and (len(separators) == 1 or len(set(separators)) > 1):
+            yield "number", Decimal(f"{''.join(pieces[:-1])}.{pieces[-1]}")
+
+
+def _date_keys(first: int, middle: int, last: int, separator: str) -> Iterator[Key]:
+    if first >= _CENTURY:
+        yield from _day(first, middle, last)
+        return
+    year = last if last >= _CENTURY else 2000 + last
+    yield from _day(year, middle, first)
+    if separator != ".":
+        yield from _day(year, first, middle)
+
+
+def _day(year: int, month: int, day: int) -> Iterator[Key]:
+    if 1 <= month <= 12 and 1 <= day <= 31:  # noqa: PLR2004 - of a calendar
+        yield "date", year, month, day
+
+
+def _date_key(match: re.Match[str]) -> Key:
+    month = _MONTH_NUMBERS[match["m"].lower().rstrip(".")]
+    return "date", int(match["y"] or 0), month, int(match["d"])
+
+
+def _time_keys(parts: Sequence[int]) -> Iterator[Key]:
+    hour, minute, *seconds = parts
+    if hour <= 24 and minute < 60 and len(seconds) <= 1:  # noqa: PLR2004 - of a clock
+        yield "time", hour, minute, *seconds
+
+
+def _clock_keys(match: re.Match[str], *, only: bool = False) -> Iterator[Key]:
+    """The time of a 12-hour clock as one of 24; without `only` as it is written, too."""
+    hour, minute = int(match[1]), int(match[2])
+    yield from _time_keys([hour % 12 + 12 * (match[4].lower() == "p"), minute])
+    if not only:
+        yield from _time_keys([hour, minute])
+
+
+def _squeezed(text: str) -> str:
+    """Letters and digits only, those alike that OCR confuses."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(filter(str.isalnum, folded)).translate(_CONFUSED)
+
+
+# ---- the picture
+
+
+class _Text:
+    """The text of one picture, to look values up in."""
+
+    def __init__(self, sha256: str, text: PictureText) -> None:
+        self._sha256 = sha256
+        self._is_level = text.is_level
+        self._cells = [cell for row in text.rows or () for cell in row]
+        self._found: dict[Key, dict[Place, None]] = {}
+        # all letters and digits in a row, and for each cell where they begin and come from
+        self._begins: list[int] = []
+        self._origins: list[list[int]] = []
+        pieces: list[str] = []
+        length = 0
+        for cell in self._cells:
+            for key, start, end in _keys_in(cell.text):
+                self._found.setdefault(key, {})[self._place(cell, start, end)] = None
+            squeezed = [_squeezed(letter) for letter in cell.text]
+            self._begins.append(length)
+            self._origins.append([at for at, each in enumerate(squeezed) for _ in each])
+            pieces += squeezed
+            length += len(self._origins[-1])
+        self._squeezed = "".join(pieces)
+
+    def places(self, wanted: _Wanted) -> Iterator[Place]:
+        """Where a value stands."""
+        if wanted.keys:
+            yield from dict.fromkeys(
+                place for key in wanted.keys for place in self._found.get(key, ())
+            )
+        elif wanted.squeezed:
+            yield from self._searched(wanted.squeezed)
+
+    def _searched(self, squeezed: str) -> Iterator[Place]:
+        start, count = self._squeezed.find(squeezed), 0
+        while start >= 0 and count < _MOST_PLACES:
+            end = start + len(squeezed)
+            if self._is_border(start) and self._is_border(end):
+                count += 1
+                yield from self._parts(start, end)
+            start = self._squeezed.find(squeezed, start + 1)
+
+    def _is_border(self, at: int) -> bool:
+        """Whether a word or a number ends before this letter."""
+        number = bisect_right(self._begins, at) - 1
+        offset = at - self._begins[number]
+        if offset == 0 or at == len(self._squeezed):
+            return True
+        before, after = self._origins[number][offset - 1 : offset + 1]
+        text = self._cells[number].text
+        if after - before == 1:
+            return text[before].isdigit() != text[after].isdigit()
+        between = text[before + 1 : after]
+        is_inside = text[before].isdigit() and text[after].isdigit() and between in ".,:"
+        return not is_inside
+
+    def _parts(self, start: int, end: int) -> Iterator[Place]:
+        """The place of these letters, one for each cell that has some."""
+        for number in range(bisect_right(self._begins, start) - 1, len(self._cells)):
+            begin, origins = self._begins[number], self._origins[number]
+            if begin >= end:
+                return
+            taken = origins[max(0, start - begin) : end - begin]
+            if taken:
+                yield self._place(self._cells[number], taken[0], taken[-1] + 1)
+
+    def _place(self, cell: TextCell, start: int, end: int) -> Place:
+        """The part of a cell, where its letters run from left to right; else all of it."""
+        left, width = cell.left, cell.width
+        if self._is_level and cell.width > cell.height:
+            letter = cell.width / len(cell.text)
+            left = max(cell.left, round(cell.left + letter * (start - 0.5)))
+            width = min(cell.left + cell.width, round(cell.left + letter * (end + 0.5))) - left
+        return Place(self._sha256, left, cell.top, width, cell.height)
+
+
+def _keys_in(text: str) -> Iterator[tuple[Key, int, int]]:
+    """Every reading of every number, date and time of a text, with its begin and end."""
+    for pattern in _DATES:
+        for match in pattern.finditer(text):
+            yield from _with_day(_date_key(match), *match.span())
+    for match in _CLOCK.finditer(text):
+        for key in _clock_keys(match):
+            yield key, *match.span()
+    yield from _numeric_in(text, range(len(text) + 1))
+    if _LOOSE.search(text):  # "19, 90"
+        yield from _numeric_in(*_closed_up(text))
+    for match in _MISREAD.finditer(text):
+        letters = [letter for letter in match[0] if letter.isalnum() or letter == "|"]
+        digits = sum(letter.isdigit() for letter in letters)
+        if digits < len(letters) <= 2 * digits and letters[-1] not in _UNITS:
+            for key in _numeric_keys(match[0].casefold().translate(_CONFUSED)):
+                yield from _with_day(key, *match.span())
+
+
+def _closed_up(text: str) -> tuple[str, list[int]]:
+    """The text without the spaces around separators, and where each letter comes from."""
+    kept = [True] * len(text)
+    for match in _LOOSE.finditer(text):
+        for at in range(*match.span()):
+            kept[at] = not text[at].isspace()
+    origins = [at for at, is_kept in enumerate(kept) if is_kept]
+    return "".join(text[at] for at in origins), [*origins, len(text)]
+
+
+def _numeric_in(text: str, origins: Sequence[int]) -> Iterator[tuple[Key, int, int]]:
+    for match in _NUMERIC.finditer(text):
+        tokens = {match[0], *re.split(r"[\s/-]", match[0])}
+        span = origins[match.start()], origins[match.end() - 1] + 1
+        is_amount = _AMOUNT_AFTER.match(text, match.end()) or _BEFORE.search(
+            text[max(0, match.start() - 4) : match.start()]
+        )
+        for token in tokens:
+            for key in _numeric_keys(token):
+                yield from _with_day(key, *span)
+                if is_amount and key[0] == "whole":
+                    yield ("number", *key[1:]), *span
+
+
+def _with_day(key: Key, start: int, end: int) -> Iterator[tuple[Key, int, int]]:
+    """A reading; of a date the day without its year, of a time the minute, too."""
+    yield key, start, end
+    if key[0] == "date":
+        yield ("date", 0, *key[2:]), start, end
+    elif key[0] == "time" and len(key) > 3:  # noqa: PLR2004 - with seconds
+        yield key[:3], start, end
