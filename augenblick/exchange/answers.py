@@ -1,38 +1,90 @@
-"""The Markdown of an answer as HTML that can neither run nor load anything."""
+"""The Markdown of an answer as HTML that can neither run nor load anything.
+
+What the page on the screen changes before Streamlit draws it (`ui/markdown`), this renderer knows:
+line ends, harmless tags, emphasis in East Asian texts. Formulas stand there as their source.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Iterator, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import StateBlock, blockquote, table
+from markdown_it.rules_inline import StateInline, emphasis, strikethrough
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
-_SCHEMES = {"http", "https", "mailto"}
+from augenblick.core.blocks.emphasis import Side, hindered_side
+from augenblick.core.blocks.formulas import end_of_formula, formula_block
+from augenblick.core.blocks.link_targets import is_harmless
+
+MOST_TIMES = 4
+"""How many times the bytes of an answer its HTML may have, besides `_SPARE_BYTES`."""
+
+_SPARE_BYTES = 1_000
 _HEADING = re.compile(r"h([1-6])")
 _DEEPEST = 6
 _ABOVE = 2  # levels of headings that the page itself uses
+_MOST_COLUMNS = 60  # what a table may have; the renderer fills each row up to them
+_LOOK = 1_000  # characters in which a tag has to end
+_TAG = re.compile(r"<(br|sub|sup|u|mark|kbd)[ \t]{0,3}/?>", re.IGNORECASE)
+_DETAILS = re.compile(
+    r"(?:</details[ ]*>|<details(?: open)?[ ]*>)?[ ]*"
+    r"(?:<summary[ ]*>(?P<title>(?:[^<]|<(?!/summary))*)</summary[ ]*>|</?summary[ ]*>)?[ ]*$",
+    re.IGNORECASE,
+)
+_COMPARED = re.compile(r"(?:[-+*]|\d{1,9}[.)])[ \t]+>[ \t]?[$€£¥]?\d")
+_BOLD_TAG = re.compile(r"</?(?:b|strong)>", re.IGNORECASE)
+_DIRECTED = {"bullet_list_open", "ordered_list_open", "table_open", "blockquote_open"}
+_AND = re.compile(r"&(?=[#A-Za-z])")
 
 
 def answer_html(text: str) -> Markup:
-    """HTML of a Markdown text: its own HTML is shown as text, a picture becomes a link to it."""
+    """HTML of a Markdown text: its own HTML is shown as text, a picture becomes a link to it.
+
+    Where the HTML would have more than four times the bytes of the text, and a little, it is the
+    text as it was written.
+    """
+    size = len(text.encode())
     tokens = _MARKDOWN.parse(text)
     for token in tokens:
         if found := _HEADING.fullmatch(token.tag):
             token.tag = f"h{min(int(found[1]) + _ABOVE, _DEEPEST)}"
+    _take_links_beyond(size, tokens)
     html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
+    if len(html.encode()) > MOST_TIMES * size + _SPARE_BYTES:
+        return Markup('<div class="plain">{}</div>').format(plain_html(text))
     return Markup(html)  # noqa: S704  # the renderer has escaped whatever came from the text
 
 
-def _is_harmless(url: str) -> bool:
-    try:
-        return urlsplit(url.strip()).scheme.lower() in _SCHEMES
-    except ValueError:
-        return False
+def plain_html(text: str) -> Markup:
+    """Escape what HTML would read in a text, and nothing more: at most four times as long."""
+    escaped = _AND.sub("&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
+    return Markup(escaped)  # noqa: S704  # no tag, comment or character reference is left
+
+
+def _take_links_beyond(most_bytes: int, tokens: Iterable[Token]) -> None:
+    """Keep the words alone of links, once addresses from definitions are as long as the text."""
+    used = 0
+    for token in tokens:
+        is_taken = False
+        for child in token.children or ():
+            if child.type == "link_open":
+                used += len(str(child.attrs.get("href", ""))) + len(
+                    str(child.attrs.get("title", ""))
+                )
+                is_taken = used > most_bytes
+            if child.type == "image":
+                used += len(str(child.attrs.get("src", "")))
+                if used > most_bytes:
+                    child.type = "text"
+            if is_taken and child.type in {"link_open", "link_close"}:
+                is_taken = child.type == "link_open"
+                child.type, child.content = "text", ""
 
 
 def _picture_link(
@@ -59,11 +111,181 @@ def _link_open(
     return renderer.renderToken(tokens, at, options, env)
 
 
+def _cell_open(
+    _renderer: RendererHTML,
+    tokens: Sequence[Token],
+    at: int,
+    _options: OptionsDict,
+    _env: EnvType,
+) -> str:
+    token = tokens[at]
+    side = str(token.attrs.get("style", ""))[len("text-align:") :][:1]
+    return f"<{token.tag} class={side}>" if side else f"<{token.tag}>"
+
+
+def _formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as a rule is called
+    if state.src[state.pos] not in "$\\":
+        return False
+    end = end_of_formula(state.src, state.pos)
+    if end is None:
+        return False
+    if not silent:
+        width = 1 if state.src[state.pos] == "$" and state.src[state.pos + 1] != "$" else 2
+        content = state.src[state.pos + width : end - width]
+        state.push("code_inline", "code", 0).content = " ".join(content.split())
+    state.pos = end
+    return True
+
+
+def _formula_block(
+    state: StateBlock,
+    start: int,
+    end: int,
+    silent: bool,  # noqa: FBT001 - as a rule is called
+) -> bool:
+    if state.is_code_block(start):
+        return False
+    found = formula_block(_lines(state, start, end))
+    if found is None:
+        return False
+    if not silent:
+        content, count = found
+        token = state.push("fence", "code", 0)
+        token.content = f"{content}\n"
+        token.map = [start, start + count]
+        state.line = start + count
+    return True
+
+
+def _lines(state: StateBlock, start: int, end: int) -> Iterator[str]:
+    """The lines that a block which begins in one can have."""
+    for line in range(start, end):
+        if line > start and state.sCount[line] < state.blkIndent:
+            return
+        yield state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+
+
+def _details(
+    state: StateBlock,
+    start: int,
+    _end: int,
+    silent: bool,  # noqa: FBT001 - as a rule is called
+) -> bool:
+    """What can be unfolded elsewhere: its title is a bold paragraph, its content follows."""
+    begin = state.bMarks[start] + state.tShift[start]
+    if state.is_code_block(start) or not state.src.startswith("<", begin):
+        return False
+    found = _DETAILS.match(state.src[begin : min(state.eMarks[start], begin + _LOOK)])
+    if found is None or not found[0]:
+        return False
+    if not silent:
+        state.line = start + 1
+        title = _BOLD_TAG.sub("", found["title"] or "").strip()
+        if title:
+            state.push("paragraph_open", "p", 1)
+            token = state.push("inline", "", 0)
+            token.content = title if "*" in title else f"**{title}**"
+            token.children, token.map = [], [start, start + 1]
+            state.push("paragraph_close", "p", -1)
+    return True
+
+
+def _tag(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as a rule is called
+    """A tag that only says how its text is drawn."""
+    found = _TAG.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    name = found[1].lower()
+    if name == "br":
+        if not silent:
+            state.push("hardbreak", "br", 0)
+        state.pos = found.end()
+        return True
+    end_tag = re.compile(rf"</{name}[ \t]{{0,3}}>", re.IGNORECASE)
+    end = end_tag.search(state.src, found.end(), min(state.posMax, found.end() + _LOOK))
+    if end is None or state.level >= state.md.options.maxNesting:
+        return False
+    if not silent:
+        after = state.posMax
+        state.pos, state.posMax = found.end(), end.start()
+        state.push("tag_open", name, 1)
+        state.md.inline.tokenize(state)
+        state.push("tag_close", name, -1)
+        state.posMax = after
+    state.pos = end.end()
+    return True
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as a rule is called
+    return _unhindered(state, emphasis.tokenize(state, silent))
+
+
+def _strikethrough(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
+    return _unhindered(state, strikethrough.tokenize(state, silent))
+
+
+def _unhindered(state: StateInline, is_found: bool) -> bool:  # noqa: FBT001
+    """Let the row of asterisks or tildes that was just found open and close emphasis."""
+    if not is_found or not state.delimiters:
+        return is_found
+    last = state.delimiters[-1]
+    sign, start = chr(last.marker), state.pos - 1
+    while start and state.src[start - 1] == sign:
+        start -= 1
+    before = state.src[start - 1] if start else ""
+    if hindered_side(before, state.src[state.pos : state.pos + 1]) is not Side.NONE:
+        for delimiter in state.delimiters[-last.length or -1 :]:
+            if delimiter.marker == last.marker and delimiter.end < 0:
+                delimiter.open = delimiter.close = True
+    return True
+
+
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    header = state.src[state.bMarks[start] : state.eMarks[start]]
+    return header.count("|") <= _MOST_COLUMNS and table(state, start, end, silent)
+
+
+def _quote(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """A quote; `>= 5`, and `> 5` in a list item, are comparisons."""
+    begin = state.bMarks[start] + state.tShift[start]
+    line_begin = state.src.rfind("\n", max(0, begin - _LOOK), begin) + 1
+    compared = _COMPARED.search(state.src, line_begin, begin + 4)
+    is_compared = state.src.startswith(">=", begin) or (compared and begin < compared.end())
+    return not is_compared and blockquote(state, start, end, silent)
+
+
+def _lay_out(tokens: Iterable[Token]) -> None:
+    """Make line ends line ends, outside of lists and headings; lists run the way of their text."""
+    depth = 0
+    for token in tokens:
+        if token.type in _DIRECTED:
+            token.attrSet("dir", "auto")
+        if token.type in {"list_item_open", "heading_open"}:
+            depth += 1
+        elif token.type in {"list_item_close", "heading_close"}:
+            depth -= 1
+        for child in () if depth else token.children or ():
+            if child.type == "softbreak":
+                child.type, child.tag = "hardbreak", "br"
+
+
 def _markdown() -> MarkdownIt:
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    markdown.validateLink = _is_harmless  # type: ignore[method-assign]  # as its guide shows
+    markdown.validateLink = is_harmless  # type: ignore[method-assign,assignment]  # as its guide shows
+    interrupting: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    markdown.block.ruler.at("blockquote", _quote, interrupting)
+    markdown.block.ruler.before("fence", "formula", _formula_block, interrupting)
+    markdown.block.ruler.before("fence", "details", _details, interrupting)
+    markdown.inline.ruler.before("escape", "formula", _formula)
+    markdown.inline.ruler.before("html_inline", "tag", _tag)
+    markdown.inline.ruler.at("emphasis", _emphasis)
+    markdown.inline.ruler.at("strikethrough", _strikethrough)
+    markdown.core.ruler.push("layout", lambda state: _lay_out(state.tokens))
     markdown.add_render_rule("image", _picture_link)
     markdown.add_render_rule("link_open", _link_open)
+    markdown.add_render_rule("td_open", _cell_open)
+    markdown.add_render_rule("th_open", _cell_open)
     return markdown
 
 

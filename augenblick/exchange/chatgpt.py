@@ -2,34 +2,44 @@
 
 OpenAI documents the form nowhere; this reads what its exports hold: a list of conversations, each
 with `mapping`, a tree of nodes by id. Nodes that no person has seen (instructions, tools, thoughts)
-are left out, and what hangs below them hangs one place higher.
+are left out, and what hangs below them hangs one place higher. What was seen and can't be read is
+counted, and never costs the conversation.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from augenblick.errors import ImportMalformed
-from augenblick.exchange.found import (
+from augenblick.core.errors import ImportMalformed
+from augenblick.core.messages import Role, TextPart
+from augenblick.exchange import canvas
+from augenblick.exchange.citations import without_marks
+from augenblick.exchange.parsed import (
     FoundConversation,
     FoundNode,
     FoundPart,
     FoundPicture,
-    answer_record,
     moment_of,
+    record_of,
 )
-from augenblick.messages import Role, TextPart
 
 LoadAsset = Callable[[str], bytes | None]
 """The bytes of a picture file by its asset id; None where there is none."""
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
-_SEEN = {"text", "multimodal_text", "code"}  # kinds of content that were on the page
+_UNSEEN_ROLES = {"system", "tool", "developer", "critic", "discriminator"}
+_UNSEEN = {  # kinds of content that were not on the page, or only folded
+    "thoughts", "reasoning_recap", "user_editable_context", "model_editable_context",
+    "execution_output", "computer_output", "system_error", "tether_quote",
+    "tether_browsing_display", "sonic_webpage", "app_pairing_content", "super_widget",
+}  # fmt: skip
 _PICTURE = "image_asset_pointer"
 _POINTER = re.compile(r"[a-z-]+://(?:[^#?]*/)?([\w.-]+)")
+_LONGEST_POINTER = 1_000
 
 
 def read_chatgpt(found: Mapping[str, Any], *, load_asset: LoadAsset) -> FoundConversation:
@@ -37,18 +47,14 @@ def read_chatgpt(found: Mapping[str, Any], *, load_asset: LoadAsset) -> FoundCon
     mapping = found.get("mapping")
     if not isinstance(mapping, dict):
         raise ImportMalformed("there is no mapping")
-    if any(not isinstance(node, dict) for node in mapping.values()):
-        raise ImportMalformed("a node is no object")
-    kept: dict[str, FoundNode] = {}
-    for node_id, node in mapping.items():
-        seen = _node(node_id, node.get("message"), load_asset)
-        if seen is not None:
-            kept[node_id] = seen
-    places = _Places(mapping, kept)
+    reading = _Reading({each: _object(mapping, each) for each in mapping}, load_asset)
+    kept = {node.id: node for node in map(reading.node, mapping) if node is not None}
+    places = _Places(reading.mapping, kept)
     nodes = tuple(places.hung(node) for node in kept.values())
     leaf_id = places.at_or_above(found.get("current_node"))
     title = found.get("title")
-    return FoundConversation(title if isinstance(title, str) else "", nodes, leaf_id)
+    title = title if isinstance(title, str) else ""
+    return FoundConversation(title, nodes, leaf_id, reading.left_out)
 
 
 class _Places:
@@ -61,8 +67,7 @@ class _Places:
 
     def hung(self, node: FoundNode) -> FoundNode:
         """The node below its nearest kept ancestor."""
-        parent_id = self.at_or_above(self._mapping[node.id].get("parent"))
-        return FoundNode(node.id, parent_id, node.role, node.parts, node.created_at, node.record)
+        return replace(node, parent_id=self.at_or_above(self._mapping[node.id].get("parent")))
 
     def at_or_above(self, node_id: object) -> str | None:
         """The nearest kept node from here upwards."""
@@ -79,57 +84,116 @@ class _Places:
         return found
 
 
-def _node(node_id: str, message: object, load_asset: LoadAsset) -> FoundNode | None:
-    """The node of a message; None for one that nobody has seen."""
-    if message is None:
+@dataclass(slots=True)
+class _Reading:
+    """The messages of one conversation; what can't be taken over is counted."""
+
+    mapping: Mapping[str, Mapping[str, Any]]
+    load_asset: LoadAsset
+    left_out: int = 0
+
+    def node(self, node_id: str) -> FoundNode | None:
+        """The node of a message; None for one that nobody has seen."""
+        node = self.mapping[node_id]
+        message = node.get("message")
+        if not isinstance(message, dict):
+            self.left_out += message is not None or not node
+            return None
+        name = _object(message, "author").get("role")
+        role = _ROLES.get(name) if isinstance(name, str) else None
+        if role is None:
+            if name == "tool":
+                return self._drawn(node_id, message) or self._canvas(node_id, message)
+            self.left_out += str(name) not in _UNSEEN_ROLES
+            return None
+        if message.get("recipient") not in (None, "", "all"):
+            return self._canvas(node_id, message)
+        if _object(message, "metadata").get("is_visually_hidden_from_conversation"):
+            return None
+        return self._seen(node_id, role, message)
+
+    def _seen(self, node_id: str, role: Role, message: Mapping[str, Any]) -> FoundNode | None:
+        metadata, content = _object(message, "metadata"), _content(message)
+        if str(content.get("content_type")) in _UNSEEN:
+            return None
+        references = metadata.get("content_references")
+        parts = tuple(
+            TextPart(without_marks(part.text, references)) if isinstance(part, TextPart) else part
+            for part in self._parts(content)
+        )
+        if not parts:
+            return None
+        return _node(node_id, role, message, parts)
+
+    def _drawn(self, node_id: str, message: Mapping[str, Any]) -> FoundNode | None:
+        """Pictures that the model had drawn stand in a tool's messages; each leaves its note."""
+        parts = _content(message).get("parts")
+        pictures = [part for part in parts if _is_picture(part)] if isinstance(parts, list) else []
+        drawn = tuple(FoundPicture(lambda: None) for _ in pictures)
+        return _node(node_id, Role.ASSISTANT, message, drawn) if drawn else None
+
+    def _canvas(self, node_id: str, message: Mapping[str, Any]) -> FoundNode | None:
+        """A document beside the conversation: in the model's call, or in a message of the tool."""
+        by_model = canvas.is_document(message.get("recipient"))
+        if not by_model and not canvas.is_document(_object(message, "author").get("name")):
+            return None
+        called = "".join(
+            part.text for part in self._parts(_content(message)) if isinstance(part, TextPart)
+        )
+        text = canvas.document_in(called, shown_as=self._shown_as(node_id))
+        if not text:
+            self.left_out += by_model  # the tool only says that it is done
+            return None
+        return _node(node_id, Role.ASSISTANT, message, (TextPart(text),))
+
+    def _shown_as(self, node_id: str) -> Mapping[str, Any]:
+        """What the tool's answer says about a canvas document: `title`, `textdoc_type`, ..."""
+        below = self.mapping[node_id].get("children")
+        for child in below if isinstance(below, list) else ():
+            node = self.mapping.get(child, {}) if isinstance(child, str) else {}
+            about = _object(_object(_object(node, "message"), "metadata"), "canvas")
+            if about:
+                return about
+        return {}
+
+    def _parts(self, content: Mapping[str, Any]) -> Iterator[FoundPart]:
+        parts = content.get("parts")
+        if parts is None:
+            parts = content.get("text")
+        if not isinstance(parts, list | dict | str):
+            self.left_out += parts is not None
+            return
+        yield from filter(None, map(self._part, parts if isinstance(parts, list) else [parts]))
+
+    def _part(self, part: object) -> FoundPart | None:
+        """Text may be written as a number, or stand in an object, as what was spoken does."""
+        if isinstance(part, dict) and _is_picture(part):
+            pointer = _POINTER.fullmatch(str(part.get("asset_pointer"))[:_LONGEST_POINTER])
+            return FoundPicture(partial(self.load_asset, pointer[1]) if pointer else lambda: None)
+        text = part.get("text") if isinstance(part, dict) else part
+        if isinstance(text, int | float) and not isinstance(text, bool):
+            text = str(text)
+        if isinstance(text, str) and text.strip():
+            return TextPart(text)
+        self.left_out += text != "" and bool(part)
         return None
-    if not isinstance(message, dict):
-        raise ImportMalformed("a message is no object")
-    metadata, content = _object(message, "metadata"), _object(message, "content")
-    role = _ROLES.get(str(_object(message, "author").get("role")))
-    if role is None:
-        return _of_tool(node_id, message, content)
-    is_hidden = bool(metadata.get("is_visually_hidden_from_conversation"))
-    is_for_tool = message.get("recipient", "all") != "all"
-    if is_hidden or is_for_tool or str(content.get("content_type")) not in _SEEN:
-        return None
-    parts = tuple(_parts(content, load_asset))
-    if not parts:
-        return None
-    record = None
-    if role is Role.ASSISTANT:
-        text = "\n\n".join(part.text for part in parts if isinstance(part, TextPart))
-        record = answer_record(text, model=str(metadata.get("model_slug") or ""))
+
+
+def _node(
+    node_id: str, role: Role, message: Mapping[str, Any], parts: tuple[FoundPart, ...]
+) -> FoundNode:
+    record = record_of(role, parts, model=_object(message, "metadata").get("model_slug"))
     return FoundNode(node_id, None, role, parts, moment_of(message.get("create_time")), record)
 
 
-def _of_tool(
-    node_id: str, message: Mapping[str, Any], content: Mapping[str, Any]
-) -> FoundNode | None:
-    """Pictures that the model had drawn stand in the messages of a tool; each leaves its note."""
-    if _object(message, "author").get("role") != "tool":
-        return None
-    drawn = tuple(part for part in _parts(content, _nothing) if isinstance(part, FoundPicture))
-    if not drawn:
-        return None
-    when = moment_of(message.get("create_time"))
-    return FoundNode(node_id, None, Role.ASSISTANT, drawn, when, answer_record("", model=""))
+def _content(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The content of a message, an object with `parts` or `text`; a bare text is its text."""
+    content = message.get("content")
+    return content if isinstance(content, dict) else {"text": content}
 
 
-def _nothing(_asset: str) -> None:
-    return None
-
-
-def _parts(content: Mapping[str, Any], load_asset: LoadAsset) -> Iterator[FoundPart]:
-    parts = content.get("parts", [content.get("text")])
-    if not isinstance(parts, list):
-        raise ImportMalformed("the parts of a message are no list")
-    for part in parts:
-        if isinstance(part, str) and part.strip():
-            yield TextPart(part)
-        elif isinstance(part, dict) and part.get("content_type") == _PICTURE:
-            pointer = _POINTER.fullmatch(str(part.get("asset_pointer")))
-            yield FoundPicture(partial(load_asset, pointer[1]) if pointer else lambda: None)
+def _is_picture(part: object) -> bool:
+    return isinstance(part, dict) and part.get("content_type") == _PICTURE
 
 
 def _object(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import IO
 
-from augenblick.conversations import Conversation, Node, as_wire_messages, called_pictures
+from augenblick.core.conversations import Conversation, Node, as_wire_messages, called_pictures
+from augenblick.core.language import Language
+from augenblick.core.messages import Attachment, Role
+from augenblick.core.settings import RequestSettings
+from augenblick.endpoint.payload import DataUris, build_payload
 from augenblick.exchange import pages, tree
 from augenblick.exchange.pages import LoadBytes
-from augenblick.language import Language
-from augenblick.messages import Attachment, Role
-from augenblick.payload import DataUris, build_payload
-from augenblick.settings import RequestSettings
 
 _LONGEST_NAME = 80
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')  # on Windows; the others forbid less
@@ -80,7 +80,9 @@ def write_json(conversation: Conversation, file: IO[bytes], *, load_content: Loa
         written |= {attachment.sha256 for attachment in message.attachments}
     described = _json(tree.tree_json(conversation))
     file.write(b'\n], "%s": %s, "pictures": {' % (tree.KEY.encode(), described[:-1]))
-    every = (*_pictures(conversation.nodes), *_called_pictures(conversation.nodes))
+    every = list(_pictures(conversation.nodes))
+    for node in conversation.nodes:
+        every += [part.attachment for part in called_pictures(node.reply)] if node.reply else []
     others = {a.sha256: a for a in every if a.sha256 not in written}
     _write_pictures(others, file, load_content)
     file.write(b"}}}\n")
@@ -165,27 +167,27 @@ def _markdown(
     for node in path:
         if node.message.role is Role.USER:
             yield f"## {language.text('document.question')}"
-            yield from _picture_lines(node, language, numbers)
+            yield from _picture_lines(node.message.attachments, language, numbers)
             yield node.message.text
         elif node.message.role is Role.ASSISTANT:
             yield f"## {language.text('document.answer')}"
             yield pages.answer_text(node)
+            yield from _picture_lines(pages.answer_pictures(node), language, numbers)
             note = pages.answer_note(node.reply, language) if node.reply else ""
-            yield "\n\n".join(f"*{line}*" for line in (note, _origin(node, language)) if line)
+            origin = pages.answer_origin(node, language)
+            yield "\n\n".join(f"*{line}*" for line in (note, origin) if line)
 
 
-def _picture_lines(node: Node, language: Language, numbers: dict[str, int]) -> Iterator[str]:
-    for attachment in node.message.attachments:
+def _picture_lines(
+    attachments: Iterable[Attachment], language: Language, numbers: dict[str, int]
+) -> Iterator[str]:
+    for attachment in attachments:
         number = numbers.get(attachment.sha256)
         if number is None:
             yield f"*{language.text('document.picture_missing', number='')}*"
         else:
             alt = language.text("document.picture", number=number)
             yield f"![{alt}]({_picture_path(attachment, numbers)})"
-
-
-def _origin(node: Node, language: Language) -> str:
-    return pages.answer_origin(node, language)
 
 
 def _picture_path(attachment: Attachment, numbers: dict[str, int]) -> str:
@@ -196,11 +198,7 @@ def _picture_path(attachment: Attachment, numbers: dict[str, int]) -> str:
 def _pictures(nodes: Iterable[Node]) -> Iterator[Attachment]:
     for node in nodes:
         yield from node.message.attachments
-
-
-def _called_pictures(nodes: Iterable[Node]) -> Iterator[Attachment]:
-    records = (node.reply for node in nodes if node.reply is not None)
-    return (part.attachment for record in records for part in called_pictures(record))
+        yield from pages.answer_pictures(node)
 
 
 def _entry(name: str, conversation: Conversation, compression: int) -> zipfile.ZipInfo:

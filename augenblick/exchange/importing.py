@@ -1,38 +1,28 @@
 """From the bytes of a file to conversations that the store can write.
 
-`read_conversations` gives one after the other, so that one that is no good stops none of the
-others and none of the pictures of the one before is still in memory.
+The file is parsed by a process of its own (`import_worker`). `read_conversations` gives each
+conversation in pieces, so that no more than one picture or some messages are in memory, and one
+conversation that is no good stops none of the others.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import re
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
-from augenblick.errors import (
-    ImageError,
+from augenblick.core.errors import (
     ImportDamaged,
     ImportMalformed,
     ImportRefused,
     ImportTooLarge,
-    ImportUnknown,
 )
-from augenblick.exchange import found as find
-from augenblick.exchange.chatgpt import LoadAsset, read_chatgpt
-from augenblick.exchange.found import FoundConversation, FoundNode, FoundPart
-from augenblick.exchange.limits import ImportLimits
-from augenblick.exchange.messages_json import read_document, read_messages
-from augenblick.exchange.pictures import Prepare, take_in
-from augenblick.exchange.tree import KEY
-from augenblick.language import Language
-from augenblick.messages import (
+from augenblick.core.language import Language
+from augenblick.core.messages import (
+    Attachment,
     ContentPart,
     ImagePart,
     Message,
@@ -41,172 +31,176 @@ from augenblick.messages import (
     TextPart,
     ToolRound,
 )
-from augenblick.store import ImportedNode
+from augenblick.exchange.handover import (
+    OUT_OF_MEMORY,
+    SentNode,
+    SentPicture,
+    read_batch,
+    refusal_from,
+)
+from augenblick.exchange.import_limits import ImportLimits
+from augenblick.exchange.parsed import answer_record
+from augenblick.exchange.picture_files import take_in
+from augenblick.pictures import PicturePool
+from augenblick.pictures.processes import PACKAGE_ROOT, Deadline, environment, pipe, terminate
+from augenblick.pictures.worker_protocol import Header, read_message, write_message
+from augenblick.store.store_values import ImportedNode
 
 _LIMITS = ImportLimits()
-_ZIP_START = b"PK"
-_OF_CONVERSATIONS = re.compile(r"conversations?(-\d+)?\.json")
-_ASSET = re.compile(r"^(file[-_][A-Za-z0-9]+)")
-_LARGEST_PICTURE = 20 * 1024 * 1024
-_ZIP_FAILURES = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,  # a way of packing that nobody uses
-    RuntimeError,  # it asks for a password
-)
+# Python with its libraries takes 100 MB of addresses, an export of 95 MB 300 to 700 more.
+_MEMORY_LIMIT_BYTES = 1024 * 1024 * 1024
+_CPU_SECONDS = 60  # an export of 95 MB takes 5
+_SECONDS = 3600.0  # pictures and all; then the worker was forgotten by whoever asked
+_TOO_MUCH = {  # by what a worker ends with
+    OUT_OF_MEMORY: "memory",
+    -9: "memory",  # SIGKILL: the system had no more, or our own deadline
+    -24: "seconds",  # SIGXCPU
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ReadConversation:
-    """A conversation as `ConversationStore.import_conversation` takes it.
+    """A conversation, all pieces of which have been given.
 
-    `missing_pictures` is how many pictures left a note in their place.
+    `missing_pictures` is how many pictures left a note in their place, `left_out` how many messages
+    and parts of messages could not be taken over.
     """
 
     title: str
-    nodes: tuple[ImportedNode, ...]
-    pictures: tuple[PreparedPicture, ...] = field(repr=False)
     leaf_id: str | None
     missing_pictures: int = 0
+    left_out: int = 0
+
+
+ImportPiece = PreparedPicture | tuple[ImportedNode, ...] | ReadConversation | ImportRefused
 
 
 def read_conversations(
-    content: bytes, *, prepare: Prepare, language: Language, limits: ImportLimits = _LIMITS
-) -> Iterator[ReadConversation | ImportRefused]:
-    """The conversations of a file, each or the reason why not; notes in it are in `language`.
+    content: bytes,
+    *,
+    pool: PicturePool,
+    language: Language,
+    person: str = "",
+    limits: ImportLimits = _LIMITS,
+) -> Iterator[ImportPiece]:
+    """The conversations of a file in pieces; notes in them are in `language`.
 
-    Raises ImportUnknown, ImportDamaged or ImportTooLarge where the file as a whole is no good,
-    at the latest in the middle of a zip.
+    Of each come its pictures and messages, a picture before the first message that shows it, a
+    message after its parent, and at last the ReadConversation; or, in place of the rest, the
+    reason why it can't be taken. `person` is whose turn with the pool it is.
+
+    Lets go of the file before it gives anything. Raises ImportUnknown, ImportDamaged or
+    ImportTooLarge where the file as a whole is no good, at the latest in its middle.
     """
     if len(content) > limits.max_bytes:
         raise ImportTooLarge(unit="bytes", limit=limits.max_bytes)
-    for count, read in enumerate(_readers(content, limits), 1):
-        if count > limits.max_conversations:
-            raise ImportTooLarge(unit="conversations", limit=limits.max_conversations)
+    with _worker() as process:
         try:
-            yield _settled(read(), prepare, language, limits)
-        except ImportRefused as error:
-            error.params["title"] = error.params.get("title") or f"{count}"
-            yield error
+            header = {"limits": dataclasses.asdict(limits)}
+            write_message(pipe(process.stdin), header, content)
+            del content
+            intake = _Intake(pool, person, language)
+            while "end" not in (message := read_message(pipe(process.stdout)))[0]:
+                for piece in intake.take(*message):
+                    yield piece
+                    if isinstance(piece, ReadConversation | ImportRefused):
+                        intake = _Intake(pool, person, language)
+        except (OSError, EOFError) as error:
+            raise _how_it_died(process) from error
+    if message[0]["end"] is not None:
+        raise refusal_from(message[0]["end"])
 
 
-_Read = Callable[[], FoundConversation]
-
-
-def _readers(content: bytes, limits: ImportLimits) -> Iterator[_Read]:
-    if content.startswith(_ZIP_START):
-        yield from _readers_of_zip(content, limits)
-    else:
-        yield from _readers_of(_json(content), load_asset=lambda _: None)
-
-
-def _readers_of_zip(content: bytes, limits: ImportLimits) -> Iterator[_Read]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            budget = _Unpacking(archive, 2 * limits.max_bytes)
-            assets = _Assets(budget)
-            files = [e for e in entries if _OF_CONVERSATIONS.fullmatch(_base_name(e.filename))]
-            if not files:
-                raise ImportUnknown("no conversations in the archive")
-            for entry in files:
-                document = _json(budget.read(entry, limits.max_bytes))
-                yield from _readers_of(document, load_asset=assets.load)
-    except _ZIP_FAILURES as error:
-        raise ImportDamaged(type(error).__name__) from error
-
-
-def _readers_of(document: object, *, load_asset: LoadAsset) -> Iterator[_Read]:
-    """One reader for each conversation of a document. Raises ImportUnknown."""
-    if isinstance(document, list) and any(_is_conversation(item) for item in document):
-        yield from (_reader(item, load_asset) for item in document)
-    elif isinstance(document, list) and any(_has(item, "role") for item in document):
-        yield lambda: read_messages(document)
-    elif _is_conversation(document):
-        yield _reader(document, load_asset)
-    else:
-        raise ImportUnknown("neither messages nor conversations")
-
-
-def _is_conversation(value: object) -> bool:
-    return any(_has(value, key) for key in ("mapping", "messages", KEY))
-
-
-def _has(value: object, key: str) -> bool:
-    return isinstance(value, dict) and key in value
-
-
-def _reader(item: object, load_asset: LoadAsset) -> _Read:
-    def read() -> FoundConversation:
-        if not isinstance(item, dict):
-            raise ImportMalformed("a conversation is no object")
-        title = item.get("title")
-        try:
-            if "mapping" in item:
-                return read_chatgpt(item, load_asset=load_asset)
-            return read_document(item)
-        except ImportMalformed as error:
-            if isinstance(title, str) and title.strip():
-                error.params["title"] = title
-            raise
-
-    return read
-
-
-def _settled(
-    found: FoundConversation, prepare: Prepare, language: Language, limits: ImportLimits
-) -> ReadConversation:
-    """The conversation with its pictures prepared and its tree proven."""
-    if not found.nodes:
-        raise ImportMalformed("there are no messages", title=found.title)
-    if len(found.nodes) > limits.max_messages:
-        raise ImportTooLarge(unit="messages", limit=limits.max_messages, title=found.title)
-    find.check_tree(found.nodes)
-    intake = _Intake(prepare, language, limits.max_pictures)
-    return ReadConversation(
-        title=found.title,
-        nodes=tuple(intake.node(node) for node in found.nodes),
-        pictures=tuple(intake.pictures.values()),
-        leaf_id=found.leaf_id,
-        missing_pictures=intake.missing,
+@contextmanager
+def _worker() -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "augenblick.exchange.import_worker"]
+    process = subprocess.Popen(  # noqa: S603 - our own module with two numbers
+        [*command, str(_MEMORY_LIMIT_BYTES), str(_CPU_SECONDS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=PACKAGE_ROOT,
+        env=environment(),
     )
+    try:
+        with Deadline(process, _SECONDS):
+            yield process
+    finally:
+        terminate(process)
+
+
+def _how_it_died(process: subprocess.Popen[bytes]) -> ImportRefused:
+    """Why a worker ended before it was done."""
+    code = process.wait()
+    if code in _TOO_MUCH:
+        return ImportTooLarge(f"the worker ended with {code}", unit=_TOO_MUCH[code])
+    return ImportDamaged(f"the worker ended with {code}")
 
 
 class _Intake:
-    """Takes in the pictures of one conversation, each once; what can't be had leaves a note."""
+    """Takes in one conversation as it comes; a picture that can't be had leaves a note."""
 
-    def __init__(self, prepare: Prepare, language: Language, max_pictures: int) -> None:
-        self.pictures: dict[str, PreparedPicture] = {}
-        self.missing = 0
-        self._prepare = prepare
+    def __init__(self, pool: PicturePool, person: str, language: Language) -> None:
+        self._pool = pool
+        self._person = person
         self._language = language
-        self._left = max_pictures
-        self._known: dict[tuple[str, bool], PreparedPicture | None] = {}
+        self._known: dict[tuple[str, bool], Attachment | None] = {}
+        self._missing = 0
+        self._is_broken = False
 
-    def node(self, node: FoundNode) -> ImportedNode:
-        """The node as the store takes it."""
+    def take(self, header: Header, parts: list[bytes]) -> Iterator[ImportPiece]:
+        """What one message of the worker brings."""
+        if "error" in header:
+            yield refusal_from(header)
+            return
+        content = parts.pop()
+        if "picture" in header:
+            picture = self._take_picture(content, **header["picture"])
+            if picture is not None:
+                yield picture
+            return
+        try:
+            nodes = tuple(map(self._node, read_batch(content)))
+        except ValueError:  # a record that the worker could read and we can't
+            self._is_broken = True
+        if not self._is_broken:
+            yield nodes
+        if "conversation" in header and self._is_broken:
+            yield ImportMalformed("a message is no text", title=header["conversation"]["title"])
+        elif "conversation" in header:
+            yield ReadConversation(**header["conversation"], missing_pictures=self._missing)
+
+    def _take_picture(
+        self, content: bytes, *, sha256: str, name: str, is_ours: bool
+    ) -> PreparedPicture | None:
+        name = name or self._language.text("document.picture", number=len(self._known) + 1)
+        picture = take_in(content, name=name, is_ours=is_ours, pool=self._pool, person=self._person)
+        self._known[sha256, is_ours] = None if picture is None else picture.attachment
+        return picture
+
+    def _node(self, node: SentNode) -> ImportedNode:
         if node.role is Role.ASSISTANT:
             return self._answer(node)
         parts = tuple(self._part(part) for part in node.parts)
         message = Message(node.role, parts)
         return ImportedNode(node.id, node.parent_id, message, node.created_at)
 
-    def _answer(self, node: FoundNode) -> ImportedNode:
+    def _answer(self, node: SentNode) -> ImportedNode:
         """An answer is text: a picture in it leaves its note there."""
         record = node.record
         text = "\n\n".join(
             part.text if isinstance(part, TextPart) else self._note() for part in node.parts
         )
         if record is None or any(not isinstance(part, TextPart) for part in node.parts):
-            record = find.answer_record(text, model=record.model if record else "")
+            record = answer_record(text, model=record.model if record else "")
         rounds = tuple(self._round(done, node) for done in record.rounds)
-        record = replace(record, rounds=rounds)
+        pictures = (self._returned(part, node) for part in record.pictures)
+        record = replace(record, rounds=rounds, pictures=tuple(filter(None, pictures)))
         text = record.picked.text
         message = Message(Role.ASSISTANT, (TextPart(text),) if text else ())
         return ImportedNode(node.id, node.parent_id, message, node.created_at, record)
 
-    def _round(self, done: ToolRound, node: FoundNode) -> ToolRound:
+    def _round(self, done: ToolRound, node: SentNode) -> ToolRound:
         """A round with those of its pictures that are there; a missing one leaves no note."""
         return replace(
             done,
@@ -216,97 +210,23 @@ class _Intake:
             ),
         )
 
-    def _returned(self, claimed: ImagePart | None, node: FoundNode) -> ImagePart | None:
+    def _returned(self, claimed: ImagePart | None, node: SentNode) -> ImagePart | None:
         found = node.called.get(claimed.attachment.sha256) if claimed is not None else None
         return self._image(found) if found is not None else None
 
-    def _part(self, part: FoundPart) -> ContentPart:
+    def _part(self, part: TextPart | SentPicture) -> ContentPart:
         if isinstance(part, TextPart):
             return part
         return self._image(part) or TextPart(self._note())
 
-    def _image(self, part: find.FoundPicture) -> ImagePart | None:
-        content = part.load()
-        picture = self._picture(content, part) if content else None
-        if picture is None:
+    def _image(self, part: SentPicture) -> ImagePart | None:
+        attachment = self._known.get((part.sha256, part.receipt is not None))
+        if attachment is None:
             return None
-        attachment = picture.attachment
-        self.pictures[attachment.sha256] = picture
-        if part.receipt is not None and picture.content == content:
+        if part.receipt is not None and attachment.sha256 == part.sha256:
             attachment = replace(attachment, receipt=part.receipt)
         return ImagePart(attachment, part.detail)
 
-    def _picture(self, content: bytes, part: find.FoundPicture) -> PreparedPicture | None:
-        key = (hashlib.sha256(content).hexdigest(), part.receipt is not None)
-        if key not in self._known:
-            self._known[key] = self._prepared(content, part)
-        return self._known[key]
-
-    def _prepared(self, content: bytes, part: find.FoundPicture) -> PreparedPicture | None:
-        if self._left <= 0:
-            return None
-        self._left -= 1
-        name = part.name or self._language.text("document.picture", number=len(self._known) + 1)
-        is_ours = part.receipt is not None
-        outcome = take_in(content, name=name, is_ours=is_ours, prepare=self._prepare)
-        return None if isinstance(outcome, ImageError) else outcome
-
     def _note(self) -> str:
-        self.missing += 1
+        self._missing += 1
         return self._language.text("import.picture_missing")
-
-
-class _Unpacking:
-    """Unpacks entries of an archive, so many bytes in all."""
-
-    def __init__(self, archive: zipfile.ZipFile, max_bytes: int) -> None:
-        self.entries = archive.infolist()
-        self._archive = archive
-        self._bytes_left = max_bytes
-
-    def read(self, entry: zipfile.ZipInfo, max_bytes: int) -> bytes:
-        """The bytes of an entry. What it says about its size is not believed."""
-        limit = min(max_bytes, self._bytes_left)
-        with self._archive.open(entry) as inside:
-            content = inside.read(limit + 1)
-        self._bytes_left -= len(content)
-        if len(content) > limit:
-            raise ImportTooLarge(unit="bytes", limit=max_bytes)
-        return content
-
-
-class _Assets:
-    """The picture files of ChatGPT's export: the asset id begins the name of the file."""
-
-    def __init__(self, unpacking: _Unpacking) -> None:
-        self._unpacking = unpacking
-        self._by_id: dict[str, zipfile.ZipInfo] = {}
-        for entry in unpacking.entries:
-            for asset in _ASSET.findall(_base_name(entry.filename)):
-                self._by_id.setdefault(asset, entry)
-
-    def load(self, asset: str) -> bytes | None:
-        """The bytes of a picture file; None where there is none, or too much of it."""
-        entry = self._by_id.get(asset)
-        try:
-            return self._unpacking.read(entry, _LARGEST_PICTURE) if entry else None
-        except (ImportTooLarge, *_ZIP_FAILURES):
-            return None
-
-
-def _base_name(path: str) -> str:
-    return PurePosixPath(path.replace("\\", "/")).name
-
-
-def _json(content: bytes) -> object:
-    """The JSON value, clean. Raises ImportDamaged, or ImportUnknown for what is no JSON at all."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ImportUnknown("not UTF-8") from error
-    if not text.lstrip().startswith(("{", "[")):
-        raise ImportUnknown("not JSON")
-    try:
-        return find.clean(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        raise ImportDamaged(type(error).__name__) from error

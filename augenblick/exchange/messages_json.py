@@ -10,18 +10,18 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from augenblick.conversations import called_pictures
-from augenblick.errors import ImportMalformed
-from augenblick.exchange.found import (
+from augenblick.core.conversations import called_pictures
+from augenblick.core.errors import ImportMalformed
+from augenblick.core.messages import Detail, Provenance, Role, TextPart
+from augenblick.exchange.parsed import (
     FoundConversation,
     FoundNode,
     FoundPart,
     FoundPicture,
-    answer_record,
     believable,
+    record_of,
 )
-from augenblick.exchange.tree import KEY, Tree, TreeNode, TreeText, read_tree
-from augenblick.messages import Detail, PictureReceipt, Role, TextPart
+from augenblick.exchange.tree import KEY, TreeNode, TreeText, read_tree
 
 _ROLES = {
     "system": Role.SYSTEM,
@@ -35,27 +35,23 @@ _MOST_CHOICES = 128  # the largest `n` of the API
 _PICTURES = {"image_url", "input_image"}
 
 
-def read_messages(messages: object, *, model: str = "", title: str = "") -> FoundConversation:
+def read_messages(messages: object, *, model: object = "", title: object = "") -> FoundConversation:
     """One conversation from a list of messages. Raises ImportMalformed."""
     if not isinstance(messages, list):
         raise ImportMalformed("the messages are no list")
     nodes: list[FoundNode] = []
     for message in messages:
-        node = _node(message, str(len(nodes) + 1), model)
-        if node is not None:
-            nodes.append(node)
-    return FoundConversation(title, tuple(nodes))
+        node = _node(message, len(nodes) + 1, model)
+        nodes += [node] if node is not None else []
+    return FoundConversation(title if isinstance(title, str) else "", tuple(nodes))
 
 
 def read_document(document: Mapping[str, Any]) -> FoundConversation:
     """One conversation from `{"messages": …}`; where our tree stands beside it, that one."""
     if KEY in document:
         return _read_own(document)
-    model, title = document.get("model"), document.get("title")
     return read_messages(
-        document.get("messages"),
-        model=model if isinstance(model, str) else "",
-        title=title if isinstance(title, str) else "",
+        document.get("messages"), model=document.get("model"), title=document.get("title")
     )
 
 
@@ -64,12 +60,10 @@ def picture_bytes(uri: object) -> bytes | None:
     if not isinstance(uri, str) or not uri.startswith("data:"):
         return None
     header, _, encoded = uri.partition(",")
-    if not header.endswith(";base64"):
-        return None
-    return _decoded(encoded)
+    return _decoded(encoded) if header.endswith(";base64") else None
 
 
-def _node(message: object, number: str, model: str) -> FoundNode | None:
+def _node(message: object, number: int, model: object) -> FoundNode | None:
     if not isinstance(message, dict):
         raise ImportMalformed("a message is no object")
     if message.get("role") in _LEFT_OUT:
@@ -80,26 +74,17 @@ def _node(message: object, number: str, model: str) -> FoundNode | None:
     parts = tuple(_parts(message.get("content")))
     if not parts:
         return None
-    record = None
-    if role is Role.ASSISTANT:
-        text = "\n\n".join(part.text for part in parts if isinstance(part, TextPart))
-        record = answer_record(text, model=model)
-    parent_id = str(int(number) - 1) if number != "1" else None
-    return FoundNode(number, parent_id, role, parts, record=record)
+    parent_id = str(number - 1) if number > 1 else None
+    record = record_of(role, parts, model=model)
+    return FoundNode(str(number), parent_id, role, parts, record=record)
 
 
 def _parts(content: object) -> Iterator[FoundPart]:
     if isinstance(content, str):
-        yield from [TextPart(content)] if content else []
-        return
-    if content is None:
-        return
-    if not isinstance(content, list):
+        content = [content] if content else []
+    if not isinstance(content, list | None):
         raise ImportMalformed("the content of a message is neither text nor a list")
-    for part in content:
-        found = _part(part)
-        if found is not None:
-            yield found
+    yield from filter(None, map(_part, content or ()))
 
 
 def _part(part: object) -> FoundPart | None:
@@ -132,11 +117,8 @@ def _read_own(document: Mapping[str, Any]) -> FoundConversation:
         raise ImportMalformed("the tree does not have the form of ours") from error
     contents = _Contents(document)
     nodes = tuple(_own_node(node, contents) for node in tree.nodes)
-    return FoundConversation(tree.title, nodes, _leaf(tree))
-
-
-def _leaf(tree: Tree) -> str | None:
-    return tree.leaf_id if any(node.id == tree.leaf_id for node in tree.nodes) else None
+    is_there = any(node.id == tree.leaf_id for node in tree.nodes)
+    return FoundConversation(tree.title, nodes, tree.leaf_id if is_there else None)
 
 
 def _own_node(node: TreeNode, contents: _Contents) -> FoundNode:
@@ -171,7 +153,7 @@ class _Contents:
             if isinstance(picture, dict) and isinstance(picture.get("data"), str):
                 self._add(picture["data"])
 
-    def picture(self, sha256: str, receipt: PictureReceipt, detail: Detail) -> FoundPicture:
+    def picture(self, sha256: str, receipt: Provenance, detail: Detail) -> FoundPicture:
         """A picture of the tree."""
         load = partial(self.load, sha256)
         return FoundPicture(load=load, name=receipt.source_name, detail=detail, receipt=receipt)

@@ -1,13 +1,13 @@
 """HTML pages that stand alone: no script, nothing from elsewhere, pictures inside.
 
-The same page is the export, the shared link and its preview. It shows questions, pictures and the
+One page is the export, the shared link and its preview. It shows questions, pictures and the
 text of the answers; no reasoning, no instructions to the model, no names of files.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +15,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from augenblick.conversations import Conversation, Node, ReplyRecord
-from augenblick.exchange.answers import answer_html
-from augenblick.images import picture_format
-from augenblick.language import Language
-from augenblick.messages import Attachment, ReplyEnd, Role
-from augenblick.payload import DataUris
-from augenblick.reply import end_of_choice
+from augenblick.core.conversations import Conversation, Node, ReplyRecord
+from augenblick.core.language import Language
+from augenblick.core.messages import Attachment, ReplyEnd, Role
+from augenblick.endpoint.payload import DataUris
+from augenblick.endpoint.reply import end_of_choice
+from augenblick.exchange.answers import answer_html, plain_html
+from augenblick.pictures import picture_format
 
 LoadBytes = Callable[[str], bytes]
 
@@ -52,7 +52,7 @@ class PageEntry:
 
     kind: str  # "question" or "answer"
     heading: str
-    text: str | Markup
+    text: Markup
     pictures: tuple[PagePicture, ...] = ()
     note: str = ""
     origin: str = ""  # model and time of an answer
@@ -97,6 +97,30 @@ def notice_page(
         button=button,
         home=home,
         home_words=language.text("document.home"),
+    )
+
+
+def camera_page(language: Language, *, ended: Iterable[str]) -> str:
+    """The page with which a phone sends photos to where it was opened; it has a script of its own.
+
+    `ended` are the keys of what it says once nobody takes them: a title and sentences.
+    """
+    title, *sentences = (language.text(key) for key in ended)
+    return _templates.get_template("camera.html").render(
+        language_code=language.code,
+        title=language.text("phone.page.title"),
+        explained=language.text("phone.page.explained"),
+        take=language.text("phone.page.take"),
+        choose=language.text("phone.page.choose"),
+        photos=language.text("phone.page.photos"),
+        again=language.text("phone.page.again"),
+        said={
+            "sending": language.text("phone.page.sending"),
+            "arrived": language.text("phone.page.arrived"),
+            "cut": language.text("phone.page.cut"),
+        },
+        ended_title=title,
+        ended_sentences=sentences,
     )
 
 
@@ -169,7 +193,7 @@ def _entries(
             yield PageEntry(
                 kind="question",
                 heading=language.text("document.question"),
-                text=node.message.text,
+                text=plain_html(node.message.text),
                 pictures=tuple(map(pictures.picture, node.message.attachments)),
             )
         elif node.message.role is Role.ASSISTANT:
@@ -177,9 +201,15 @@ def _entries(
                 kind="answer",
                 heading=language.text("document.answer"),
                 text=answer_html(answer_text(node)),
+                pictures=tuple(map(pictures.picture, answer_pictures(node))),
                 note=answer_note(node.reply, language) if node.reply else "",
                 origin=answer_origin(node, language),
             )
+
+
+def answer_pictures(node: Node) -> tuple[Attachment, ...]:
+    """The pictures that an answer itself holds."""
+    return tuple(part.attachment for part in node.reply.pictures) if node.reply else ()
 
 
 class _Pictures:

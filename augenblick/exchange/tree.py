@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from augenblick.conversations import Conversation, Node, ReplyRecord
-from augenblick.messages import ContentPart, Detail, PictureReceipt, Role, TextPart
+from augenblick.core.conversations import Conversation, Node, ReplyRecord
+from augenblick.core.messages import ContentPart, Detail, Provenance, Role, TextPart
 
 KEY = "augenblick"
 
@@ -30,7 +30,7 @@ class TreePicture:
     """A picture, named by its bytes."""
 
     sha256: str
-    receipt: PictureReceipt
+    receipt: Provenance
     detail: Detail = Detail.AUTO
     type: Literal["picture"] = "picture"
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
-from augenblick.errors import ImageError
-from augenblick.images import PictureOptions, PictureSource
-from augenblick.messages import PreparedPicture
+from augenblick.core.errors import ImageError
+from augenblick.core.messages import PreparedPicture
+from augenblick.pictures import PictureOptions, PicturePool
 
 _OURS = PictureOptions(longest_side_px=4096)  # the largest that anybody has us prepare
 _FOREIGN = PictureOptions()
@@ -31,26 +29,21 @@ _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _CHUNK_FRAME = 12  # length, name, checksum
 
 
-class Prepare(Protocol):
-    """`PicturePool.prepare_many`."""
-
-    def __call__(
-        self, sources: Sequence[PictureSource], *, options: PictureOptions = ...
-    ) -> Sequence[PreparedPicture | ImageError]:
-        """Each picture or the reason why there is none."""
-        ...
-
-
 def take_in(
-    content: bytes, *, name: str, is_ours: bool, prepare: Prepare
-) -> PreparedPicture | ImageError:
-    """The picture, byte by byte as it was where preparing finds nothing to do.
+    content: bytes, *, name: str, is_ours: bool, pool: PicturePool, person: str
+) -> PreparedPicture | None:
+    """The picture, byte by byte as it was where preparing finds nothing to do; None for no picture.
 
-    `is_ours` says that it comes from one of our exports, where larger ones may stand.
+    `is_ours` says that it comes from one of our exports, where larger ones may stand. The pool
+    keeps none of it, for hundreds may come.
     """
     options = _OURS if is_ours else _FOREIGN
-    (outcome,) = prepare([PictureSource(name, content)], options=options)
-    if isinstance(outcome, ImageError) or not _is_unchanged(outcome, content):
+    try:
+        outcome = pool.prepare(content, name=name, options=options, person=person)
+    except ImageError:
+        return None
+    pool.forget(outcome.attachment.sha256)
+    if not _is_unchanged(outcome, content):
         return outcome
     attachment = replace(
         outcome.attachment,

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from augenblick.conversations import ReplyRecord
-from augenblick.errors import ImportMalformed
-from augenblick.messages import ChoiceText, Detail, PictureReceipt, ReplyEnd, Role, TextPart
+from augenblick.core.conversations import ReplyRecord
+from augenblick.core.errors import ImportMalformed
+from augenblick.core.messages import ChoiceText, Detail, Provenance, ReplyEnd, Role, TextPart
 
 IMPORTED = "import"  # stands where the name of an endpoint would
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ class FoundPicture:
     load: Callable[[], bytes | None]
     name: str = ""
     detail: Detail = Detail.AUTO
-    receipt: PictureReceipt | None = None
+    receipt: Provenance | None = None
 
 
 FoundPart = TextPart | FoundPicture
@@ -48,11 +48,15 @@ class FoundNode:
 
 @dataclass(frozen=True, slots=True)
 class FoundConversation:
-    """A conversation of a file; without a title the store makes one of the first question."""
+    """A conversation of a file; without a title the store makes one of the first question.
+
+    `left_out` is how many messages and parts were seen by people and can't be taken over.
+    """
 
     title: str
     nodes: tuple[FoundNode, ...]
     leaf_id: str | None = None
+    left_out: int = 0
 
 
 def answer_record(text: str, *, model: str) -> ReplyRecord:
@@ -61,18 +65,33 @@ def answer_record(text: str, *, model: str) -> ReplyRecord:
     return ReplyRecord(IMPORTED, model, ReplyEnd.COMPLETE, choices)
 
 
-def check_tree(nodes: Sequence[FoundNode]) -> None:
-    """Raise ImportMalformed for double ids, unknown parents and circles. Uses no recursion."""
-    below: dict[str | None, list[str]] = {}
-    for node in nodes:
-        below.setdefault(node.parent_id, []).append(node.id)
-    if len({node.id for node in nodes}) != len(nodes):
+def record_of(role: Role, parts: Sequence[FoundPart], *, model: object) -> ReplyRecord | None:
+    """The record of an answer whose parts are known; None for a question."""
+    if role is not Role.ASSISTANT:
+        return None
+    text = "\n\n".join(part.text for part in parts if isinstance(part, TextPart))
+    return answer_record(text, model=model if isinstance(model, str) else "")
+
+
+def parents_first(nodes: Sequence[FoundNode]) -> tuple[FoundNode, ...]:
+    """The nodes of a tree in their order, but each after its parent. Uses no recursion.
+
+    Raises ImportMalformed for double ids, unknown parents and circles.
+    """
+    by_id = {node.id: node for node in nodes}
+    if len(by_id) != len(nodes):
         raise ImportMalformed("an id stands twice")
-    reached = below.get(None, [])
-    for node_id in reached:  # it grows while it is read
-        reached.extend(below.get(node_id, ()))
-    if len(reached) != len(nodes):
-        raise ImportMalformed("a message hangs nowhere")
+    ordered: dict[str | None, FoundNode] = {}
+    for node in nodes:
+        waiting: dict[str, FoundNode] = {}
+        place: str | None = node.id
+        while place is not None and place not in ordered:
+            if place in waiting or place not in by_id:
+                raise ImportMalformed("a message hangs nowhere")
+            waiting[place] = by_id[place]
+            place = by_id[place].parent_id
+        ordered.update(reversed(waiting.items()))
+    return tuple(ordered.values())
 
 
 def believable(when: datetime | None) -> datetime | None:

@@ -13,3 +13,5 @@ class ImportLimits:
     max_conversations: int = 5_000
     max_messages: int = 20_000  # in one conversation
     max_pictures: int = 1_000  # in one conversation
+    max_message_bytes: int = 2 * 1024 * 1024  # all of a message that is no picture
+    max_text_bytes: int = 8 * 1024 * 1024  # of all messages of a conversation

@@ -1,0 +1,54 @@
+"""ChatGPT's canvas: documents that the model writes by calling a tool, beside the conversation."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_CREATED, _UPDATED = "canmore.create_textdoc", "canmore.update_textdoc"
+_TICKS = re.compile("`+")
+_LANGUAGE = re.compile(r"[a-z0-9+#-]{1,20}")
+
+
+def is_document(name: object) -> bool:
+    """Whether a tool of this name writes or changes a document."""
+    return name in (_CREATED, _UPDATED)
+
+
+def document_in(called: str, *, shown_as: Mapping[str, Any]) -> str:
+    """A document, or what was put into it, as Markdown; "" where the call holds none.
+
+    A change names by a regular expression what it replaces. It is not run, for it may take for
+    ever; almost always it is `.*`, so that what was put in is the whole document.
+    """
+    try:
+        call = json.loads(called)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(call, dict):
+        return ""
+    texts = [call.get("content")]
+    updates = call.get("updates")
+    if isinstance(updates, list):
+        texts = [update.get("replacement") for update in updates if isinstance(update, dict)]
+    written = [text for text in texts if isinstance(text, str) and text.strip()]
+    if not written:
+        return ""
+    title = _text(shown_as.get("title")) or _text(call.get("name"))
+    kind = _text(call.get("type")) or _text(shown_as.get("textdoc_type"))
+    bodies = [_code(text, kind) for text in written] if kind.startswith("code") else written
+    heading = [f"**{' '.join(title.replace('*', ' ').split())}**"] if title.strip(" *") else []
+    return "\n\n".join([*heading, *bodies])
+
+
+def _code(text: str, kind: str) -> str:
+    """The text in a fence that is longer than any in it."""
+    fence = "`" * max(3, 1 + max((len(ticks) for ticks in _TICKS.findall(text)), default=0))
+    language = kind.partition("/")[2].lower()
+    return f"{fence}{language if _LANGUAGE.fullmatch(language) else ''}\n{text}\n{fence}"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,100 @@
+"""The marks in ChatGPT's texts: U+E200, a kind, U+E202 before each value, U+E201.
+
+On its page they are links to what a search found, names of things, and buttons. What one stands
+for is in `metadata.content_references` of the message, by `matched_text`; older texts have
+`【4†source】`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_BEGIN, _END, _BETWEEN = "\ue200", "\ue201", "\ue202"
+_MARK = re.compile(r"( ?)(\ue200[^\ue200\ue201]*\ue201|【[^【】]{1,100}】)")
+_STRAY = re.compile("[\ue200-\ue206]")
+_LONGEST_MARK = 10_000
+_LINK_LISTS = ("items", "refs", "sources", "supporting_websites")
+_NAMES = ("title", "name", "attribution", "alt")
+
+
+def without_marks(text: str, references: object) -> str:
+    """The text with links and names in place of the marks, and no mark whose meaning is unknown."""
+    if not _STRAY.search(text) and "【" not in text:
+        return text
+    known = {
+        matched: found
+        for found in (references if isinstance(references, list) else ())
+        if isinstance(found, dict) and (matched := _matched(found, text))
+    }
+
+    def written(mark: re.Match[str]) -> str:
+        space, matched = mark.groups()
+        if matched.startswith(_BEGIN):
+            meaning = _meaning(known.get(matched, {})) or _said(matched)
+        elif matched in known:
+            meaning = _meaning(known[matched])
+        else:
+            return mark.group()  # brackets of a text in Chinese or Japanese
+        return space + meaning if meaning else ""
+
+    return _STRAY.sub("", _MARK.sub(written, text))
+
+
+def _matched(reference: Mapping[str, Any], text: str) -> str:
+    """The mark that a reference is about, by itself or by its place."""
+    matched = reference.get("matched_text")
+    start, end = reference.get("start_idx"), reference.get("end_idx")
+    if not isinstance(matched, str) and isinstance(start, int) and isinstance(end, int):
+        matched = text[start : min(end, start + _LONGEST_MARK)] if 0 <= start < end else ""
+    return matched.strip() if isinstance(matched, str) else ""
+
+
+def _meaning(reference: Mapping[str, Any]) -> str:
+    """The links of a reference, or else its name."""
+    links = dict.fromkeys(_links(reference))
+    if links:
+        return f"({', '.join(links)})"
+    return _name(reference)
+
+
+def _links(reference: Mapping[str, Any]) -> Iterator[str]:
+    if reference.get("type") == "hidden":
+        return
+    listed = [reference.get(key) for key in _LINK_LISTS]
+    for found in (reference, *(each for some in listed if isinstance(some, list) for each in some)):
+        if isinstance(found, dict) and (link := _link(_name(found), found.get("url"))):
+            yield link
+
+
+def _name(found: Mapping[str, Any]) -> str:
+    names = (found.get(key) for key in _NAMES)
+    return next((" ".join(name.split()) for name in names if isinstance(name, str) and name), "")
+
+
+def _link(name: str, url: object) -> str:
+    """A Markdown link; "" where there is no address of the web."""
+    if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+        return ""
+    address = "".join(f"%{ord(sign):02X}" if sign in ' ()<>"\\' else sign for sign in url.strip())
+    name = re.sub(r"[\[\]\\`]", " ", name).strip() or url.split("/")[2]
+    return "" if any(sign.isspace() for sign in address) else f"[{name}]({address})"
+
+
+def _said(mark: str) -> str:
+    """What a mark says by itself: an entity its name, an address its link."""
+    kind, *values = mark.strip(_BEGIN + _END).split(_BETWEEN)
+    if kind == "entity" and values:
+        try:
+            entity = json.loads(values[0])
+        except (ValueError, RecursionError):
+            return ""
+        strings = (
+            [each for each in entity if isinstance(each, str)] if isinstance(entity, list) else []
+        )
+        return strings[1] if len(strings) > 1 else ""
+    if kind == "url" and len(values) > 1:
+        return _link(values[0], values[1]) or values[0]
+    return ""

@@ -1,0 +1,148 @@
+"""`python -m augenblick.exchange.import_worker`: finds the conversations in one file of a stranger.
+
+A process of its own with little to lose, for JSON of 100 MB can cost 30 times that: no keys, two
+pipes, an address space with a limit (argument 1, bytes; 0 for none) and so many CPU seconds
+(argument 2). Reads one message (the limits, the file) and writes what `handover` describes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import gc
+import hashlib
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import IO
+
+from augenblick.core.errors import ImportMalformed, ImportRefused, ImportTooLarge
+from augenblick.core.messages import TextPart
+from augenblick.exchange import handover
+from augenblick.exchange.handover import SentNode, SentPicture
+from augenblick.exchange.import_limits import ImportLimits
+from augenblick.exchange.parsed import FoundConversation, FoundNode, FoundPicture
+from augenblick.exchange.parsing import parse
+from augenblick.pictures.worker_process import HAS_LIMITS, limit_process
+from augenblick.pictures.worker_protocol import Header, read_message, write_message
+
+if HAS_LIMITS:
+    import resource
+
+_LOADED_LATE = ("utf-8-sig", "cp437")  # no file can be opened later; the second names zip entries
+
+
+def main(memory_limit_bytes: int, cpu_seconds: int) -> None:
+    """Parse one file and end."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # a library that prints must not print into an answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends us
+    for name in _LOADED_LATE:
+        codecs.lookup(name)
+    gc.disable()  # there are no circles, and to look for them in millions of objects takes a minute
+    limit_process(memory_limit_bytes)
+    if HAS_LIMITS:
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+    with requests, answers, contextlib.suppress(EOFError, BrokenPipeError):
+        header, (content,) = read_message(requests)
+        limits = ImportLimits(**header["limits"])
+        write_message(answers, {"end": _take_all(io.BytesIO(content), limits, answers)})
+
+
+def _take_all(file: IO[bytes], limits: ImportLimits, answers: IO[bytes]) -> Header | None:
+    """Write the conversations; what came in between is the reason why there are no more."""
+    try:
+        for outcome in parse(file, limits):
+            if isinstance(outcome, FoundConversation):
+                _hand_over(outcome, limits, answers)
+            else:
+                write_message(answers, handover.refusal(outcome))
+    except ImportRefused as error:
+        return handover.refusal(error)
+    except MemoryError:
+        pass  # what filled the memory is held by the error, which is gone below
+    else:
+        return None
+    return handover.refusal(ImportTooLarge(unit="memory"))
+
+
+def _hand_over(found: FoundConversation, limits: ImportLimits, answers: IO[bytes]) -> None:
+    sending = _Sending(found.title, limits, lambda *message: write_message(answers, *message))
+    try:
+        for node in found.nodes:
+            sending.add(node)
+    except ImportRefused as error:
+        write_message(answers, handover.refusal(error))
+        return
+    about = {"title": found.title, "leaf_id": found.leaf_id, "left_out": found.left_out}
+    sending.send({"conversation": about})
+
+
+class _Sending:
+    """One conversation on its way: each picture once, before the messages that show it."""
+
+    def __init__(self, title: str, limits: ImportLimits, write: Callable[..., None]) -> None:
+        self._title = title
+        self._write = write
+        self._limits = limits
+        self._bytes_left = limits.max_text_bytes
+        self._pictures_left = limits.max_pictures
+        self._known: dict[tuple[str, bool], bool] = {}  # whether it was sent
+        self._batch: list[bytes] = []
+        self._batch_bytes = 0
+
+    def add(self, node: FoundNode) -> None:
+        """Take a message. Raises ImportMalformed or ImportTooLarge, which refuse all of it."""
+        sent = SentNode(
+            node.id,
+            node.parent_id,
+            node.role,
+            tuple(part if isinstance(part, TextPart) else self._sent(part) for part in node.parts),
+            node.created_at,
+            node.record,
+            {sha256: self._sent(picture) for sha256, picture in node.called.items()},
+        )
+        try:
+            content = handover.node_json(sent)
+        except ValueError as error:
+            raise ImportMalformed("a message is no text", title=self._title) from error
+        self._bytes_left -= len(content)
+        if self._bytes_left < 0 or len(content) > self._limits.max_message_bytes:
+            limit = self._limits.max_message_bytes
+            raise ImportTooLarge(unit="bytes", limit=limit, title=self._title)
+        self._batch.append(content)
+        self._batch_bytes += len(content)
+        if self._batch_bytes > handover.BATCH_BYTES:
+            self.send({"more": True})
+
+    def send(self, header: Header) -> None:
+        """Write the messages taken since the last time under this header."""
+        self._write(header, b"[%s]" % b",".join(self._batch))
+        self._batch.clear()
+        self._batch_bytes = 0
+
+    def _sent(self, picture: FoundPicture) -> SentPicture:
+        sha256 = self._content(picture)
+        return SentPicture(sha256, picture.name, picture.detail, picture.receipt)
+
+    def _content(self, picture: FoundPicture) -> str:
+        content = picture.load()
+        if not content:
+            return ""
+        sha256, is_ours = hashlib.sha256(content).hexdigest(), picture.receipt is not None
+        if (sha256, is_ours) not in self._known:
+            self._known[sha256, is_ours] = is_left = self._pictures_left > 0
+            if is_left:
+                self._pictures_left -= 1
+                about = {"sha256": sha256, "name": picture.name, "is_ours": is_ours}
+                self._write({"picture": about}, content)
+        return sha256 if self._known[sha256, is_ours] else ""
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]), int(sys.argv[2]))
+    except MemoryError:
+        sys.exit(handover.OUT_OF_MEMORY)
