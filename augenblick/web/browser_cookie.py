@@ -17,6 +17,7 @@ from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
+from itsdangerous import BadSignature, Signer
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +28,13 @@ _KEY_OF_THIS_PROCESS = secrets.token_bytes(_KEY_BYTES)
 _MAX_AGE_SECONDS = 400 * 24 * 3600  # browsers keep no cookie longer
 
 logger = logging.getLogger(__name__)
+
+
+class PurposeSigner(Signer):
+    """Signs for the purpose that `salt` names; a signature is worth nothing for another."""
+
+    default_digest_method = staticmethod(hashlib.sha256)
+    default_key_derivation = "hmac"
 
 
 def cookie_key(environ: Mapping[str, str], *, folder: Path) -> bytes:
@@ -47,16 +55,29 @@ def cookie_key(environ: Mapping[str, str], *, folder: Path) -> bytes:
 
 def signed_browser_id(browser_id: str, *, key: bytes) -> str:
     """The cookie's value: the id, a dot and its signature."""
-    return f"{browser_id}.{_signature(browser_id, key)}"
+    return PurposeSigner(key, salt=COOKIE_NAME).sign(browser_id).decode()
 
 
 def browser_id(cookies: Mapping[str, str], *, key: bytes) -> str | None:
     """The id of the browser that sent these cookies; None without one that we signed."""
-    name, _, signature = cookies.get(COOKIE_NAME, "").partition(".")
-    expected = _signature(name, key)
-    if not name or not hmac.compare_digest(signature.encode(), expected.encode()):
-        return None
-    return name
+    value = cookies.get(COOKIE_NAME, "")
+    try:
+        return PurposeSigner(key, salt=COOKIE_NAME).unsign(value).decode()
+    except BadSignature:
+        return _signed_before_0_4(value, key=key)
+
+
+def _signed_before_0_4(value: str, *, key: bytes) -> str | None:
+    """The id of a cookie as versions up to 0.3 signed it; the next page renews it."""
+    name, _, signature = value.partition(".")
+    expected = hmac.new(key, f"{COOKIE_NAME}:{name}".encode(), hashlib.sha256).hexdigest()
+    is_ours = hmac.compare_digest(signature.encode(), expected.encode())
+    return name if name and is_ours else None
+
+
+def asking_browser(scope: Scope, *, key: bytes) -> str:
+    """The id of the browser that a request or WebSocket comes from; empty without one of ours."""
+    return browser_id(_cookies(scope), key=key) or ""
 
 
 def browser_cookie(value: str, *, is_secure: bool) -> str:
@@ -81,7 +102,7 @@ class BrowserCookie:
             return
 
         async def send_with_cookie(message: Message) -> None:
-            if message["type"] == "http.response.start" and _is_page(scope, message):
+            if message["type"] == "http.response.start" and is_page(scope, message):
                 headers = MutableHeaders(scope=message)
                 headers.append("Set-Cookie", self._cookie(scope))
                 headers["Cache-Control"] = "private, no-cache"  # no proxy hands it to another
@@ -90,12 +111,12 @@ class BrowserCookie:
         await self._app(scope, receive, send_with_cookie)
 
     def _cookie(self, scope: Scope) -> str:
-        known = browser_id(_cookies(scope), key=self._key)
+        known = asking_browser(scope, key=self._key)
         value = signed_browser_id(known or secrets.token_hex(16), key=self._key)
         return browser_cookie(value, is_secure=scope.get("scheme") == "https")
 
 
-def _is_page(scope: Scope, start: Message) -> bool:
+def is_page(scope: Scope, start: Message) -> bool:
     """Whether this response is the page, or says that the browser's copy of it is still good.
 
     A page that no browser may keep is one for reading only, and stays free of the cookie.
@@ -113,10 +134,6 @@ def _cookies(scope: Scope) -> dict[str, str]:
     except CookieError:
         return {}
     return {name: morsel.value for name, morsel in jar.items()}
-
-
-def _signature(name: str, key: bytes) -> str:
-    return hmac.new(key, f"{COOKIE_NAME}:{name}".encode(), hashlib.sha256).hexdigest()
 
 
 def _kept_key(path: Path) -> bytes:

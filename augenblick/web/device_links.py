@@ -10,8 +10,6 @@ browser send, so nobody can be made somebody else behind his back.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 import threading
 import time
@@ -23,9 +21,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from augenblick.exchange import notice_page
-from augenblick.web.browser_cookie import browser_cookie, signed_browser_id
-from augenblick.web.lone_pages import failure_page, lone_page, wished_language
+from augenblick.exchange.pages import notice_page
+from augenblick.web.browser_cookie import PurposeSigner, browser_cookie, signed_browser_id
+from augenblick.web.standalone_pages import failure_page, lone_page, wished_language
 
 DEVICE_PATH = "/device/"
 VALID_SECONDS = 600
@@ -74,19 +72,20 @@ def read_device_token(token: str, key: bytes) -> DevicePass | None:
 
 def device_routes(key: bytes, *, prefix: str = "") -> list[BaseRoute]:
     """The page that asks, and the act behind its button."""
-    doors = _Doors(key, prefix)
+    pages = _DevicePages(key, prefix)
     path = f"{prefix}{DEVICE_PATH}{{token}}"
     return [
-        Route(path, doors.ask, methods=["GET"]),
-        Route(path, doors.enter, methods=["POST"]),
+        Route(path, pages.ask, methods=["GET"]),
+        Route(path, pages.accept, methods=["POST"]),
     ]
 
 
-class _Doors:
+class _DevicePages:
     """The two answers; remembers which links were used, as long as they would be valid."""
 
     def __init__(self, key: bytes, prefix: str) -> None:
         self._key = key
+        self._asked = PurposeSigner(key, salt=_ASKED_COOKIE)
         self._prefix = prefix
         self._used: dict[str, float] = {}  # until when, by nonce
         self._lock = threading.Lock()
@@ -107,9 +106,10 @@ class _Doors:
                 button=spoken.text("device.ask.button"),
             )
         )
+        page.headers["Referrer-Policy"] = "same-origin"  # so that the button's POST names us
         page.set_cookie(
             _ASKED_COOKIE,
-            self._asked(token),
+            self._asked.get_signature(token).decode(),
             max_age=VALID_SECONDS,
             path=request.url.path,
             httponly=True,
@@ -118,14 +118,14 @@ class _Doors:
         )
         return page
 
-    async def enter(self, request: Request) -> Response:
+    async def accept(self, request: Request) -> Response:
         """Give this device the cookie, once."""
         token = request.path_params["token"]
         refusal = self._refusal(request, token)
         if refusal is not None:
             return refusal
         asked = request.cookies.get(_ASKED_COOKIE, "")
-        if not hmac.compare_digest(asked.encode(), self._asked(token).encode()):
+        if not self._asked.verify_signature(token, asked):
             return RedirectResponse(request.url.path, status_code=303)  # asks, and tries again
         found = read_device_token(token, self._key)
         if found is None or not self._use(found):
@@ -167,13 +167,6 @@ class _Doors:
             self._used[found.nonce] = found.until
             return True
 
-    def _asked(self, token: str) -> str:
-        return hmac.new(self._key, f"{_ASKED_COOKIE}:{token}".encode(), hashlib.sha256).hexdigest()
-
 
 def _serializer(key: bytes) -> URLSafeSerializer:
-    return URLSafeSerializer(
-        key,
-        salt=_PURPOSE,
-        signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
-    )
+    return URLSafeSerializer(key, salt=_PURPOSE, signer=PurposeSigner)

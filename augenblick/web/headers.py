@@ -21,7 +21,6 @@ _PLAIN_HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]+")
 _FIXED_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
     "Permissions-Policy": (
         "camera=(self), clipboard-write=(self), fullscreen=(self), microphone=(), geolocation=(), "
         "display-capture=(), payment=(), usb=(), serial=(), hid=(), midi=(), "
@@ -30,6 +29,8 @@ _FIXED_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_REFERRER_POLICY = "no-referrer"
+_ONE_YEAR_OF_HTTPS = "max-age=31536000"
 
 
 def inline_script_hashes(index_html: str) -> tuple[str, ...]:
@@ -92,6 +93,10 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 headers.update(_FIXED_HEADERS)
                 headers.setdefault("Content-Security-Policy", policy)  # a page may be stricter
+                # a page with a form may name itself to us, or its POST would say `Origin: null`
+                headers.setdefault("Referrer-Policy", _REFERRER_POLICY)
+                if scope.get("scheme") == "https":
+                    headers["Strict-Transport-Security"] = _ONE_YEAR_OF_HTTPS
             await send(message)
 
         try:

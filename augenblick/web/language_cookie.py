@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from augenblick.language import LANGUAGES
+from augenblick.core.language import LANGUAGES
 
 LANGUAGE_COOKIE = "augenblick_language"
 

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from augenblick.errors import ConversationNotFound, ShareExpired, StoreUnavailable
-from augenblick.exchange import share_page
-from augenblick.language import Language
-from augenblick.store import ConversationStore
-from augenblick.web.lone_pages import error_keys, failure_page, lone_page, wished_language
+from augenblick.core.errors import ConversationNotFound, ShareExpired, StoreUnavailable
+from augenblick.core.language import Language
+from augenblick.exchange.pages import share_page
+from augenblick.store import Store
+from augenblick.web.standalone_pages import error_keys, failure_page, lone_page, wished_language
 
 SHARE_PATH = "/share/"
 _AT_ONCE = 2  # pages being made; each holds its pictures in memory
@@ -22,7 +22,7 @@ _LONGEST_TOKEN = 200
 _NOT_FOUND = ("share.not_found.title", "share.not_found.what", "share.not_found.do")
 
 
-def share_routes(store: Callable[[], ConversationStore], *, prefix: str = "") -> list[BaseRoute]:
+def share_routes(store: Callable[[], Store], *, prefix: str = "") -> list[BaseRoute]:
     """The route of shared links; `store` is asked for at each request.
 
     410 for a link that has expired or was taken back, 404 for one that never was.
@@ -38,7 +38,7 @@ def share_routes(store: Callable[[], ConversationStore], *, prefix: str = "") ->
     return [Route(f"{prefix}{SHARE_PATH}{{token}}", share, methods=["GET"])]
 
 
-def _answer(store: Callable[[], ConversationStore], token: str, spoken: Language) -> Response:
+def _answer(store: Callable[[], Store], token: str, spoken: Language) -> Response:
     try:
         return lone_page(_shared(store(), token, spoken))
     except ShareExpired as error:
@@ -49,7 +49,7 @@ def _answer(store: Callable[[], ConversationStore], token: str, spoken: Language
         return failure_page(error_keys(error), spoken, status=503)
 
 
-def _shared(store: ConversationStore, token: str, spoken: Language) -> str:
+def _shared(store: Store, token: str, spoken: Language) -> str:
     if len(token) > _LONGEST_TOKEN:
         raise ConversationNotFound
     share = store.find_share(token)

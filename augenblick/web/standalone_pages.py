@@ -1,4 +1,4 @@
-"""Answers with pages that stand alone, outside of Streamlit: shared links and device links."""
+"""Answers with pages that stand alone, outside of Streamlit: what links and QR codes lead to."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from augenblick.errors import AugenblickError
-from augenblick.exchange import notice_page
-from augenblick.language import Language, choose_language, language
+from augenblick.core.errors import AugenblickError
+from augenblick.core.language import Language, choose_language, language
+from augenblick.exchange.pages import notice_page
 from augenblick.web.language_cookie import chosen_language
 
 _HEADERS = {
@@ -29,9 +29,15 @@ def wished_language(request: Request) -> Language:
     return language(chosen_language(request.cookies) or asked)
 
 
-def lone_page(html: str, *, status: int = 200) -> HTMLResponse:
-    """A page that may load nothing, is kept nowhere and found by no search engine."""
-    return HTMLResponse(html, status_code=status, headers=_HEADERS)
+def lone_page(html: str, *, status: int = 200, policy: str = "") -> HTMLResponse:
+    """A page that may load nothing, is kept nowhere and found by no search engine.
+
+    `policy` has directives of the content security policy that allow it more.
+    """
+    page = HTMLResponse(html, status_code=status, headers=_HEADERS)
+    if policy:
+        page.headers["Content-Security-Policy"] += f"; {policy}"
+    return page
 
 
 def failure_page(

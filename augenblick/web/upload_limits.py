@@ -19,11 +19,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_UPLOAD_PATH = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
+UPLOAD_PATH = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
+_TRAY_PATH = re.compile(r"/(?:tray|camera)/([^/]+)/\d+$")  # `tray_routes` and `phone_camera`
 # What an input takes, as server.maxUploadSize. That is more than a picture may have, for the pool
 # says no in the person's language and Streamlit in English.
 INPUT_FILE_MEGABYTES = 100
-_BYTES_PER_ENTRY = 1024  # an empty file costs memory too
+BYTES_PER_FILE = 1024  # an empty file costs memory too
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose body is small enough."""
-        if scope["type"] != "http" or _UPLOAD_PATH.search(scope["path"]):
+        if scope["type"] != "http" or _upload_of(scope["path"]):
             await self._app(scope, receive, send)
             return
         limit = self._limit(scope["path"])
@@ -93,7 +94,7 @@ class UploadBudget:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; an upload only while there is room."""
-        match = _UPLOAD_PATH.search(scope["path"]) if scope["type"] == "http" else None
+        match = _upload_of(scope["path"]) if scope["type"] == "http" else None
         if match is None or scope["method"] != "PUT":
             await self._app(scope, receive, send)
             return
@@ -128,10 +129,15 @@ class UploadBudget:
         return in_session <= limits.per_session_bytes and in_all <= limits.total_bytes
 
 
+def _upload_of(path: str) -> re.Match[str] | None:
+    """Whose upload goes to this path: of a session, of a tab to its tray, of a tab's phone."""
+    return UPLOAD_PATH.search(path) or _TRAY_PATH.search(path)
+
+
 def held_bytes(files: Mapping[str, Mapping[str, HeldFile]]) -> dict[str, int]:
     """Bytes held by session. Other threads may add and remove files meanwhile."""
     return {
-        session: sum(len(file.data) + _BYTES_PER_ENTRY for file in list(by_id.values()))
+        session: sum(len(file.data) + BYTES_PER_FILE for file in list(by_id.values()))
         for session, by_id in list(files.items())
     }
 
@@ -143,9 +149,9 @@ async def forget_left_uploads(
     forget: Callable[[str], None],
     every_seconds: float,
 ) -> None:
-    """Drop the uploads of sessions that were away at two looks in a row, until cancelled.
+    """Drop the uploads of sessions that were away at two checks in a row, until cancelled.
 
-    Streamlit itself looks only when another session disconnects.
+    Streamlit itself checks only when another session disconnects.
     """
     away: set[str] = set()
     while True:

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from augenblick.conversations import Conversation
-from augenblick.errors import ConversationNotFound, StoreUnavailable
-from augenblick.exchange import write_everything
-from augenblick.language import Language
-from augenblick.store import ConversationStore
+from augenblick.core.conversations import Conversation
+from augenblick.core.errors import ConversationNotFound, StoreUnavailable
+from augenblick.core.language import Language
+from augenblick.exchange.exporting import write_everything
+from augenblick.store import Store
 from augenblick.web.browser_cookie import browser_id
-from augenblick.web.lone_pages import error_keys, failure_page, wished_language
+from augenblick.web.standalone_pages import error_keys, failure_page, wished_language
 
 EVERYTHING_PATH = "/download/everything.zip"
 _FILE_NAME = "augenblick.zip"
@@ -35,7 +35,7 @@ _HEADERS = {
 
 
 def everything_routes(
-    store: Callable[[], ConversationStore], key: bytes, *, prefix: str = ""
+    store: Callable[[], Store], key: bytes, *, prefix: str = ""
 ) -> list[BaseRoute]:
     """The route of the file; `key` signs the cookie that says whose conversations are meant.
 
@@ -56,9 +56,7 @@ def everything_routes(
     return [Route(f"{prefix}{EVERYTHING_PATH}", everything, methods=["GET"])]
 
 
-def _written(
-    store: Callable[[], ConversationStore], owner: str | None, spoken: Language
-) -> IO[bytes]:
+def _written(store: Callable[[], Store], owner: str | None, spoken: Language) -> IO[bytes]:
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by its reader
     try:
         found = _conversations(store(), owner) if owner else iter(())
@@ -70,7 +68,7 @@ def _written(
     return file
 
 
-def _conversations(store: ConversationStore, owner: str) -> Iterator[Conversation]:
+def _conversations(store: Store, owner: str) -> Iterator[Conversation]:
     for offset in count(0, _LISTED_AT_ONCE):
         listed = store.list_conversations(owner, limit=_LISTED_AT_ONCE, offset=offset)
         for summary in listed:

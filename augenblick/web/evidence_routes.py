@@ -1,0 +1,78 @@
+"""`/evidence/{conversation}/{reply}/{language}`: which values of an answer stand in its pictures.
+
+GET says how far the check is, POST has pictures with much text read, too. The texts that a person
+reads come in the language of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from augenblick.chat.checking import Check, Checking, CheckState
+from augenblick.core.errors import ConversationNotFound, StoreError
+from augenblick.core.language import LANGUAGES, language
+from augenblick.web.browser_cookie import browser_id
+
+_PATH = "/evidence/{conversation_id}/{reply_id}/{code}"
+_HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+
+
+def evidence_path(conversation_id: str, reply_id: str, code: str) -> str:
+    """Where the check of an answer is, behind the prefix of all our paths."""
+    return _PATH.format(conversation_id=conversation_id, reply_id=reply_id, code=code)
+
+
+def evidence_routes(
+    checking: Callable[[], Checking], key: bytes, *, prefix: str = ""
+) -> list[BaseRoute]:
+    """The route; `key` signs the cookie that says whose the answer must be.
+
+    Somebody else's answer is like one that does not exist: 404. 503 while the store is away.
+    """
+
+    async def evidence(request: Request) -> Response:
+        owner = browser_id(request.cookies, key=key)
+        conversation_id, reply_id, code = (
+            request.path_params[name] for name in ("conversation_id", "reply_id", "code")
+        )
+        if not owner or code not in LANGUAGES:
+            return Response(status_code=404, headers=_HEADERS)
+        try:
+            check = await run_in_threadpool(
+                checking().check,
+                conversation_id,
+                reply_id,
+                owner=owner,
+                reads_all=request.method == "POST",
+            )
+        except ConversationNotFound:
+            return Response(status_code=404, headers=_HEADERS)
+        except StoreError:
+            return Response(status_code=503, headers=_HEADERS)
+        return JSONResponse(_said(check, code), headers=_HEADERS)
+
+    return [Route(f"{prefix}{_PATH}", evidence, methods=["GET", "POST"])]
+
+
+def _said(check: Check, code: str) -> dict[str, object]:
+    spoken = language(code)
+    said: dict[str, object] = {"state": check.state}
+    if check.state is CheckState.READING:
+        said["line"] = spoken.text("evidence.reading")
+    elif check.state is CheckState.LONG:
+        said["ask"] = spoken.text("evidence.ask")
+    elif check.state is CheckState.READY:
+        found = sum(bool(value.places) for value in check.values)
+        said |= {
+            "line": spoken.text("evidence.line", found=found, count=len(check.values)),
+            "found": spoken.text("evidence.found"),
+            "missing": spoken.text("evidence.missing"),
+            "values": [asdict(value) for value in check.values],
+        }
+    return said

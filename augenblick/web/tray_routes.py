@@ -1,0 +1,191 @@
+"""`/tray/{token}`: pictures come in and are turned or taken out without a run of the page's script.
+
+The token is a tab's own id, which its page was told; the browser's cookie has to be that of the
+tab too. Every answer is the tray's state as JSON, sentences in the language of the page. `/samples`
+has the small pictures of the empty page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from augenblick.core.errors import AugenblickError
+from augenblick.core.language import Language
+from augenblick.pictures import PicturePool
+from augenblick.pictures.samples import SAMPLES
+from augenblick.pictures.tray import TrayItem, turn
+from augenblick.web.browser_cookie import browser_id
+from augenblick.web.tray_tabs import UNKEPT, Intake, Take, TrayTab, file_name, reason
+
+
+def tray_path(token: str, *, prefix: str = "") -> str:
+    """Where the tray of a tab is."""
+    return f"{prefix}/tray/{token}"
+
+
+def tray_state(tab: TrayTab) -> dict[str, object]:
+    """What the page draws: the items of the tray in order, and what became of questions.
+
+    `phone` says how many photos a phone has sent, for as long as one may send some.
+    """
+    tray = tab.tray
+    version = tray.version  # read first: a later change is another version
+    return {
+        "version": version,
+        "items": [_item(item, tab.language) for item in tray.items],
+        "phone": phone_said(tab),
+        **tab.questions(),
+    }
+
+
+def _item(item: TrayItem, language: Language) -> dict[str, object]:
+    found: dict[str, object] = {"id": item.id, "file": item.file, "name": item.name}
+    if item.failure is not None:
+        return {**found, "state": "failed", "reason": reason(item.failure, language)}
+    if item.picture is None:
+        return {**found, "state": "working"}
+    receipt = item.picture.attachment.receipt
+    found |= {
+        "state": "ready",
+        "look": item.picture.attachment.sha256[:12],  # another one after a turn
+        "isPart": receipt.tile is not None,
+    }
+    if item.pdf is not None:
+        found |= {"page": receipt.source_page, "pageCount": item.pdf.page_count}
+    return found
+
+
+def phone_said(tab: TrayTab) -> str:
+    """How many photos have come from the phone; empty where none may send any."""
+    phone = tab.phone
+    if phone is None or not phone.is_open:
+        return ""
+    count = len(phone.arrived)
+    return tab.language.text("phone.arrived" if count else "phone.waiting", count=count)
+
+
+def tray_routes(
+    find: Callable[[str], TrayTab | None],
+    take: Take,
+    pool: Callable[[], PicturePool],
+    key: bytes,
+    *,
+    prefix: str = "",
+) -> list[BaseRoute]:
+    """The routes of all trays; `key` signs the cookie that says whose a tab is.
+
+    `find` knows a tab by its token, `take` counts what it keeps (`UploadMemory.take`).
+    """
+    trays = _Trays(find, take, pool, key)
+    path = tray_path("{token}", prefix=prefix)
+    return [
+        Route(path, trays.state, methods=["GET"]),
+        Route(f"{path}/{{file:int}}", trays.upload, methods=["PUT"]),
+        Route(f"{path}/from/{{other}}", trays.adopt, methods=["POST"]),
+        Route(f"{path}/{{item}}", trays.remove, methods=["DELETE"]),
+        Route(f"{path}/{{item}}/turn", trays.turn, methods=["POST"]),
+        Route(f"{path}/{{item}}/picture", trays.picture, methods=["GET"]),
+        Route(f"{prefix}/samples/{{name}}.jpg", _sample, methods=["GET"]),
+    ]
+
+
+async def _sample(request: Request) -> Response:
+    for sample in SAMPLES:
+        if sample.name == request.path_params["name"]:
+            return FileResponse(sample.card_path, headers={"Cache-Control": "max-age=86400"})
+    return Response(status_code=404)
+
+
+class _Trays:
+    """Answers for the tab that the path names, where it is the asking browser's own."""
+
+    def __init__(
+        self,
+        find: Callable[[str], TrayTab | None],
+        take: Take,
+        pool: Callable[[], PicturePool],
+        key: bytes,
+    ) -> None:
+        self._find = find
+        self._take = take
+        self._pool = pool
+        self._key = key
+        self._intake = Intake(take, pool)
+
+    async def state(self, request: Request) -> Response:
+        tab = self._tab(request)
+        return _unknown() if tab is None else _answer(tab)
+
+    async def upload(self, request: Request) -> Response:
+        """Take one file; the answer comes when it is prepared or refused."""
+        tab = self._tab(request)
+        if tab is None:
+            return _unknown()
+        file, name = request.path_params["file"], file_name(request)
+        try:
+            tab.tray.begin(file, name)
+            await self._intake.bring(request, tab, file=file, name=name)
+        except AugenblickError as error:
+            tab.tray.refuse(file, name, error.failure)
+        except ClientDisconnect:
+            pass  # the page has the file still and says so
+        return _answer(tab)
+
+    async def adopt(self, request: Request) -> Response:
+        """Have what waits in another tab of this browser wait here: a page was loaded anew."""
+        tab, other = self._tab(request), self._tab(request, "other")
+        if tab is None or other is None:
+            return _unknown()
+        if tab is not other:
+            self._take(tab, list(other.tray.held()), partial(tab.tray.adopt, other.tray))
+            tab.phone, other.phone = other.phone, None
+        return _answer(tab)
+
+    async def remove(self, request: Request) -> Response:
+        tab = self._tab(request)
+        if tab is None:
+            return _unknown()
+        tab.tray.remove(request.path_params["item"])
+        return _answer(tab)
+
+    async def turn(self, request: Request) -> Response:
+        """Turn a picture to the right by a quarter."""
+        tab, item = self._item(request)
+        if tab is None:
+            return _unknown()
+        if item is not None:
+            work = partial(turn, person=tab.person)
+            with suppress(AugenblickError):  # then it stands as it stood
+                await self._intake.in_thread(work, tab.tray, self._pool(), item)
+        return _answer(tab)
+
+    async def picture(self, request: Request) -> Response:
+        """The small picture of an item."""
+        _, item = self._item(request)
+        if item is None or item.picture is None:
+            return _unknown()
+        kind = "image/png" if item.picture.thumbnail.startswith(b"\x89PNG") else "image/jpeg"
+        return Response(item.picture.thumbnail, media_type=kind, headers=UNKEPT)
+
+    def _tab(self, request: Request, place: str = "token") -> TrayTab | None:
+        tab = self._find(request.path_params[place])
+        browser = browser_id(request.cookies, key=self._key) or ""
+        return tab if tab is not None and tab.browser == browser else None
+
+    def _item(self, request: Request) -> tuple[TrayTab | None, TrayItem | None]:
+        tab = self._tab(request)
+        return tab, tab.tray.item(request.path_params["item"]) if tab is not None else None
+
+
+def _answer(tab: TrayTab) -> JSONResponse:
+    return JSONResponse(tray_state(tab), headers=UNKEPT)
+
+
+def _unknown() -> JSONResponse:
+    return JSONResponse({}, status_code=404, headers=UNKEPT)
