@@ -1,0 +1,1 @@
+"""Running it: start, check an endpoint, keep processes alive."""
