@@ -1,7 +1,7 @@
-"""A question and a Sighting to Markdown: the direct answer first, short.
+"""A question and a PictureAnalysis to Markdown: the result first, short.
 
-One function for each topic; all take the sighting, the question and the words of a language and
-give paragraphs. Recognised text always stands in code, so that it is shown as it was read.
+One function for each topic; all take the analysis, the question and the language and give
+paragraphs. Recognised text always stands in code, so that it is shown as it was read.
 """
 
 from __future__ import annotations
@@ -9,31 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from babel.dates import format_date
+from babel.numbers import format_decimal, format_percent
 
-from augenblick.reader import facts
+from augenblick.core.language import Language
+from augenblick.pictures.facts import PictureCode
+from augenblick.reader import picture_facts
+from augenblick.reader.analysis import PictureAnalysis
+from augenblick.reader.layout import Line
 from augenblick.reader.lookup import lines_for_day, matching_lines
-from augenblick.reader.markdown import code, code_span, fenced
+from augenblick.reader.markdown import BLOCK_END, code, code_span, fenced, growing_block
 from augenblick.reader.question import Topic
-from augenblick.reader.seeing import Code, Sighting
-from augenblick.reader.words import COLOURS, SHARPNESS, Words
+from augenblick.reader.receipts import amounts_to_pay
 
-Section = Callable[[Sighting, str, Words], list[str]]
+Section = Callable[[PictureAnalysis, str, Language], list[str]]
 
+_SHARPNESS = {
+    "sharp": "reader.sharpness.sharp",
+    "soft": "reader.sharpness.soft",
+    "blurry": "reader.sharpness.blurry",
+    "flat": "reader.sharpness.flat",
+}
 _LINKING = ("http://", "https://")
 _BAR_WORDS = ("bar", "strich", "ean")
-
-
-def caption(size: tuple[int, int], words: Words, *, number: int, of: int) -> str:
-    """The line above what is said about a picture; known before anything is read."""
-    width, height = size
-    params: dict[str, str | int] = {
-        "width": width,
-        "height": height,
-        "orientation": words(orientation_key(width, height)),
-    }
-    if of > 1:
-        return words("reader.caption.many", number=number, of=of, **params)
-    return words("reader.caption.one", **params)
 
 
 def orientation_key(width: int, height: int) -> str:
@@ -43,161 +40,178 @@ def orientation_key(width: int, height: int) -> str:
     return "reader.orientation.landscape" if width > height else "reader.orientation.portrait"
 
 
-def answer(topics: Sequence[Topic], sighting: Sighting, question: str, words: Words) -> list[str]:
-    """Paragraphs about one picture, in the order of the topics; without topics, everything."""
-    said: list[str] = []
-    for topic in topics:
-        said.extend(_SECTIONS[topic](sighting, question, words))
-    return said or overview(sighting, words)
+def answer(
+    topics: Sequence[Topic], analysis: PictureAnalysis, question: str, language: Language
+) -> list[str]:
+    """Paragraphs about one picture, in the order of the topics."""
+    sections = (_SECTIONS[topic](analysis, question, language) for topic in topics)
+    return [paragraph for section in sections for paragraph in section]
 
 
-def overview(sighting: Sighting, words: Words) -> list[str]:
-    """Everything that was seen: text, codes, then colours and sharpness in one line."""
-    looks = [
-        words("reader.overview.colours", colours=_colour_list(sighting, words)),
-        words(SHARPNESS[sighting.sharpness]),
+def overview(analysis: PictureAnalysis, language: Language, *, is_named: bool = False) -> list[str]:
+    """Everything that was seen."""
+    return [*_text_block(analysis), *below_text(analysis, language, is_named=is_named)]
+
+
+def below_text(
+    analysis: PictureAnalysis, language: Language, *, is_named: bool = False
+) -> list[str]:
+    """What an overview says besides the text: codes, then colours and sharpness in one line.
+
+    Where the thing has been named, neither these nor that there is no text is worth a word.
+    """
+    surface = [
+        language.text("reader.overview.colours", colours=_colour_list(analysis, language)),
+        language.text(_SHARPNESS[analysis.sharpness]),
     ]
-    codes = [_code_line(found, words) for found in sighting.codes]
-    return [*_text_block(sighting, words), *codes, " ".join(looks)]
+    codes = [_code_line(found, language) for found in analysis.codes]
+    if is_named:
+        has_text = analysis.lines or analysis.has_unread
+        return [*(text_notes(analysis, language) if has_text else []), *codes]
+    notes = text_notes(analysis, language)
+    rest = [*codes, " ".join(surface)]
+    return [*notes, *rest] if analysis.lines else [*rest, *notes]
 
 
-def found_lines(sighting: Sighting, question: str, words: Words) -> list[str]:
+def found_lines(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
     """The lines that speak of what is asked; empty if there are none."""
-    hits = matching_lines(question, _texts(sighting))
-    return [words("reader.lookup.found"), fenced("\n".join(hits[:6]))] if hits else []
+    hits = matching_lines(question, _texts(analysis))
+    return [language.text("reader.lookup.found"), fenced("\n".join(hits[:6]))] if hits else []
 
 
-def _texts(sighting: Sighting) -> list[str]:
-    return [line.text for line in sighting.lines]
+def _texts(analysis: PictureAnalysis) -> list[str]:
+    return [line.text for line in analysis.lines]
 
 
-def _total(sighting: Sighting, _question: str, words: Words) -> list[str]:
-    lines = _texts(sighting)
-    if (total := facts.total_in(lines)) is not None:
-        amount = _amount(total, lines, words)
+def _total(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
+    lines = _texts(analysis)
+    found = amounts_to_pay(lines)
+    if len(found) == 1:
         return [
-            words("reader.total.found", amount=amount),
-            words("reader.total.line", line=code_span(total.line)),
+            language.text("reader.total.found", amount=_amount(found[0], lines, language)),
+            language.text("reader.total.line", line=code_span(found[0].line)),
         ]
-    amounts = facts.amounts_in(lines)
+    amounts = found or picture_facts.amounts_in(lines)
     if not amounts:
-        return [words("reader.total.none"), *_text_block(sighting, words)]
-    largest = max(amounts, key=lambda amount: amount.value)
+        return [language.text("reader.total.none"), *_text(analysis, question, language)]
+    named = "\n".join(dict.fromkeys(amount.line for amount in amounts))
     return [
-        words(
-            "reader.total.largest",
-            amount=_amount(largest, lines, words),
-            line=code_span(largest.line),
-        )
+        language.text("reader.total.several" if found else "reader.total.unnamed"),
+        fenced(named),
     ]
 
 
-def _amount(amount: facts.Amount, lines: Sequence[str], words: Words) -> str:
-    currency = amount.currency or facts.currency_in(lines)
+def _amount(amount: picture_facts.Amount, lines: Sequence[str], language: Language) -> str:
+    currency = amount.currency or picture_facts.currency_in(lines)
     sign = {"EUR": "€", "USD": "$", "GBP": "£"}.get(currency, currency)
-    number = words.decimal(float(amount.value), "#,##0.00")
+    number = format_decimal(amount.value, "#,##0.00", locale=language.code)
     return f"{number} {sign}".strip().replace("$", "\\$")  # a bare dollar begins a formula
 
 
-def _price(sighting: Sighting, question: str, words: Words) -> list[str]:
-    hits = [line for line in matching_lines(question, _texts(sighting)) if facts.amounts_in([line])]
+def _price(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
+    hits = [
+        line
+        for line in matching_lines(question, _texts(analysis))
+        if picture_facts.amounts_in([line])
+    ]
     if hits:
-        return [words("reader.lookup.found"), fenced("\n".join(hits))]
-    return _total(sighting, question, words)
+        return [language.text("reader.lookup.found"), fenced("\n".join(hits))]
+    return _total(analysis, question, language)
 
 
-def _date(sighting: Sighting, question: str, words: Words) -> list[str]:
-    found = facts.dates_in(_texts(sighting))
+def _date(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
+    found = picture_facts.dates_in(_texts(analysis))
     if not found:
-        return found_lines(sighting, question, words) or [words("reader.date.none")]
+        if unclear := picture_facts.unclear_dates_in(_texts(analysis)):
+            return [language.text("reader.date.unclear"), fenced("\n".join(unclear))]
+        return found_lines(analysis, question, language) or [language.text("reader.date.none")]
     return [
-        words(
+        language.text(
             "reader.date.found",
-            date=format_date(each.value, "full", locale=words.language),
+            date=format_date(each.value, "full", locale=language.code),
             line=code_span(each.line),
         )
         for each in dict.fromkeys(found)
     ]
 
 
-def _hours(sighting: Sighting, question: str, words: Words) -> list[str]:
-    lines = _texts(sighting)
-    for hits in (lines_for_day(question, lines), facts.times_in(lines)):
+def _hours(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
+    lines = _texts(analysis)
+    for hits in (lines_for_day(question, lines), picture_facts.times_in(lines)):
         if hits:
-            return [words("reader.hours.found"), fenced("\n".join(hits))]
-    return [words("reader.hours.none"), *_text_block(sighting, words)]
+            return [fenced("\n".join(hits))]
+    return [language.text("reader.hours.none"), *_text(analysis, question, language)]
 
 
-def _text(sighting: Sighting, _question: str, words: Words) -> list[str]:
-    return _text_block(sighting, words)
+def _text(analysis: PictureAnalysis, _question: str, language: Language) -> list[str]:
+    return [*_text_block(analysis), *text_notes(analysis, language)]
 
 
-def _text_block(sighting: Sighting, words: Words) -> list[str]:
-    if not sighting.lines:
-        return [words("reader.text.none")]
-    text = "\n".join(
-        f"\n{line.laid_out}" if line.starts_paragraph else line.laid_out for line in sighting.lines
-    )
-    turned = [words("reader.text.turned")] if sighting.text_turned_degrees else []
-    return [words("reader.text.found"), fenced(text), *turned]
+def _text_block(analysis: PictureAnalysis) -> list[str]:
+    block = "".join(text_line(line, is_first=not n) for n, line in enumerate(analysis.lines))
+    return [block + BLOCK_END] if block else []
 
 
-def _code(sighting: Sighting, question: str, words: Words) -> list[str]:
-    if not sighting.codes:
-        return [words("reader.code.none")]
-    return [_code_line(found, words) for found in _codes_meant(sighting, question)]
+def text_line(line: Line, *, is_first: bool) -> str:
+    """A line as the next part of the block of text, which `BLOCK_END` closes."""
+    text = f"\n{line.laid_out}" if line.starts_paragraph else line.laid_out
+    return growing_block(text, is_first=is_first)
 
 
-def _codes_meant(sighting: Sighting, question: str) -> Sequence[Code]:
+def text_notes(analysis: PictureAnalysis, language: Language) -> list[str]:
+    """What to know about the text: that there is none, that it lay turned, that some is missing."""
+    if not analysis.lines:
+        key = "reader.text.unreadable" if analysis.has_unread else "reader.text.none"
+        return [language.text(key)]
+    turned = [language.text("reader.text.turned")] if analysis.text_turned_degrees else []
+    unread = [language.text("reader.text.partly")] if analysis.has_unread else []
+    return [*turned, *unread]
+
+
+def _code(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
+    if not analysis.codes:
+        return [language.text("reader.code.none")]
+    return [_code_line(found, language) for found in _codes_meant(analysis, question)]
+
+
+def _codes_meant(analysis: PictureAnalysis, question: str) -> Sequence[PictureCode]:
     """Only the QR codes or only the bar codes, if just one of them is asked for and there."""
     folded = question.lower()
     wants_qr, wants_bars = "qr" in folded, any(word in folded for word in _BAR_WORDS)
-    meant = [code for code in sighting.codes if ("QR" in code.kind) == wants_qr]
-    return meant if wants_qr != wants_bars and meant else sighting.codes
+    meant = [code for code in analysis.codes if ("QR" in code.kind) == wants_qr]
+    return meant if wants_qr != wants_bars and meant else analysis.codes
 
 
-def _code_line(found: Code, words: Words) -> str:
-    line = words("reader.code.found", kind=found.kind) + " "
-    content = code(found.content)
+def _code_line(found: PictureCode, language: Language) -> str:
+    line = language.text("reader.code.found", kind=found.kind) + " "
+    content = code(found.text)
     line = f"{line.strip()}\n\n{content}" if content.startswith("```") else line + content
-    if found.content.lower().startswith(_LINKING):
-        line += "\n\n" + words("reader.code.link")
+    if found.text.lower().startswith(_LINKING):
+        line += "\n\n" + language.text("reader.code.link")
     return line
 
 
-def _colours(sighting: Sighting, _question: str, words: Words) -> list[str]:
-    return [words("reader.colours.found", colours=_colour_list(sighting, words))]
+def _colours(analysis: PictureAnalysis, _question: str, language: Language) -> list[str]:
+    return [language.text("reader.colours.found", colours=_colour_list(analysis, language))]
 
 
-def _colour_list(sighting: Sighting, words: Words) -> str:
+def _colour_list(analysis: PictureAnalysis, language: Language) -> str:
     return ", ".join(
-        f"{words(COLOURS[colour.name])} {words.percent(colour.share)}"
-        for colour in sighting.colours
+        language.text(colour.name) + " " + format_percent(colour.share, locale=language.code)
+        for colour in analysis.colours
     )
 
 
-def _size(sighting: Sighting, _question: str, words: Words) -> list[str]:
-    width, height = sighting.width_px, sighting.height_px
-    said = words(
+def _size(analysis: PictureAnalysis, _question: str, language: Language) -> list[str]:
+    width, height = analysis.width_px, analysis.height_px
+    said = language.text(
         "reader.size.found",
-        width=width,
-        height=height,
-        megapixels=words.decimal(sighting.megapixels, "#,##0.0#"),
-        orientation=words(orientation_key(width, height)),
+        width=str(width),
+        height=str(height),
+        megapixels=language.number(analysis.megapixels, digits=2),
+        orientation=language.text(orientation_key(width, height)),
     )
-    return [said, words("reader.size.turned")] if sighting.was_turned else [said]
-
-
-def _sharpness(sighting: Sighting, _question: str, words: Words) -> list[str]:
-    return [words(SHARPNESS[sighting.sharpness])]
-
-
-def _objects(sighting: Sighting, _question: str, words: Words) -> list[str]:
-    return overview(sighting, words)
-
-
-def _thanks(_sighting: Sighting, _question: str, words: Words) -> list[str]:
-    return [words("reader.thanks.answer")]
+    return [said, language.text("reader.size.turned")] if analysis.was_turned else [said]
 
 
 _SECTIONS: dict[Topic, Section] = {
@@ -209,7 +223,7 @@ _SECTIONS: dict[Topic, Section] = {
     Topic.CODE: _code,
     Topic.COLOURS: _colours,
     Topic.SIZE: _size,
-    Topic.SHARPNESS: _sharpness,
-    Topic.OBJECTS: _objects,
-    Topic.THANKS: _thanks,
+    Topic.SHARPNESS: lambda seen, _question, language: [language.text(_SHARPNESS[seen.sharpness])],
+    Topic.OBJECTS: lambda seen, _question, language: overview(seen, language),
+    Topic.THANKS: lambda _seen, _question, language: [language.text("reader.thanks.answer")],
 }

@@ -9,24 +9,23 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from augenblick.reader import MODEL_ID, wire
-from augenblick.reader.bodies import read_body, while_connected
+from augenblick.reader.request_body import read_body, while_connected
 from augenblick.reader.wire import ApiError, Body
 
 if TYPE_CHECKING:
-    from augenblick.reader.eyes import Eyes
+    from augenblick.reader.vision_worker import VisionWorker
 
 DEFAULT_PACE_SECONDS = 0.008
 
@@ -41,23 +40,23 @@ def create_app(*, pace_seconds: float = DEFAULT_PACE_SECONDS) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.started = int(time.time())
         app.state.pace_seconds = pace_seconds
-        app.state.eyes = None
+        app.state.worker = None
         app.state.parsing = asyncio.Semaphore(_PARSED_AT_ONCE)
-        app.state.eyes_lock = asyncio.Lock()
-        warming = asyncio.create_task(_open_eyes(app))
+        app.state.worker_lock = asyncio.Lock()
+        warming = asyncio.create_task(_open_worker(app))
         yield
         warming.cancel()
-        if app.state.eyes is not None:
-            app.state.eyes.close()
+        if app.state.worker is not None:
+            app.state.worker.close()
 
     return Starlette(
         routes=[
             Route("/v1/chat/completions", chat_completions, methods=["POST"]),
+            Route("/v1/lines", read_lines, methods=["POST"]),
             Route("/v1/models", list_models, methods=["GET"]),
             Route("/v1/models/{name}", get_model, methods=["GET"]),
             Route("/health", health, methods=["GET"]),
         ],
-        middleware=[Middleware(RequestId)],
         exception_handlers={
             ApiError: _api_error,
             HTTPException: _http_error,
@@ -68,50 +67,33 @@ def create_app(*, pace_seconds: float = DEFAULT_PACE_SECONDS) -> Starlette:
     )
 
 
-async def _open_eyes(app: Starlette) -> Eyes:
-    """The eyes, opened once. Importing numpy and the rest takes a second, so not at the start."""
-    async with app.state.eyes_lock:
-        if app.state.eyes is None:
-            app.state.eyes = await asyncio.to_thread(_eyes)
-            app.state.eyes.warm_up()
-    eyes: Eyes = app.state.eyes
-    return eyes
+async def _open_worker(app: Starlette) -> VisionWorker:
+    """The worker, made once. Importing numpy and the rest takes a second, so not at the start."""
 
+    def opened() -> VisionWorker:
+        from augenblick.reader.vision_worker import VisionWorker  # noqa: PLC0415 - as said
 
-def _eyes() -> Eyes:
-    from augenblick.reader.eyes import Eyes  # noqa: PLC0415 - see _open_eyes
+        worker = VisionWorker()
+        worker.warm_up()
+        return worker
 
-    return Eyes()
-
-
-class RequestId:
-    """Gives every response an `x-request-id`."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        name = f"req_{uuid.uuid4().hex}".encode()
-
-        async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", name)]
-            await send(message)
-
-        await self._app(scope, receive, send_named if scope["type"] == "http" else send)
+    async with app.state.worker_lock:
+        if app.state.worker is None:
+            app.state.worker = await asyncio.to_thread(opened)
+    worker: VisionWorker = app.state.worker
+    return worker
 
 
 async def health(request: Request) -> Response:
-    """Whether the model is loaded, how many pictures wait, how many were looked at."""
-    eyes = request.app.state.eyes
+    """Whether the model is loaded, how many pictures wait, how many were analysed."""
+    worker = request.app.state.worker
     return _json(
         {
             "status": "ok",
             "model": MODEL_ID,
-            "warm": bool(eyes and eyes.is_warm),
-            "waiting": eyes.waiting if eyes else 0,
-            "looks": eyes.looks if eyes else 0,
+            "warm": bool(worker and worker.is_warm),
+            "waiting": worker.waiting if worker else 0,
+            "analyzed": worker.analyzed if worker else 0,
         }
     )
 
@@ -133,13 +115,15 @@ async def get_model(request: Request) -> Response:
 async def chat_completions(request: Request) -> Response:
     """An answer, whole or as a stream of events."""
     body = await read_body(request)
-    eyes = await _open_eyes(request.app)
-    from augenblick.reader import asking, replying  # noqa: PLC0415 - see _open_eyes
+    worker = await _open_worker(request.app)
+    from augenblick.reader import completion, prompt  # noqa: PLC0415 - see _open_worker
 
     accepted = request.headers.get("accept-language", "")
     async with request.app.state.parsing:
-        parsed, ask = await asyncio.to_thread(asking.parse, body, eyes=eyes, accepted=accepted)
-    reply = replying.Reply(parsed, ask, eyes.look)
+        parsed, asked = await asyncio.to_thread(
+            prompt.parse_prompt, body, is_known=worker.knows, accepted=accepted
+        )
+    reply = completion.Completion(parsed, asked, worker)
     if not parsed.stream:
         return _json(await while_connected(request, reply.whole))
     events = reply.events(pace_seconds=request.app.state.pace_seconds)
@@ -149,12 +133,33 @@ async def chat_completions(request: Request) -> Response:
             "content-type": "text/event-stream; charset=utf-8",
             "cache-control": "no-cache",
             "x-accel-buffering": "no",
+            **_request_id(),
         },
     )
 
 
-def _json(body: Body, *, status: int = 200) -> Response:
-    return Response(wire.encode(body), status_code=status, media_type="application/json")
+async def read_lines(request: Request) -> Response:
+    """The text of a picture with its places; waits for answers, whatever that takes."""
+    body = await read_body(request)
+    worker = await _open_worker(request.app)
+    from augenblick.reader import picture_lines  # noqa: PLC0415 - see _open_worker
+
+    async with request.app.state.parsing:
+        asked = await asyncio.to_thread(picture_lines.parse_lines, body, is_known=worker.knows)
+    return _json(await while_connected(request, partial(picture_lines.lines_of, asked, worker)))
+
+
+def _json(body: Body, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(
+        wire.encode(body),
+        status_code=status,
+        headers={**_request_id(), **(headers or {})},
+        media_type="application/json",
+    )
+
+
+def _request_id() -> dict[str, str]:
+    return {"x-request-id": f"req_{uuid.uuid4().hex}"}
 
 
 async def _api_error(_request: Request, error: Exception) -> Response:
@@ -164,19 +169,10 @@ async def _api_error(_request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    message, code = error.detail, None
-    if error.status_code == 404:  # noqa: PLR2004 - not found
-        message, code = f"Invalid URL ({request.method} {request.url.path})", "unknown_url"
-    elif error.status_code == 405:  # noqa: PLR2004 - method not allowed
-        message = f"Not allowed to {request.method} on {request.url.path}"
-        code = "method_not_supported"
+    message = f"{error.detail}: {request.method} {request.url.path}"
+    code = {404: "unknown_url", 405: "method_not_supported"}.get(error.status_code)
     body = ApiError(message, code=code, status=error.status_code).body
-    return Response(
-        wire.encode(body),
-        status_code=error.status_code,
-        headers=dict(error.headers or {}),
-        media_type="application/json",
-    )
+    return _json(body, status=error.status_code, headers=error.headers)
 
 
 async def _client_gone(_request: Request, _error: Exception) -> Response:

@@ -1,27 +1,30 @@
-"""Boxes of recognised text to lines in reading order.
+"""Boxes of text to lines in reading order.
 
 Cells on one height become one line, so that label and price stay together. Two columns of running
-text are read one after the other. No OCR here, only geometry in pixels.
+text are read one after the other. No OCR here, only geometry in pixels: the order is known before
+a single word has been read, so that lines can be handed on one by one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 _COLUMN_MIN_ROWS = 3
 _COLUMN_MIN_CHARS = 16  # prices, times and labels are shorter; running text is longer
 _MAX_GAP_CHARS = 24
+_SMALL_OVERLAP = 0.8  # of a cell's height
 _PARAGRAPH_GAP = 0.9  # of a line's height
+_CHAR_WIDTH = 0.42  # of a cell's height: measured as the mean of Latin text in found boxes
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One box of text."""
+    """One box of text; `number` is its place among the boxes that were found."""
 
-    text: str
+    number: int
     left: float
     top: float
     right: float
@@ -38,14 +41,34 @@ class Cell:
         return (self.top + self.bottom) / 2
 
 
+def char_count(width: float, height: float) -> float:
+    """About how many characters a box of this size holds."""
+    return max(width, 1.0) / max(height * _CHAR_WIDTH, 1.0)
+
+
+Box = tuple[int, int, int, int]
+"""Left, top, width and height of what stands upright in a picture, in its pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Cells on one height, from left to right, and where their block of text begins."""
+
+    cells: tuple[Cell, ...]
+    block: int  # rows of one block stand below each other
+    left: float  # of the block
+    char_px: float  # the width of a character in the block
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Cells on one height, from left to right."""
+    """A row that was read: the texts of its cells."""
 
     cells: tuple[str, ...]
     laid_out: str  # with spaces that show the columns
     height_px: float
     starts_paragraph: bool = False
+    boxes: tuple[Box, ...] = ()  # of the cells, in the picture as it was given
 
     @property
     def text(self) -> str:
@@ -56,15 +79,16 @@ class Line:
 Corner = tuple[float, float]
 
 
-def straight_cells(boxes: Sequence[tuple[str, Sequence[Corner]]]) -> list[Cell]:
+def straight_cells(boxes: Sequence[Sequence[Corner]]) -> list[Cell]:
     """Upright cells from boxes of four corners (from the top left, clockwise), tilt taken out."""
-    tilt = _tilt([corners for _text, corners in boxes])
+    tilt = _tilt(boxes)
+    cos, sin = math.cos(tilt), math.sin(tilt)
     cells = []
-    for text, corners in boxes:
-        turned = [_rotated(corner, -tilt) for corner in corners]
-        xs, ys = [x for x, _y in turned], [y for _x, y in turned]
+    for number, corners in enumerate(boxes):
+        xs = [x * cos + y * sin for x, y in corners]
+        ys = [y * cos - x * sin for x, y in corners]
         top, bottom = (ys[0] + ys[1]) / 2, (ys[2] + ys[3]) / 2
-        cells.append(Cell(text, min(xs), top, max(xs), bottom))
+        cells.append(Cell(number, min(xs), top, max(xs), bottom))
     return cells
 
 
@@ -79,35 +103,29 @@ def _tilt(boxes: Iterable[Sequence[Corner]]) -> float:
     return median(slopes) if slopes else 0.0
 
 
-def _rotated(corner: Corner, angle: float) -> Corner:
-    x, y = corner
-    return (
-        x * math.cos(angle) - y * math.sin(angle),
-        x * math.sin(angle) + y * math.cos(angle),
-    )
+def rows_of(cells: Sequence[Cell]) -> list[Row]:
+    """All rows, in reading order."""
+    rows = []
+    for number, block in enumerate(_blocks(cells)):
+        left = min(cell.left for cell in block)
+        char_px = max(median(cell.height for cell in block) * _CHAR_WIDTH, 1.0)
+        rows += [Row(tuple(row), number, left, char_px) for row in _rows(block)]
+    return rows
 
 
-def lines_of(cells: Sequence[Cell]) -> tuple[Line, ...]:
-    """All lines, in reading order."""
-    lines: list[Line] = []
-    for block in _blocks(cells):
-        lines.extend(_block_lines(block, is_first=not lines))
-    return tuple(lines)
+def line_of(row: Row, texts: Mapping[int, str], above: Row | None) -> Line:
+    """The line of a row. `texts` are those of its cells, by number; a cell may have none.
 
-
-def _block_lines(block: Sequence[Cell], *, is_first: bool) -> list[Line]:
-    rows = _rows(block)
-    left = min(cell.left for cell in block)
-    char = median((cell.right - cell.left) / max(len(cell.text), 1) for cell in block) or 1.0
-    lines = []
-    for index, row in enumerate(rows):
-        above = max(cell.bottom for cell in rows[index - 1]) if index else None
-        height = median(cell.height for cell in row)
-        gap = min(cell.top for cell in row) - above if above is not None else None
-        starts = not is_first if gap is None else gap > _PARAGRAPH_GAP * height
-        texts = tuple(cell.text for cell in row)
-        lines.append(Line(texts, _laid_out(row, left, char), height, starts))
-    return lines
+    `above` is the row that was read before it, `None` for the first.
+    """
+    cells = [cell for cell in row.cells if cell.number in texts]
+    height = median(cell.height for cell in cells)
+    starts = above is not None and above.block != row.block
+    if above is not None and not starts:
+        gap = min(cell.top for cell in cells) - max(cell.bottom for cell in above.cells)
+        starts = gap > _PARAGRAPH_GAP * height
+    read = tuple(texts[cell.number] for cell in cells)
+    return Line(read, _laid_out(row, cells, read), height, starts)
 
 
 def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
@@ -123,25 +141,18 @@ def _rows(cells: Sequence[Cell]) -> list[list[Cell]]:
 def _is_level(row: Sequence[Cell], cell: Cell) -> bool:
     middle = sum(other.middle for other in row) / len(row)
     reach = 0.5 * min(cell.height, *(other.height for other in row))
-    is_beside = all(_overlap_x(other, cell) < _SMALL_OVERLAP * cell.height for other in row)
+    overlaps = (min(one.right, cell.right) - max(one.left, cell.left) for one in row)
+    is_beside = max(overlaps) < _SMALL_OVERLAP * cell.height
     return abs(cell.middle - middle) < reach and is_beside
 
 
-_SMALL_OVERLAP = 0.8
-
-
-def _overlap_x(one: Cell, other: Cell) -> float:
-    return min(one.right, other.right) - max(one.left, other.left)
-
-
-def _laid_out(row: Sequence[Cell], left: float, char: float) -> str:
+def _laid_out(row: Row, cells: Sequence[Cell], texts: Sequence[str]) -> str:
     """The cells at about the place they have in the picture; the last one ends where it ends."""
-    text = row[0].text
-    for cell in row[1:]:
-        column = round((cell.right - left) / char) - len(cell.text)
-        gap = min(max(column - len(text), 2), _MAX_GAP_CHARS)
-        text += " " * gap + cell.text
-    return text
+    laid_out = texts[0]
+    for cell, text in zip(cells[1:], texts[1:], strict=True):
+        column = round((cell.right - row.left) / row.char_px) - len(text)
+        laid_out += " " * min(max(column - len(laid_out), 2), _MAX_GAP_CHARS) + text
+    return laid_out
 
 
 def _blocks(cells: Sequence[Cell]) -> list[list[Cell]]:
@@ -173,7 +184,8 @@ def _runs(side: Sequence[Cell]) -> bool:
     """Whether these cells look like running text rather than labels or prices."""
     return (
         len(side) >= _COLUMN_MIN_ROWS
-        and median(len(cell.text) for cell in side) >= _COLUMN_MIN_CHARS
+        and median(char_count(cell.right - cell.left, cell.height) for cell in side)
+        >= _COLUMN_MIN_CHARS
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from augenblick.reader.facts import is_like, stems
+from augenblick.reader.picture_facts import is_like, stems
 
 _FILLERS = stems(
     """der die das den dem des ein eine einen einem einer was wie wer wann warum welche welcher
@@ -15,23 +15,26 @@ _FILLERS = stems(
     has have can
     could does did read say says see show shows tell give please and not with for from here picture
     image photo you they all there many much cost costs price number your mein dein this that
-    beim unter über geöffnet offen open close closed am um auch noch man sich"""
+    beim unter über geöffnet offen open close closed am um auch noch man sich
+    le la les un une des du au aux et ou où que quoi quel quelle quels quelles qui quand comment
+    combien pourquoi est sont ont peut pouvez voit lis lire donne montre sur dans pour avec pas
+    il elle je moi vous ce cet cette ces ça coûte coûtent prix numéro ouvert fermé merci plaît"""
 )
 _DAYS = (
-    ("montag", "monday", "mo", "mon"),
-    ("dienstag", "tuesday", "di", "tue", "tues"),
-    ("mittwoch", "wednesday", "mi", "wed"),
-    ("donnerstag", "thursday", "do", "thu", "thur", "thurs"),
-    ("freitag", "friday", "fr", "fri"),
-    ("samstag", "saturday", "sa", "sat", "sonnabend"),
-    ("sonntag", "sunday", "so", "sun"),
+    ("montag", "monday", "mo", "mon", "lundi", "lun"),
+    ("dienstag", "tuesday", "di", "tue", "tues", "mardi", "mar"),
+    ("mittwoch", "wednesday", "mi", "wed", "mercredi", "mer"),
+    ("donnerstag", "thursday", "do", "thu", "thur", "thurs", "jeudi", "jeu"),
+    ("freitag", "friday", "fr", "fri", "vendredi", "ven"),
+    ("samstag", "saturday", "sa", "sat", "sonnabend", "samedi", "sam"),
+    ("sonntag", "sunday", "so", "sun", "dimanche", "dim"),
 )
 _DAY_NUMBER = {name: number for number, names in enumerate(_DAYS) for name in names}
 _LONG_DAY = re.compile(
     r"\b(" + "|".join(name for names in _DAYS for name in names if len(name) > 4) + r")(?:s|en)?\b"  # noqa: PLR2004 - the short forms are words of their own in a question
 )
 _SHORT_DAY = r"\b(" + "|".join(sorted(_DAY_NUMBER, key=len, reverse=True)) + r")\b\.?"
-_DAY_RANGE = re.compile(rf"{_SHORT_DAY}\s?(?:-|–|—|bis|to|until)\s?{_SHORT_DAY}")  # noqa: RUF001 - dashes of print
+_DAY_RANGE = re.compile(rf"{_SHORT_DAY}\s?(?:-|–|—|bis|to|until|à|au)\s?{_SHORT_DAY}")  # noqa: RUF001 - dashes of print
 _DAY = re.compile(_SHORT_DAY)
 
 

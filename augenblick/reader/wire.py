@@ -67,28 +67,20 @@ def event(body: Body) -> bytes:
     return b"data: " + encode(body) + b"\n\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Tokens of a request and its answer, by the reader's own tokenizer (`tokens`)."""
-
-    prompt: int
-    completion: int
-
-    @property
-    def body(self) -> Body:
-        """The `usage` object."""
-        return {
-            "prompt_tokens": self.prompt,
-            "completion_tokens": self.completion,
-            "total_tokens": self.prompt + self.completion,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-            "completion_tokens_details": {
-                "reasoning_tokens": 0,
-                "audio_tokens": 0,
-                "accepted_prediction_tokens": 0,
-                "rejected_prediction_tokens": 0,
-            },
-        }
+def usage(prompt_tokens: int, completion_tokens: int) -> Body:
+    """The `usage` object, by the reader's own tokenizer (`tokens`)."""
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +101,9 @@ class Envelope:
             "choices": choices,
         }
 
-    def completion(self, choices: list[Body], count: Count) -> Body:
+    def completion(self, choices: list[Body], usage: Body) -> Body:
         """A whole `chat.completion`."""
-        return self._body("chat.completion", choices) | {"usage": count.body}
+        return self._body("chat.completion", choices) | {"usage": usage}
 
     def chunk(self, choices: list[Body], *, usage: Body | None, with_usage: bool) -> bytes:
         """One `chat.completion.chunk` event; `usage` is there only where it was asked for."""

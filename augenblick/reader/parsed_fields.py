@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from augenblick.reader import facts
+from augenblick.core.language import Language
+from augenblick.reader import picture_facts
+from augenblick.reader.analysis import PictureAnalysis, Sharpness
 from augenblick.reader.answer import orientation_key
-from augenblick.reader.seeing import Sharpness, Sighting
+from augenblick.reader.receipts import items_in, tax_in, total_in
 from augenblick.reader.wire import JsonValue
-from augenblick.reader.words import COLOURS, Words
 
 _HEAD_LINES = 4
 
@@ -31,16 +32,16 @@ MISSING: Final = _Missing()
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Sightings together, as JSON values by concept."""
+class ParsedFields:
+    """Analyses together, as JSON values by concept."""
 
-    sightings: Sequence[Sighting]
-    words: Words
+    analyses: Sequence[PictureAnalysis]
+    language: Language
 
     @property
     def lines(self) -> list[str]:
         """All lines of text."""
-        return [line.text for sighting in self.sightings for line in sighting.lines]
+        return [line.text for analysis in self.analyses for line in analysis.lines]
 
     def value_for(self, name: str, description: str = "") -> JsonValue:
         """A JSON value for a field, or `MISSING`."""
@@ -53,8 +54,8 @@ class Known:
     def _labelled(self, name: str, description: str) -> JsonValue:
         """The value beside or behind a label that is like the field's name or description."""
         wanted = [hint for hint in (_spaced(name), _spaced(description)) if hint]
-        for sighting in self.sightings:
-            for line in sighting.lines:
+        for analysis in self.analyses:
+            for line in analysis.lines:
                 label, value = _label_and_value(line.cells)
                 if value and any(_is_label(hint, label) for hint in wanted):
                     return value
@@ -75,94 +76,95 @@ def _label_and_value(cells: Sequence[str]) -> tuple[str, str]:
 
 
 def _is_label(hint: str, label: str) -> bool:
-    wanted, there = facts.stems(hint), facts.stems(label)
+    wanted, there = picture_facts.stems(hint), picture_facts.stems(label)
     return bool(there and wanted) and all(
-        any(facts.is_like(word, other) for other in wanted) for word in there
+        any(picture_facts.is_like(word, other) for other in wanted) for word in there
     )
 
 
-def _total(known: Known) -> JsonValue:
-    total = facts.total_in(known.lines)
+def _total(fields: ParsedFields) -> JsonValue:
+    total = total_in(fields.lines)
     return float(total.value) if total else MISSING
 
 
-def _tax(known: Known) -> JsonValue:
-    tax = facts.tax_in(known.lines)
+def _tax(fields: ParsedFields) -> JsonValue:
+    tax = tax_in(fields.lines)
     return MISSING if tax is None else float(tax)
 
 
-def _currency(known: Known) -> JsonValue:
-    return facts.currency_in(known.lines) or MISSING
+def _currency(fields: ParsedFields) -> JsonValue:
+    return picture_facts.currency_in(fields.lines) or MISSING
 
 
-def _date(known: Known) -> JsonValue:
-    found = facts.dates_in(known.lines)
+def _date(fields: ParsedFields) -> JsonValue:
+    found = picture_facts.dates_in(fields.lines)
     return found[0].value.isoformat() if found else MISSING
 
 
-def _title(known: Known) -> JsonValue:
+def _title(fields: ParsedFields) -> JsonValue:
     """The largest of the first lines that hold no amount."""
-    lines = [line for sighting in known.sightings[:1] for line in sighting.lines[:_HEAD_LINES]]
-    heads = [line for line in lines if not facts.amounts_in([line.text])]
+    lines = [line for analysis in fields.analyses[:1] for line in analysis.lines[:_HEAD_LINES]]
+    heads = [line for line in lines if not picture_facts.amounts_in([line.text])]
     return max(heads, key=lambda line: line.height_px).text if heads else MISSING
 
 
-def _merchant(known: Known) -> JsonValue:
+def _merchant(fields: ParsedFields) -> JsonValue:
     """The largest writing, if this is a receipt."""
-    return _title(known) if facts.total_in(known.lines) else MISSING
+    return _title(fields) if total_in(fields.lines) else MISSING
 
 
-def _text(known: Known) -> JsonValue:
-    return "\n\n".join(sighting.text for sighting in known.sightings if sighting.lines) or MISSING
+def _text(fields: ParsedFields) -> JsonValue:
+    return "\n\n".join(analysis.text for analysis in fields.analyses if analysis.lines) or MISSING
 
 
-def _codes(known: Known) -> JsonValue:
+def _codes(fields: ParsedFields) -> JsonValue:
     return [
-        {"type": code.kind, "content": code.content}
-        for sighting in known.sightings
-        for code in sighting.codes
+        {"type": code.kind, "content": code.text}
+        for analysis in fields.analyses
+        for code in analysis.codes
     ]
 
 
-def _colours(known: Known) -> JsonValue:
+def _colours(fields: ParsedFields) -> JsonValue:
     return [
-        {"name": known.words(COLOURS[colour.name]), "share": colour.share}
-        for sighting in known.sightings
-        for colour in sighting.colours
+        {"name": fields.language.text(colour.name), "share": colour.share}
+        for analysis in fields.analyses
+        for colour in analysis.colours
     ]
 
 
-def _items(known: Known) -> JsonValue:
+def _items(fields: ParsedFields) -> JsonValue:
     return [
-        {"name": label, "price": float(amount.value)}
-        for label, amount in facts.items_in(known.lines)
+        {"name": label, "price": float(amount.value)} for label, amount in items_in(fields.lines)
     ] or MISSING
 
 
-def _url(known: Known) -> JsonValue:
-    coded = [code["content"] for code in _codes(known) if code["content"].startswith("http")]
-    return next(iter([*facts.urls_in(known.lines), *coded]), MISSING)
+def _url(fields: ParsedFields) -> JsonValue:
+    coded = [code["content"] for code in _codes(fields) if code["content"].startswith("http")]
+    return next(iter([*picture_facts.urls_in(fields.lines), *coded]), MISSING)
 
 
-def _first(found: Callable[[list[str]], list[str]]) -> Callable[[Known], JsonValue]:
-    return lambda known: next(iter(found(known.lines)), MISSING)
+def _first(found: Callable[[list[str]], list[str]]) -> Callable[[ParsedFields], JsonValue]:
+    return lambda fields: next(iter(found(fields.lines)), MISSING)
 
 
-def _of_first(value_of: Callable[[Sighting], JsonValue]) -> Callable[[Known], JsonValue]:
-    return lambda known: value_of(known.sightings[0]) if known.sightings else MISSING
+def _of_first(
+    value_of: Callable[[PictureAnalysis], JsonValue],
+) -> Callable[[ParsedFields], JsonValue]:
+    return lambda fields: value_of(fields.analyses[0]) if fields.analyses else MISSING
 
 
-def orientation_of(sighting: Sighting) -> str:
+def orientation_of(analysis: PictureAnalysis) -> str:
     """portrait, landscape or square: a code, not a word of a language."""
-    return orientation_key(sighting.width_px, sighting.height_px).rpartition(".")[2]
+    return orientation_key(analysis.width_px, analysis.height_px).rpartition(".")[2]
 
 
-_CONCEPTS: Mapping[str, Callable[[Known], JsonValue]] = {
-    r"^(?:has|contains) (?:a )?(?:text|writing)|enthält text": lambda known: bool(known.lines),
-    r"^(?:has|contains) (?:an? )?(?:qr|bar|code)|enthält code": lambda known: bool(_codes(known)),
-    r"^is sharp$|^scharf$": _of_first(lambda sighting: sighting.sharpness is Sharpness.SHARP),
+_CONCEPTS: Mapping[str, Callable[[ParsedFields], JsonValue]] = {
+    r"^(?:has|contains) (?:a )?(?:text|writing)|enthält text": lambda fields: bool(fields.lines),
+    r"^(?:has|contains) (?:an? )?(?:qr|bar|code)|enthält code": lambda fields: bool(_codes(fields)),
+    r"^is sharp$|^scharf$": _of_first(lambda analysis: analysis.sharpness is Sharpness.SHARP),
     r"^(?:is )?blurry$|^unscharf$": _of_first(
-        lambda sighting: sighting.sharpness is Sharpness.BLURRY
+        lambda analysis: analysis.sharpness is Sharpness.BLURRY
     ),
     r"^(?:items|line items|positions?|products|articles|positionen|artikel|posten)$": _items,
     r"\bcurrency\b|\bwährung\b": _currency,
@@ -174,7 +176,7 @@ _CONCEPTS: Mapping[str, Callable[[Known], JsonValue]] = {
     r"^(?:\w+ )?(?:date|\w*datum|tag|day)"
     r"(?: of (?:purchase|issue|sale)| des (?:kaufs|einkaufs))?$": _date,
     r"^(?:full |recogni[sz]ed |raw )?(?:text|transcript|transcription|volltext)$": _text,
-    r"^(?:text )?(?:lines|zeilen)$": lambda known: known.lines or MISSING,
+    r"^(?:text )?(?:lines|zeilen)$": lambda fields: fields.lines or MISSING,
     r"^(?:title|heading|headline|titel|überschrift)$": _title,
     r"^(?:name of the |name des )?(?:merchant|store|shop|seller|vendor|supplier|retailer|company|"
     r"händlers?|geschäfts?|ladens?|markt|supermarkt|verkäufer|firma|unternehmen)"
@@ -182,8 +184,10 @@ _CONCEPTS: Mapping[str, Callable[[Known], JsonValue]] = {
     r"^(?:händler|geschäfts|laden|firmen)name$": _merchant,
     r"^(?:qr ?|bar ?|strich)?codes?(?: content| value)?$|^qr$": _codes,
     r"^(?:web ?)?(?:url|link|site|website|web address|webadresse)s?$": _url,
-    r"^(?:e ?mail)(?: address| adresse)?$": _first(facts.emails_in),
-    r"^(?:tele)?(?:phone|fon|telefon)(?: number)?$|^telefonnummer$": _first(facts.phones_in),
+    r"^(?:e ?mail)(?: address| adresse)?$": _first(picture_facts.emails_in),
+    r"^(?:tele)?(?:phone|fon|telefon)(?: number)?$|^telefonnummer$": _first(
+        picture_facts.phones_in
+    ),
     r"^(?:image |picture )?(?:width|breite)(?: px| pixels)?$": _of_first(
         lambda seen: seen.width_px
     ),
@@ -193,6 +197,6 @@ _CONCEPTS: Mapping[str, Callable[[Known], JsonValue]] = {
     r"^(?:megapixels?|megapixel)$": _of_first(lambda seen: round(seen.megapixels, 2)),
     r"^(?:orientation|ausrichtung)$": _of_first(orientation_of),
     r"^(?:main |dominant )?(?:colou?rs?|farben?)$|^hauptfarben$": _colours,
-    r"^(?:sharpness|schärfe)$": _of_first(lambda sighting: sighting.sharpness.value),
-    r"^(?:language|sprache)$": lambda known: known.words.language,
+    r"^(?:sharpness|schärfe)$": _of_first(lambda analysis: analysis.sharpness.value),
+    r"^(?:language|sprache)$": lambda fields: fields.language.code,
 }

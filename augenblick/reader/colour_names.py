@@ -20,7 +20,7 @@ _MAX_COLOURS = 4
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """A main colour; `name` is a key of `words.COLOURS`, `share` from 0 to 1."""
+    """A main colour; `name` is its key in the catalogue, `share` from 0 to 1."""
 
     name: str
     share: float
@@ -36,21 +36,21 @@ class _Range(NamedTuple):
 
 
 _RANGES = (
-    _Range("black", value=(0, 45)),
-    _Range("white", saturation=(0, 28), value=(216, 256)),
-    _Range("grey", saturation=(0, 38)),
-    _Range("grey", saturation=(0, 60), value=(0, 80)),
-    _Range("beige", hue=(14, 50), saturation=(0, 115), value=(166, 256)),
-    _Range("brown", hue=(14, 50), value=(0, 166)),
-    _Range("red", hue=(0, 14)),
-    _Range("orange", hue=(14, 42)),
-    _Range("yellow", hue=(42, 68)),
-    _Range("green", hue=(68, 170)),
-    _Range("turquoise", hue=(170, 195)),
-    _Range("blue", hue=(195, 255)),
-    _Range("purple", hue=(255, 290)),
-    _Range("pink", hue=(290, 345)),
-    _Range("red", hue=(345, 361)),
+    _Range("reader.colour.black", value=(0, 45)),
+    _Range("reader.colour.white", saturation=(0, 28), value=(216, 256)),
+    _Range("reader.colour.grey", saturation=(0, 38)),
+    _Range("reader.colour.grey", saturation=(0, 60), value=(0, 80)),
+    _Range("reader.colour.beige", hue=(14, 50), saturation=(0, 115), value=(166, 256)),
+    _Range("reader.colour.brown", hue=(14, 50), value=(0, 166)),
+    _Range("reader.colour.red", hue=(0, 14)),
+    _Range("reader.colour.orange", hue=(14, 42)),
+    _Range("reader.colour.yellow", hue=(42, 68)),
+    _Range("reader.colour.green", hue=(68, 170)),
+    _Range("reader.colour.turquoise", hue=(170, 195)),
+    _Range("reader.colour.blue", hue=(195, 255)),
+    _Range("reader.colour.purple", hue=(255, 290)),
+    _Range("reader.colour.pink", hue=(290, 345)),
+    _Range("reader.colour.red", hue=(345, 361)),
 )
 
 
@@ -70,7 +70,7 @@ def main_colours(image: Image.Image) -> tuple[Colour, ...]:
 def _named(hsv: NDArray[np.int32]) -> NDArray[np.str_]:
     channels = (hsv[:, :, 0] * 360 // 255, hsv[:, :, 1], hsv[:, :, 2])
     conditions = [_holds(row, channels) for row in _RANGES]
-    return np.select(conditions, [row.name for row in _RANGES], default="grey")
+    return np.select(conditions, [row.name for row in _RANGES], default="reader.colour.grey")
 
 
 def _holds(row: _Range, channels: tuple[NDArray[np.int32], ...]) -> NDArray[np.bool_]:

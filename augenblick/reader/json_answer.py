@@ -1,8 +1,8 @@
-"""Sightings to JSON: a fixed object for `json_object`, the caller's own shape for `json_schema`.
+"""PictureAnalysis to JSON: a fixed object for `json_object`, the caller's shape for `json_schema`.
 
-A schema is filled from what was read (`known`). What is required and not known becomes null where
-the schema allows it. Otherwise the answer is a refusal that names the fields, as the API gives one
-when a model does not comply; the reader makes nothing up.
+A schema is filled from what was read (`parsed_fields`). What is required and not known becomes null
+where the schema allows it. Otherwise the answer is a refusal that names the fields, as the API
+gives one when a model does not comply; the reader makes nothing up.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from augenblick.reader.facts import dates_in, total_in
-from augenblick.reader.known import MISSING, Known, orientation_of
-from augenblick.reader.seeing import Sighting
+from augenblick.core.json_schema import resolved
+from augenblick.core.language import Language
+from augenblick.reader.analysis import PictureAnalysis
+from augenblick.reader.parsed_fields import MISSING, ParsedFields, orientation_of
+from augenblick.reader.picture_facts import dates_in
+from augenblick.reader.receipts import total_in
 from augenblick.reader.wire import JsonValue
-from augenblick.reader.words import COLOURS, Words
 
 MAX_DEPTH = 16
 
@@ -40,45 +42,47 @@ class Unfillable(Exception):
         self.fields = tuple(fields)
 
 
-def plain_object(sightings: Sequence[Sighting], words: Words) -> dict[str, JsonValue]:
+def plain_object(analyses: Sequence[PictureAnalysis], language: Language) -> dict[str, JsonValue]:
     """Everything seen: one picture flat, several under `pictures`."""
-    seen = [_picture(sighting, words) for sighting in sightings]
+    seen = [_picture(analysis, language) for analysis in analyses]
     if len(seen) == 1:
-        return {"language": words.language, **seen[0]}
-    note = {} if seen else {"note": words("reader.nothing.sent")}
-    return {"language": words.language, "pictures": seen, **note}
+        return {"language": language.code, **seen[0]}
+    note = {} if seen else {"note": language.text("reader.nothing.sent")}
+    return {"language": language.code, "pictures": seen, **note}
 
 
-def _picture(sighting: Sighting, words: Words) -> dict[str, JsonValue]:
-    lines = [line.text for line in sighting.lines]
+def _picture(analysis: PictureAnalysis, language: Language) -> dict[str, JsonValue]:
+    lines = [line.text for line in analysis.lines]
     total = total_in(lines)
-    known = Known([sighting], words)
-    currency = known.value_for("currency") or None
+    fields = ParsedFields([analysis], language)
+    currency = fields.value_for("currency") or None
     return {
-        "text": sighting.text,
+        "text": analysis.text,
         "lines": lines,
-        "codes": known.value_for("codes"),
+        "codes": fields.value_for("codes"),
         "total": {"amount": float(total.value), "currency": total.currency or currency}
         if total
         else None,
         "dates": list(dict.fromkeys(found.value.isoformat() for found in dates_in(lines))),
         "size": {
-            "width": sighting.width_px,
-            "height": sighting.height_px,
-            "megapixels": round(sighting.megapixels, 2),
-            "orientation": orientation_of(sighting),
+            "width": analysis.width_px,
+            "height": analysis.height_px,
+            "megapixels": round(analysis.megapixels, 2),
+            "orientation": orientation_of(analysis),
         },
         "colours": [
-            {"name": words(COLOURS[colour.name]), "share": colour.share}
-            for colour in sighting.colours
+            {"name": language.text(colour.name), "share": colour.share}
+            for colour in analysis.colours
         ],
-        "sharpness": sighting.sharpness.value,
+        "sharpness": analysis.sharpness.value,
     }
 
 
-def filled(schema: dict[str, JsonValue], sightings: Sequence[Sighting], words: Words) -> JsonValue:
+def filled(
+    schema: dict[str, JsonValue], analyses: Sequence[PictureAnalysis], language: Language
+) -> JsonValue:
     """A value that the schema allows; raises `Unfillable`."""
-    filling = _Filling(schema, Known(sightings, words))
+    filling = _Filling(schema, ParsedFields(analyses, language))
     value = filling.fill(schema, (), depth=0)
     if filling.unfilled or value is MISSING:
         raise Unfillable(filling.unfilled or ["$"])
@@ -99,13 +103,13 @@ def _check(schema: dict[str, JsonValue], value: JsonValue) -> None:
 @dataclass(slots=True)
 class _Filling:
     root: dict[str, JsonValue]
-    known: Known
+    fields: ParsedFields
     unfilled: list[str] = field(default_factory=list)
 
     def fill(
         self, schema: JsonValue, path: Path, *, depth: int, element: JsonValue = None
     ) -> JsonValue:
-        node = self._resolved(schema)
+        node = resolved(schema, self.root)
         if depth > MAX_DEPTH or not isinstance(node, dict):
             return MISSING
         if options := node.get("anyOf") or node.get("oneOf"):
@@ -115,25 +119,14 @@ class _Filling:
         if _allows(node, "object") and "properties" in node:
             return self._object(node, path, depth=depth, element=element)
         if not path and not element:
-            return plain_object(self.known.sightings, self.known.words)
+            return plain_object(self.fields.analyses, self.fields.language)
         return self._leaf(node, path, depth=depth, element=element)
-
-    def _resolved(self, schema: JsonValue) -> JsonValue:
-        """Follow a reference inside the schema."""
-        for _step in range(MAX_DEPTH):
-            if not isinstance(schema, dict) or "$ref" not in schema:
-                return schema
-            target: JsonValue = self.root
-            for key in schema["$ref"].lstrip("#").split("/")[1:]:
-                target = target.get(key) if isinstance(target, dict) else None
-            schema = target
-        return None
 
     def _first_of(
         self, options: Sequence[JsonValue], path: Path, *, depth: int, element: JsonValue
     ) -> JsonValue:
         before = list(self.unfilled)
-        nodes = [self._resolved(option) for option in options]
+        nodes = [resolved(option, self.root) for option in options]
         for node in nodes:
             if node == {"type": "null"}:
                 continue
@@ -164,7 +157,7 @@ class _Filling:
         return value
 
     def _is_nullable(self, schema: JsonValue) -> bool:
-        node = self._resolved(schema)
+        node = resolved(schema, self.root)
         if not isinstance(node, dict):
             return False
         options = node.get("anyOf") or node.get("oneOf") or []
@@ -176,7 +169,7 @@ class _Filling:
         name = path[-1] if path else ""
         value = element
         if value is None:
-            value = self.known.value_for(name, str(node.get("description", "")))
+            value = self.fields.value_for(name, str(node.get("description", "")))
         if value is MISSING:
             return MISSING
         if _allows(node, "array") and isinstance(value, list):

@@ -1,0 +1,210 @@
+"""What lines of text say: amounts, dates, times, addresses.
+
+Nothing is guessed: a value is given with the line it stands in.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+_CURRENCIES = {"€": "EUR", "EUR": "EUR", "$": "USD", "USD": "USD", "£": "GBP", "GBP": "GBP",
+               "CHF": "CHF"}  # fmt: skip
+_SIGN = r"€|EUR|\$|USD|£|GBP|CHF"
+_AMOUNT = re.compile(
+    rf"(?<![\d.,:/-])(?P<before>{_SIGN})?\s?(?P<minus>-)?"
+    r"(?P<number>\d{1,3}(?:[.'\s]\d{3})+,\s?\d{2}|\d{1,3}(?:[,'\s]\d{3})+\.\s?\d{2}|\d+[.,]\d{2}"
+    rf"|\d+,\s\d{{2}}(?=\s?(?:{_SIGN})))"
+    r"(?![\d]|[.,:/]\d)(?!\s?(?:%|kg\b|g\b|l\b|ml\b|cm\b|m\b|km\b|Uhr\b|h\b))"
+    rf"\s?(?P<after>{_SIGN})?"
+)
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        ("januar january jan", "februar february feb", "märz march mrz mar", "april apr",
+         "mai may", "juni june jun", "juli july jul", "august aug", "september sep sept",
+         "oktober october okt oct", "november nov", "dezember december dez dec"),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_NAMED = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})"
+_YEAR_MONTHS = 12
+_YEARS_AHEAD = 10  # as far a year of two digits may lie in the future
+_YEAR = r"(?P<year>(?:19|20)\d{2})(?!\d(?!\d?[:.]\d{2}))"  # a time may follow without a space
+_SHORT_YEAR = r"(?P<year>\d{2})(?![\d:]|\.\d)"
+_DATE_FORMS = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        r"(?<![\d./-])(?P<year>(?:19|20)\d{2})(?P<sign>[-/.])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})(?!\d|[-/.]\d)",
+        rf"(?<!\d)(?<!\d\.)(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?(?:{_YEAR})(?!\.\d)",
+        rf"(?<!\d)(?<!\d\.)(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?{_SHORT_YEAR}",
+        rf"(?<![\d/])(?P<day>\d{{1,2}})(?P<sign>/)(?P<month>\d{{1,2}})/(?:{_YEAR})(?!/)",
+        rf"(?<![\d/])(?P<day>\d{{1,2}})(?P<sign>/)(?P<month>\d{{1,2}})/{_SHORT_YEAR}(?!/)",
+        rf"(?<![\d-])(?P<day>\d{{1,2}})(?P<sign>-)(?P<month>\d{{1,2}})-(?:{_YEAR})(?!-)",
+        rf"(?<!\d)(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[.\s/-]{{0,2}}{_NAMED}[.,\s/-]{{0,2}}{_YEAR}",
+        rf"(?<![a-zä]){_NAMED}[.\s/-]{{0,2}}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[,.\s/-]{{1,2}}{_YEAR}",
+    )
+)
+_UNCLEAR_DATE = re.compile(
+    r"(?<![\d.])\d{1,2}\.\s?\d{1,2}\.(?!\d)|(?<![\d/])\d{1,2}/\d{1,2}/(?:\d{4}|\d{2})(?!\d)|"
+    r"(?<![\d-])\d{1,2}-\d{1,2}-\d{2}(?![\d-])|"
+    rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?\.?\s?{_NAMED.replace('?P<month>', '?:')}(?![a-zä])|"
+    rf"(?<![a-zä]){_NAMED.replace('?P<month>', '?:')}\.?\s\d{{1,2}}(?!\d)|"
+    r"(?<![a-zä])(?:(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend|"
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day)(?![a-zä])",
+    re.IGNORECASE,
+)
+_TIME = re.compile(
+    r"(?<!\d)\d{1,2}[:.]\d{2}(?![\d.,])|\b\d{1,2}\s?(?:Uhr|am|pm|a\.m\.|p\.m\.)\b", re.IGNORECASE
+)
+_URL = re.compile(r"\b(?:https?://|www\.)[^\s<>\"]+", re.IGNORECASE)
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_PHONE = re.compile(r"(?:\+\d{1,3}|(?<!\d)0)[\d\s()/-]{6,}\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Money as it stands in a line; `currency` is an ISO code, empty where none is named."""
+
+    written: str
+    value: Decimal
+    currency: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDate:
+    """A date as it stands in a line."""
+
+    written: str
+    value: date
+    line: str
+
+
+def amounts_in(lines: Iterable[str]) -> list[Amount]:
+    """Every amount of money, in order."""
+    return [
+        Amount(match.group().strip(), _value(match), _currency(match, line), line)
+        for line in lines
+        for match in _AMOUNT.finditer(line)
+    ]
+
+
+def _value(match: re.Match[str]) -> Decimal:
+    digits = re.sub(r"\D", "", match["number"])
+    return Decimal(f"{'-' if match['minus'] else ''}{digits[:-2]}.{digits[-2:]}")
+
+
+def _currency(match: re.Match[str], line: str) -> str:
+    sign = match["after"] or match["before"]
+    if not sign and (found := re.search(rf"(?<![A-Za-z])(?:{_SIGN})(?![A-Za-z])", line)):
+        sign = found.group()
+    return _CURRENCIES[sign] if sign else ""
+
+
+def currency_in(lines: Sequence[str]) -> str:
+    """The first currency that is named, empty if none is."""
+    match = re.search(rf"(?<![A-Za-z])(?:{_SIGN})(?![A-Za-z])", "\n".join(lines))
+    return _CURRENCIES[match.group()] if match else ""
+
+
+def dates_in(lines: Iterable[str]) -> list[FoundDate]:
+    """Every date that can be told, in order.
+
+    Day and month between slashes or dashes can be told if one of them is above 12, if they are
+    equal, if another date of the lines shows their order, or if the lines name a European currency.
+    """
+    lines = list(lines)
+    matches = []
+    for line in lines:
+        found = (match for form in _DATE_FORMS for match in form.finditer(line))
+        matches += [(line, match) for match in sorted(found, key=lambda match: match.start())]
+    order = _order_of(lines, [match for _line, match in matches])
+    return [
+        FoundDate(match.group(), value, line)
+        for line, match in matches
+        if (value := _date(match, order)) is not None
+    ]
+
+
+def unclear_dates_in(lines: Iterable[str]) -> list[str]:
+    """The lines that name a day without its year, or a date whose day and month can't be told."""
+    return [line for line in lines if _UNCLEAR_DATE.search(line)]
+
+
+def _order_of(lines: Sequence[str], matches: Iterable[re.Match[str]]) -> str:
+    """What comes first between slashes: "day", "month", or empty if it can't be told."""
+    for match in matches:
+        if (
+            _has_open_order(match)
+            and max(first := int(match["day"]), int(match["month"])) > _YEAR_MONTHS
+        ):
+            return "day" if first > _YEAR_MONTHS else "month"
+    return "day" if currency_in(lines) in {"EUR", "GBP", "CHF"} else ""
+
+
+def _has_open_order(match: re.Match[str]) -> bool:
+    sign = match.groupdict().get("sign")
+    return bool(sign) and match.start("day") < match.start("year")
+
+
+def _date(match: re.Match[str], order: str) -> date | None:
+    named = match["month"]
+    month = int(named) if named.isdigit() else _MONTHS[named.lower()]
+    day, year = int(match["day"]), int(match["year"])
+    if _has_open_order(match) and day != month and max(day, month) <= _YEAR_MONTHS:
+        if not order:
+            return None
+        day, month = (day, month) if order == "day" else (month, day)
+    elif _has_open_order(match) and month > _YEAR_MONTHS:
+        day, month = month, day
+    if len(match["year"]) == 2:  # noqa: PLR2004 - two digits
+        year += 2000 if year + 2000 <= datetime.now(UTC).year + _YEARS_AHEAD else 1900
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def times_in(lines: Iterable[str]) -> list[str]:
+    """The lines that name a time of day, without those that only hold amounts."""
+    return [line for line in lines if _TIME.search(_AMOUNT_WITH_SIGN.sub("", line))]
+
+
+_AMOUNT_WITH_SIGN = re.compile(rf"(?:{_SIGN})\s?\d+[.,]\d{{2}}|\d+[.,]\d{{2}}\s?(?:{_SIGN})")
+
+
+def urls_in(lines: Iterable[str]) -> list[str]:
+    """Web addresses."""
+    return [match.rstrip(".,;)") for line in lines for match in _URL.findall(line)]
+
+
+def emails_in(lines: Iterable[str]) -> list[str]:
+    """Mail addresses."""
+    return [match for line in lines for match in _EMAIL.findall(line)]
+
+
+def phones_in(lines: Iterable[str]) -> list[str]:
+    """Telephone numbers that begin with 0 or a country code."""
+    return [match.strip() for line in lines for match in _PHONE.findall(line)]
+
+
+def stems(text: str) -> set[str]:
+    """Words of at least three letters or digits without accents, in lower case."""
+    plain = unicodedata.normalize("NFKD", text.lower().replace("ß", "ss"))
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return set(re.findall(r"[^\W_]{3,}", plain))
+
+
+def is_like(one: str, other: str) -> bool:
+    """Whether two stems are one word in other forms: the shorter begins the longer, nearly."""
+    short, long = sorted((one, other), key=len)
+    same = next(
+        (n for n, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short)
+    )
+    return same >= max(4, len(long) - 3) if len(long) > 4 else short == long  # noqa: PLR2004 - short words must be equal

@@ -1,0 +1,210 @@
+"""What is to be paid, the tax and the things, by the lines of a receipt or an invoice.
+
+Many lines name a total: of the things, before the tax, of the tax, before rounding, handed over.
+Each line with an amount is one of these or a candidate. Where candidates differ and the other lines
+do not explain by what, all of them are given back: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from augenblick.reader.picture_facts import Amount, amounts_in
+
+# Words are found beside digits, too: a scan often loses the space before an amount.
+_START, _END = r"(?<![a-zäöüß])", r"(?![a-zäöüß])"
+
+
+def _words(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"{_START}(?:{pattern}){_END}")
+
+
+_TAX_WORD = (
+    r"mwst|mw\.\s?st|m\.w\.st|ust|u\.st|mehrwertsteuer\w*|umsatzsteuer\w*|\w*steuern?|steuersatz|"
+    r"vat|(?:sales )?tax(?:es)?|gst|hst|pst|qst"
+)
+_TOTAL_WORD = (
+    r"(?:gesamt|rechnungs|end|zahl|total|brutto|kassen|schluss)-?(?:betrag|summe|preis)|summe|"
+    r"gesamt|total|totale|insgesamt|betrag|amount"
+)
+_PAYMENT = _words(
+    r"bar|bargeld|barzahlung|gegeben|erhalten|zahlung|karten?|\w+karten?|kartenzahlung|ec|giro\w*|"
+    r"visa|mastercard|maestro|amex|american express|paypal|kontaktlos|contactless|cash|tendered?|"
+    r"received|rendered|given|payments?|card|credit|debit|apple pay|google pay|twint|cheque|check"
+)
+_PAID = _words(r"bezahlt|gezahlt|paid")
+_CHANGE = _words(
+    r"rückgeld|rueckgeld|wechselgeld|restgeld|rausgeld|zurück|retour|change(?: due)?|cash ?back"
+)
+_SUBTOTAL = _words(
+    r"zwischen-?\s?summe|zw\.?-?\s?summe|teilsumme|sub-?\s?total|warenwert|"
+    r"summe (?:der )?(?:waren|positionen)|items? total|übertrag|previous|brought forward|saldo|"
+    r"guthaben|restguthaben|remaining|points?|punkte\w*|gewicht|gesamtgewicht|weight"
+)
+_NET = _words(
+    r"netto\w*|net|ohne|exkl\w*|excl\w*|ex|zzgl|zuzügl\w*|before|without|w/o|vor|plus|taxable"
+)
+_AFTER_ROUNDING = _words(r"(?:after|incl\w*|nach|inkl\w*)\.? (?:\w+ )?(?:rounding|rundung)")
+_ADJUSTMENT = _words(
+    r"\w*rundung\w*|rounding|round(?:ed)? off|rabatt\w*|\w*nachlass|skonto|discounts?|savings?|"
+    r"you saved|gespart|sie sparen|ersparnis|coupons?|vouchers?|gutschein\w*|anzahlung|deposit|"
+    r"pfand|trinkgeld|tips?|gratuity|service(?: charge)?|bedienung|versand\w*|shipping|delivery|"
+    r"fees?|gebühr(?:en)?|refund|gutschrift"
+)
+_QUANTITY = _words(
+    r"(?:total|gesamt|summe)\W*(?:items?|qty|quantity|pieces|pcs|units|artikel|positionen|stück|"
+    r"menge)|(?:\w*anzahl|\w*menge|stückzahl|artikelzahl|qty|quantity|item count)|"
+    r"(?:no\.?|number|count) of \w+|items?\W*(?:sold|count|purchased)"
+)
+_IS_TAX = re.compile(rf"{_START}(?:{_TAX_WORD}){_END}")
+_HAS_TAX_IN_IT = re.compile(
+    rf"{_START}(?:{_TOTAL_WORD}){_END}(?:.*{_START}(?:inkl|incl|including|inclusive|einschl\w*|mit|with)"
+    rf"{_END}|\s*\(\s*(?:{_TAX_WORD}){_END}.*incl|.*{_START}(?:brutto|gross){_END})"
+)
+_TO_PAY = _words(
+    r"zu (?:be)?zahlen(?:der betrag)?|zahl-?betrag|zahlungsbetrag|zahllast|fällig\w*|"
+    r"(?:amount|total|balance|payment)\W+(?:now )?due|due(?: now)?|to pay|payable"
+)
+_GRAND = _words(
+    r"(?:gesamt|rechnungs|end|total|brutto|kassen|schluss)-?(?:betrag|summe|preis)|"
+    r"(?:grand|final|order|invoice|rounded|gross|bill)[ -]total|total (?:rounded|gerundet)"
+)
+_PLAIN = _words(r"summe|gesamt|total|totale|insgesamt|gross")
+_AMOUNT_WORD = _words(r"betrag|amount")
+_NO_TAX = re.compile(
+    r"inkl|incl|netto|brutto|\bnet\b|gross|\bohne\b|exkl|excl|before|gesamtbetrag|gesamtpreis|"
+    r"ust-?\s?id|vat (?:no|id|reg)|tax (?:no|id)"
+)
+_WHOLE_TAX = re.compile(
+    r"(?:gesamt|summe|total)\W{0,3}(?:mwst|ust|mehrwertsteuer|umsatzsteuer|vat|tax)|"
+    r"(?:mwst|ust|mehrwertsteuer|umsatzsteuer|vat|tax)\W{0,3}(?:gesamt|summe|total)"
+)
+_TIERS = (_TO_PAY, _GRAND, _PLAIN, _AMOUNT_WORD, _PAID)
+_NO_THINGS = (_SUBTOTAL, _IS_TAX, _CHANGE, _PAYMENT, _ADJUSTMENT, _words("netto|brutto"))
+_SIGNS = re.compile(r"eur|usd|gbp|chf|[^\w]|\d")
+_MANY_ADJUSTMENTS = 8  # 256 sums
+
+
+@dataclass(slots=True)
+class _Receipt:
+    """The amounts of a receipt by what they are."""
+
+    tiers: list[list[Amount]] = field(default_factory=lambda: [[] for _ in _TIERS])
+    adjustments: list[Decimal] = field(default_factory=list)
+    payments: list[Decimal] = field(default_factory=list)
+    changes: list[Decimal] = field(default_factory=list)
+
+
+def total_in(lines: Sequence[str]) -> Amount | None:
+    """The amount to pay; `None` where no line names it, or several do and differ."""
+    found = amounts_to_pay(lines)
+    return found[0] if len(found) == 1 else None
+
+
+def amounts_to_pay(lines: Sequence[str]) -> list[Amount]:
+    """The amount to pay. Several where it is not clear which one; none where no line names it."""
+    receipt = _Receipt()
+    for index, line in enumerate(lines):
+        if amounts := _amounts_of(lines, index):
+            _sort_in(receipt, line.lower(), amounts)
+    named = [amount for tier in receipt.tiers for amount in tier if amount.value]
+    paid = {given - back for given in receipt.payments for back in receipt.changes}
+    for amount in named:
+        if amount.value in paid:
+            return [amount]
+    is_in_cash = bool(receipt.payments or receipt.changes)
+    for number, tier in enumerate(receipt.tiers):
+        distinct = list({a.value: a for a in reversed(tier) if a.value}.values())[::-1]
+        if not distinct or (number == len(_TIERS) - 1 and is_in_cash):
+            continue
+        last = next(amount for amount in reversed(tier) if amount.value)
+        sums = _sums(receipt.adjustments)
+        is_explained = all(abs(last.value - other.value) in sums for other in distinct)
+        return [last] if is_explained else distinct
+    return []
+
+
+def _amounts_of(lines: Sequence[str], index: int) -> list[Amount]:
+    """The amounts of a line, or the one that stands alone in the line below it."""
+    if (own := amounts_in([lines[index]])) or index + 1 >= len(lines):
+        return own
+    alone = [
+        len(amounts_in([line])) == 1 and not _SIGNS.sub("", line.lower())
+        for line in lines[index + 1 : index + 3]
+    ]
+    return amounts_in([lines[index + 1]]) if alone in ([True], [True, False]) else []
+
+
+def _sort_in(receipt: _Receipt, folded: str, amounts: Sequence[Amount]) -> None:
+    values = [abs(amount.value) for amount in amounts]
+    if _CHANGE.search(folded):
+        receipt.changes += values
+    elif _PAYMENT.search(folded) and not _TO_PAY.search(folded):
+        receipt.payments += values
+    elif _QUANTITY.search(folded) or _SUBTOTAL.search(folded):
+        return
+    elif _is_adjustment(folded):
+        receipt.adjustments += values
+    elif not _NET.search(folded):
+        fitting = (n for n, words in enumerate(_TIERS) if words.search(folded))
+        if (tier := next(fitting, None)) is not None:
+            receipt.tiers[tier] += _meant(folded, amounts)
+
+
+def _is_adjustment(folded: str) -> bool:
+    if _HAS_TAX_IN_IT.search(folded) and not _NET.search(folded):
+        return False
+    if _IS_TAX.search(folded):
+        return True
+    return bool(_ADJUSTMENT.search(folded)) and not _AFTER_ROUNDING.search(folded)
+
+
+def _meant(folded: str, amounts: Sequence[Amount]) -> Sequence[Amount]:
+    """Of several amounts beside a total: the sum of the others, or what stands behind a price."""
+    for amount in amounts:
+        if len(amounts) > 2 and 2 * amount.value == sum(each.value for each in amounts):  # noqa: PLR2004 - two always would
+            return [amount]
+    return amounts[-1:] if re.search(r"\d\s?[x\u00d7*@à]\s?\d", folded) else amounts
+
+
+def _sums(adjustments: Iterable[Decimal]) -> set[Decimal]:
+    """By how much two totals may differ: by some of the adjustments, up or down."""
+    sums = {Decimal()}
+    for adjustment in list(dict.fromkeys(adjustments))[:_MANY_ADJUSTMENTS]:
+        sums |= {abs(total + step) for total in sums for step in (adjustment, -adjustment)}
+    return sums
+
+
+def tax_in(lines: Sequence[str]) -> Decimal | None:
+    """The tax on everything: as a line sums it up, else the sum of the lines for each rate.
+
+    A line with further amounts leaves open which of them is the tax, and is passed over.
+    """
+    of_rates = []
+    for line in lines:
+        folded = line.lower()
+        amounts = amounts_in([line])
+        if len(amounts) != 1 or not _IS_TAX.search(folded) or _NO_TAX.search(folded):
+            continue
+        if _WHOLE_TAX.search(folded):
+            return amounts[0].value
+        of_rates.append(amounts[0].value)
+    return sum(of_rates, Decimal()) if of_rates else None
+
+
+def items_in(lines: Sequence[str]) -> list[tuple[str, Amount]]:
+    """The things on a receipt and their prices: what stands above its total."""
+    items = []
+    for line in lines:
+        folded = line.lower()
+        if any(words.search(folded) for words in _TIERS):
+            break
+        found = amounts_in([line])
+        label = line[: line.find(found[-1].written)].strip(" .:") if found else ""
+        is_thing = not any(words.search(folded) for words in _NO_THINGS)
+        if is_thing and re.search(r"[^\W\d_]{2}", label):
+            items.append((label, found[-1]))
+    return items
