@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +25,47 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute
-from streamlit import runtime
+from streamlit import config, runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
-from augenblick.errors import AugenblickError
-from augenblick.launch.addresses import announcement
-from augenblick.places import PROJECT_DIR, data_dir
-from augenblick.ui import notices
-from augenblick.ui.holding import HOLDINGS
-from augenblick.ui.resources import close_services, live_count, services
-from augenblick.web.browser_cookie import BrowserCookie, cookie_key
-from augenblick.web.closed_routes import ClosedRoutes, read_networks
-from augenblick.web.device_links import device_routes
-from augenblick.web.everything import everything_routes
-from augenblick.web.headers import SecurityHeaders, inline_script_hashes
-from augenblick.web.limits import BodyLimit, HeldFile, UploadBudget, forget_left_uploads
-from augenblick.web.page_pace import PagePace
-from augenblick.web.reader_process import (
+from augenblick.core.config_files import read_toml
+from augenblick.core.errors import AugenblickError, ConfigurationError
+from augenblick.core.memory import give_back_memory
+from augenblick.core.paths import PROJECT_DIR, data_dir
+from augenblick.core.providers import read_providers
+from augenblick.endpoint.local_servers import read_local_ports
+from augenblick.ops.reader_process import (
+    READER_URL_VARIABLE,
     ReaderProcess,
+    SharedReader,
     publish_reader,
     reader_command,
     reader_is_wanted,
 )
-from augenblick.web.safe_log import keep_values_out_of_logs, log_script_error
+from augenblick.ops.safe_log import keep_values_out_of_logs, log_script_error
+from augenblick.ui import notices
+from augenblick.ui.resources import close_services, configured_secrets, live_count, services
+from augenblick.ui.server_parts import MEDIA, browser_of, take_places
+from augenblick.ui.tab_state import Tab
+from augenblick.ui.upload_accounting import UPLOAD_MEMORY
+from augenblick.web.addresses import announcement, base_path
+from augenblick.web.answer_text import answer_routes
+from augenblick.web.browser_cookie import BrowserCookie, cookie_key
+from augenblick.web.closed_routes import ClosedRoutes, read_networks
+from augenblick.web.descriptors import TabRoom, raise_descriptor_limit
+from augenblick.web.device_links import device_routes
+from augenblick.web.evidence_routes import evidence_routes
+from augenblick.web.export_all import everything_routes
+from augenblick.web.first_page import first_page_routes
+from augenblick.web.headers import SecurityHeaders, inline_script_hashes
+from augenblick.web.own_origin import OwnOrigin
+from augenblick.web.ownership import Ownership
+from augenblick.web.phone_camera import camera_routes
 from augenblick.web.shares import share_routes
+from augenblick.web.stored_pictures import picture_routes
+from augenblick.web.tray_routes import tray_routes
+from augenblick.web.upload_limits import BodyLimit, HeldFile, UploadBudget, forget_left_uploads
+from augenblick.web.websocket_rate import WebSocketRate
 
 # Imported while the first visitor is still typing the address.
 WARM_MODULES = (
@@ -60,6 +78,7 @@ WARM_MODULES = (
 )
 # Streamlit's own, which it imports to look at the first answer's stream: a third of a second.
 LATE_MODULES = ("pandas", "pyarrow")
+ASSETS = PROJECT_DIR / "augenblick" / "ui" / "assets"
 
 _ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
 # Objects made until the youngest are looked through, and how often until the next older ones are.
@@ -71,6 +90,8 @@ _TIDY_SECONDS, _TIDY_AT_LAST_SECONDS = 5.0, 60.0
 logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
 logging.getLogger("augenblick").setLevel(logging.INFO)
 keep_values_out_of_logs()
+_log = logging.getLogger("augenblick.app")
+raise_descriptor_limit()
 
 
 def show_script_error(error: Exception) -> bool:
@@ -92,15 +113,12 @@ async def lifespan(_app: st.App) -> AsyncIterator[dict[str, Any]]:
     _keep_memory_together()
     with contextlib.ExitStack() as closing:
         _keep_reader(closing)
-        forgetting = [
-            asyncio.create_task(look())
-            for look in (_forget_left_uploads, _let_left_tabs_go, _collect_garbage)
-        ]
+        tasks = [asyncio.create_task(each()) for each in (_forget_left_uploads, _collect_garbage)]
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         _announce()
         yield {}
-        for looking in forgetting:
-            looking.cancel()
+        for task in tasks:
+            task.cancel()
         await asyncio.to_thread(close_services)
 
 
@@ -115,10 +133,14 @@ def _keep_memory_together() -> None:
 
 
 def _keep_reader(closing: contextlib.ExitStack) -> None:
-    secrets = st.secrets.to_dict() if st.secrets.load_if_toml_exists() else {}
-    if not reader_is_wanted(os.environ, secrets):
+    if not reader_is_wanted(os.environ, configured_secrets()):
         return
-    reader = closing.enter_context(ReaderProcess(reader_command(), environ=os.environ))
+    shared = os.environ.get(READER_URL_VARIABLE)
+    reader = (
+        SharedReader(shared)
+        if shared
+        else closing.enter_context(ReaderProcess(reader_command(), environ=os.environ))
+    )
     closing.callback(publish_reader, None)
     publish_reader(reader)
 
@@ -132,30 +154,27 @@ async def _forget_left_uploads() -> None:
     )
 
 
-async def _let_left_tabs_go() -> None:
-    """Have tabs keep no files once nobody can come back to them."""
-    await forget_left_uploads(
-        HOLDINGS.sessions,
-        is_active=runtime.get_instance().is_active_session,
-        forget=HOLDINGS.forget,
-        every_seconds=st.get_option("server.disconnectedSessionTTL"),
-    )
-
-
 async def _collect_garbage() -> None:
-    """Look through all objects for what nobody needs: while no answer is live, or each minute."""
+    """Look through all objects for what nobody needs, and give their memory back to the system.
+
+    While no answer is live, or each minute.
+    """
     collected_at = time.monotonic()
     while True:
         await asyncio.sleep(_TIDY_SECONDS)
         is_due = time.monotonic() - collected_at >= _TIDY_AT_LAST_SECONDS
         if gc.get_count()[2] and (is_due or not live_count()):
             gc.collect()
+            await asyncio.to_thread(give_back_memory)
             collected_at = time.monotonic()
 
 
 def _warm_up() -> None:
     _import_all(WARM_MODULES)
-    services()
+    try:
+        services().providers()  # looks for models on this computer, too
+    except AugenblickError as error:  # each page tries again and says so
+        _log.error("The page can't work: %s", error.detail)  # no trace
     _import_all(LATE_MODULES)
     gc.set_threshold(_YOUNG, _OLDER, _NEVER)
     gc.freeze()  # what start-up made lives as long as the server; collections need not look at it
@@ -188,32 +207,78 @@ def _uploads() -> MemoryUploadedFileManager:
     return uploads
 
 
+def _find_tab(token: str) -> Tab | None:
+    found = UPLOAD_MEMORY.find(token)
+    return found if isinstance(found, Tab) else None
+
+
+def _tabs() -> list[Tab]:
+    return [each for each in UPLOAD_MEMORY.tabs() if isinstance(each, Tab)]
+
+
 def _allowed_hosts() -> list[str]:
     hosts = [str(host) for host in st.get_option("server.allowedHosts")]
     return [f"[{host}]" if ":" in host else host for host in hosts] or ["*"]
 
 
-def _script_hashes() -> tuple[str, ...]:
-    page = Path(st.__file__).parent / "static" / "index.html"
-    return inline_script_hashes(page.read_text(encoding="utf-8"))
+def _index_html() -> str:
+    return (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
 
 
+def _refuse_broken_configuration() -> None:
+    """End the program with a sentence where a file or an entry of the configuration is broken.
+
+    Streamlit would start without the file: without the endpoints, or open to everybody.
+    """
+    try:
+        for name in config.get_config_files("config.toml"):
+            read_toml(Path(name))
+        read_providers(os.environ, configured_secrets(), reader_url=None)
+        read_local_ports(os.environ)
+    except ConfigurationError as error:
+        sys.exit(f"Augenblick was not started: {error.detail}")
+
+
+_refuse_broken_configuration()
 _cookie_key = cookie_key(os.environ, folder=data_dir(os.environ))
-_prefix = "/".join(("", *filter(None, (st.get_option("server.baseUrlPath") or "").split("/"))))
+_prefix = base_path(st.get_option("server.baseUrlPath"))
+take_places(key=_cookie_key)
 
 middleware = [
-    Middleware(SecurityHeaders, script_hashes=_script_hashes()),
+    Middleware(SecurityHeaders, script_hashes=inline_script_hashes(_index_html())),
     Middleware(TrustedHostMiddleware, allowed_hosts=_allowed_hosts(), www_redirect=False),
     Middleware(ClosedRoutes, open_to=read_networks(os.environ.get("AUGENBLICK_METRICS_FROM", ""))),
     Middleware(BodyLimit),
+    Middleware(OwnOrigin, also=st.get_option("server.corsAllowedOrigins")),
+    Middleware(
+        Ownership,
+        key=_cookie_key,
+        media=MEDIA,
+        browser_of=partial(browser_of, key=_cookie_key),
+        prefix=_prefix,
+    ),
     Middleware(UploadBudget, held=held_uploads),
-    Middleware(PagePace),
+    Middleware(WebSocketRate),
+    Middleware(TabRoom, prefix=_prefix),
     Middleware(BrowserCookie, key=_cookie_key),
 ]
 routes: list[BaseRoute] = [
     *share_routes(lambda: services().store, prefix=_prefix),
     *device_routes(_cookie_key, prefix=_prefix),
+    *answer_routes(lambda: services().store, _cookie_key, prefix=_prefix),
+    *evidence_routes(lambda: services().checking, _cookie_key, prefix=_prefix),
+    *tray_routes(
+        _find_tab, UPLOAD_MEMORY.take, lambda: services().pictures, _cookie_key, prefix=_prefix
+    ),
+    *camera_routes(_tabs, UPLOAD_MEMORY.take, lambda: services().pictures, prefix=_prefix),
     *everything_routes(lambda: services().store, _cookie_key, prefix=_prefix),
+    *picture_routes(lambda: services().store, _cookie_key, prefix=_prefix),
+    *first_page_routes(
+        _index_html(),
+        (ASSETS / "page.css").read_text(encoding="utf-8"),
+        (ASSETS / "icon.png").read_bytes(),
+        prefix=_prefix,
+    ),
 ]
 
 app = st.App(

@@ -2,38 +2,38 @@
 
 import streamlit as st
 
-from augenblick.errors import AugenblickError, StoreUnavailable
-from augenblick.ui import (
-    chat,
+from augenblick.core.errors import AugenblickError, StoreUnavailable
+from augenblick.ui import notices, tab_state
+from augenblick.ui.browser import frame
+from augenblick.ui.chat import (
+    answer_row,
     composer,
     context_strip,
     conversation_bar,
-    deleting,
-    my_data,
-    notices,
-    pdf_questions,
-    state,
-    status,
+    local_offer,
+    steps,
     transcript,
-    unsent,
-    unsent_files,
 )
 from augenblick.ui.experts import expectation
+from augenblick.ui.history import delete_with_undo, my_data
+from augenblick.ui.pictures import viewer
 from augenblick.ui.resources import services
 from augenblick.ui.sidebar import draw_recent, draw_sidebar
+from augenblick.ui.top_bar import draw_bar
 
-memory = state.tab()
-state.follow_address()
-unsent_files.begin_at_input()
-chat.settle_left()
+memory = tab_state.tab()
+tab_state.follow_address()
+steps.settle_left()
 if memory.submission is not None and memory.submission.done.is_set():
-    chat.settle_submission(memory.submission)
+    steps.settle_submission(memory.submission)
 
+bar = draw_bar(tab_state.open_conversation)
 parts = services()
 if not parts.browser():
     memory.is_temporary = True  # nobody could ever find or delete it again
 try:
-    conversation = chat.load_open_conversation(parts)
+    conversation = steps.load_open_conversation(parts)
+    local = parts.local.found
     beside = draw_sidebar(parts, conversation)
 except StoreUnavailable as error:
     composer.give_back_asked(error.failure, parts)
@@ -42,63 +42,60 @@ except AugenblickError as error:
     notices.show_failure(error.failure)
     st.stop()
 
-live = chat.find_live(parts, conversation)
+conversation_bar.draw_title(bar, conversation, parts)
+live = memory.live = steps.find_live(parts, conversation)
 was_busy = live is not None or memory.is_asking
-is_start = conversation is None and memory.submission is None and not memory.asked
 context_strip.draw_strip(conversation, parts, model=beside.choice.model)
-stop_place = composer.draw_composer(
-    is_busy=was_busy, is_start=is_start and not memory.waits_here, model=beside.choice.model
-)
+composer.draw_composer(conversation, is_busy=was_busy, model=beside.choice.model)
 expectation.draw_expectation(conversation, parts, beside.choice)
-unsent.keep_unsent(conversation)
-if is_start:
-    conversation_bar.draw_temporary_switch(stop_place)
 if composer.submit(conversation=conversation, choice=beside.choice, parts=parts):
     st.rerun()
 
-actions = chat.actions(parts, conversation, beside.choice)
+answer_row.draw_style()
+actions = steps.actions(parts, conversation, beside.choice)
 above = st.empty()  # always the first element: the welcome goes the moment a question comes
-earlier_place = st.empty()
 submission = memory.submission
-is_welcome = conversation is None and submission is None and not memory.waits_here
+path = steps.path_to_draw(conversation, submission) if conversation is not None else ()
+viewer_place = viewer.make_room(path, submission.draft if submission is not None else None)
+earlier_place = st.empty()
+is_welcome = conversation is None and submission is None
+delete_with_undo.draw_undo(parts)
 if conversation is not None:
-    with above.container():
-        conversation_bar.draw_bar(conversation, parts)
     conversation_bar.open_dialog(conversation, parts)
-    path = chat.path_to_draw(conversation, submission)
+    if submission is None:
+        viewer.draw_viewer(viewer_place, conversation, path)
     transcript.draw_finished(
         conversation, path, parts.store, actions, earlier_place=earlier_place, is_busy=was_busy
     )
 elif is_welcome:
-    deleting.draw_undo(parts)
     with above.container():
         notices.show_troubles(memory.refused, memory.failure)  # where the page begins
-        composer.draw_welcome()
+        composer.draw_welcome(beside.choice, parts)
         my_data.draw_cookie_notice(parts)
 
-pdf_questions.draw_waiting(parts)
 if submission is not None:
-    transcript.draw_submission(submission, parts.store, actions)
-    if not chat.settle_submission(submission):
+    transcript.draw_submission(submission, actions)
+    if not steps.settle_submission(submission):
         st.rerun()
-    is_new = conversation is None
-    conversation = chat.load_open_conversation(parts)
-    live = chat.find_live(parts, conversation)
-    if conversation is None or live is None:  # answered already, before this run could follow
-        st.rerun()
-    if is_new:
-        with above.container():
-            conversation_bar.draw_bar(conversation, parts)
+    draft, is_first = submission.draft, conversation is None
+    conversation = steps.load_open_conversation(parts)
+    live = memory.live = steps.find_live(parts, conversation)
+    is_new_around = is_first or draft.has_pictures or draft.revision is not None
+    if conversation is None or live is None or is_new_around:
+        st.rerun()  # what stands around the messages knows of the new ones only then
+    viewer.draw_viewer(viewer_place, conversation, conversation.path())
 
 draw_recent(beside.recent_place, parts)
 if not is_welcome:
     notices.show_troubles(memory.refused, memory.failure)
 
-status_place = status.draw_status(is_writing=live is not None)
+frame.say_state(bar.status_place, conversation, is_live=live is not None)
 if live is not None:
-    composer.draw_stop(stop_place, live)
-    transcript.draw_live(live)
-    status.say_ended(status_place)
-    stop_place.empty()
-if was_busy or submission is not None:
-    st.rerun()  # what stands around the messages knows of the new ones only then
+    is_whole = transcript.draw_live(live, lambda: steps.reload(parts, beside.choice))
+    if not is_whole or memory.is_expert or memory.editing is not None:
+        st.rerun()
+    frame.say_state(bar.status_place, steps.load_open_conversation(parts), is_live=False)
+elif was_busy:
+    st.rerun()
+elif is_welcome:
+    local_offer.follow_look(local, parts)

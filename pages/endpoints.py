@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from augenblick.errors import AugenblickError
-from augenblick.ui import endpoints, notices, words
+from augenblick.core.errors import AugenblickError
+from augenblick.ui import i18n, notices, tab_state
+from augenblick.ui.admin import endpoints
 from augenblick.ui.resources import services
 from augenblick.ui.sidebar import draw_beside
 
 parts = services()
-draw_beside(parts)
+draw_beside(parts, title=i18n.t("page.endpoints"))
 
-st.title(words.say("endpoints.title"), anchor=False)
-st.markdown(words.say("endpoints.intro"))
+st.markdown(i18n.t("endpoints.intro"))
 try:
     providers = parts.providers()
 except AugenblickError as error:
@@ -19,9 +19,7 @@ except AugenblickError as error:
     st.stop()
 for provider in providers:
     endpoints.draw_provider(provider, parts)
-
-st.header(words.say("endpoints.connect"), anchor=False)
-st.markdown(words.say("endpoints.connect_how"))
-st.code(endpoints.EXAMPLE_ENVIRONMENT, language="bash")
-st.code(endpoints.EXAMPLE_SECRETS, language="toml")
-st.markdown(words.say("endpoints.connect_more"))
+endpoints.draw_local(parts)
+endpoints.draw_connecting()
+if not all(parts.models.state(provider).is_known for provider in providers):
+    tab_state.come_back_soon()

@@ -1,23 +1,21 @@
 """All conversations of this browser, to be searched, opened, renamed, pinned, deleted."""
 
-import streamlit as st
-
-from augenblick.ui import deleting, history, my_data, notices, state, words
+from augenblick.ui import i18n, notices, tab_state
+from augenblick.ui.history import conversation_list, delete_with_undo, entries, my_data
 from augenblick.ui.resources import services
 from augenblick.ui.sidebar import draw_beside
 
 parts = services()
-draw_beside(parts)
+draw_beside(parts, title=i18n.t("page.history"))
 
-st.title(words.say("page.history"), anchor=False)
 my_data.draw_cookie_notice(parts)
-wanted = history.draw_search()
-failure = state.tab().failure
+wanted = conversation_list.draw_search()
+failure = tab_state.tab().failure
 if failure is not None:
     notices.show_failure(failure)
-lines, has_more = history.find(parts, wanted)
+lines, has_more = entries.find(parts, wanted, count=tab_state.tab().listed)
 if lines:
-    history.draw_list(lines, parts, has_more=has_more)
+    conversation_list.draw_list(lines, parts, has_more=has_more)
 else:
-    history.draw_nothing(wanted)
-deleting.draw_undo(parts)
+    conversation_list.draw_nothing(wanted)
+delete_with_undo.draw_undo(parts)

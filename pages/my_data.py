@@ -1,17 +1,15 @@
 """What is stored about me: how much, for how long, to take along, to delete."""
 
-import streamlit as st
-
-from augenblick.ui import my_data, notices, state, words
+from augenblick.ui import i18n, notices, tab_state
+from augenblick.ui.history import my_data
 from augenblick.ui.resources import services
 from augenblick.ui.sidebar import draw_beside
 
 parts = services()
-draw_beside(parts)
+draw_beside(parts, title=i18n.t("page.my_data"))
 
-st.title(words.say("my_data.title"), anchor=False)
 my_data.draw_cookie_notice(parts)
-failure = state.tab().failure
+failure = tab_state.tab().failure
 if failure is not None:
     notices.show_failure(failure)
 my_data.draw_holdings(parts)

@@ -5,67 +5,40 @@ from pathlib import Path
 
 import streamlit as st
 
-from augenblick.errors import StoreError, StoreUnavailable
-from augenblick.ui import notices, state, words
-from augenblick.ui.back_button import keep_back_button
-from augenblick.ui.page_language import draw_page_language
-from augenblick.ui.reconnecting import run_when_reconnected
-from augenblick.ui.style import draw_style
-from augenblick.ui.unsent_files import keep_unsent_files
+from augenblick.core.errors import StoreError, StoreLost, StoreUnavailable
+from augenblick.ui import i18n, notices, tab_state
+from augenblick.ui.browser.copying import load_copying
+from augenblick.ui.chat.evidence_marks import load_marks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ASSETS = Path(__file__).resolve().parent / "assets"
 
-state.keep_pace()
-words.keep_language()
+tab_state.keep_pace()
+i18n.keep_language()
 st.set_page_config(page_title="Augenblick", page_icon=str(ASSETS / "icon.png"))
-st.html(ASSETS / "page.css")
-st.logo(ASSETS / "wordmark.svg", icon_image=ASSETS / "icon.png", size="large")
-draw_style()
 
-chat = st.Page(
-    ROOT / "pages" / "chat.py",
-    title=words.say("page.chat"),
-    icon=":material/chat:",
-    default=True,
-    help=words.say("page.chat.help"),
-)
-pages = [
-    chat,
-    st.Page(
-        ROOT / "pages" / "history.py",
-        title=words.say("page.history"),
-        icon=":material/history:",
-        help=words.say("page.history.help"),
-    ),
-    st.Page(
-        ROOT / "pages" / "my_data.py",
-        title=words.say("page.my_data"),
-        icon=":material/shield_person:",
-        url_path="my-data",
-        help=words.say("page.my_data.help"),
-    ),
-    st.Page(
-        ROOT / "pages" / "endpoints.py",
-        title=words.say("page.endpoints"),
-        icon=":material/hub:",
-        help=words.say("page.endpoints.help"),
-    ),
+chat = st.Page(ROOT / "pages" / "chat.py", title=i18n.t("page.chat"), default=True)
+others = [
+    st.Page(ROOT / "pages" / "history.py", title=i18n.t("page.history")),
+    st.Page(ROOT / "pages" / "my_data.py", title=i18n.t("page.my_data"), url_path="my-data"),
+    st.Page(ROOT / "pages" / "endpoints.py", title=i18n.t("page.endpoints")),
 ]
-page = st.navigation(pages)
+page = st.navigation([chat, *others], position="hidden")  # ui/sidebar.py has the links
 is_chat = page.url_path == chat.url_path
-if state.tab().goes_to_chat and not is_chat:
-    st.switch_page(chat, query_params=state.address())
-state.tab().goes_to_chat = False
-with st.sidebar, st.container(gap=None):  # one place for what nobody sees: each would leave a gap
-    draw_page_language()
-    run_when_reconnected()
-    keep_back_button(other.url_path for other in pages if other is not chat)
-if not is_chat:
-    keep_unsent_files()
+wanted, tab_state.tab().goes_to = tab_state.tab().goes_to, ""
+if wanted == "chat" and not is_chat:
+    st.switch_page(chat, query_params=tab_state.address())
+if wanted == "history":
+    st.switch_page(others[0])
+with st.sidebar, st.container(gap=None):  # nobody sees it, and it would leave a gap
+    load_copying()
+    load_marks()
 try:
     page.run()
 except StoreUnavailable as error:
     # the longer sentence is about a question that could not be sent
-    notices.show_failure(error.failure if is_chat else replace(error.failure, code=StoreError.code))
-    state.come_back_soon()
+    is_short = not is_chat and not isinstance(error, StoreLost)
+    notices.show_failure(
+        replace(error.failure, code=StoreError.code) if is_short else error.failure
+    )
+    tab_state.come_back_soon()

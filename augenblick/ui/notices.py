@@ -10,12 +10,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from augenblick.conversations import ReplyRecord
-from augenblick.errors import Failure, TooManyImages
-from augenblick.messages import Adjustment, ReplyEnd
-from augenblick.ui import words
-from augenblick.ui.markdown import literal
+from augenblick.core.conversations import ReplyRecord
+from augenblick.core.errors import Failure
+from augenblick.core.messages import Adjustment, ReplyEnd
+from augenblick.ui import i18n
+from augenblick.ui.chat.markdown_filter import literal
 
+_CAME = {"unread_part", "unshown_pictures"}  # an answer with these is not an empty one
 _UNKNOWN = "unexpected"
 
 
@@ -24,7 +25,7 @@ def show_failure(failure: Failure) -> None:
     title, what, todo = sentences(failure)
     st.error(f"{what} {todo}", title=title, icon=":material/error:")
     if failure.detail:
-        with st.expander(words.say("notice.details"), type="compact"):
+        with st.expander(i18n.t("notice.details"), type="compact"):
             st.code(failure.detail, language=None, wrap_lines=True)
 
 
@@ -37,13 +38,13 @@ def show_troubles(refused: tuple[Failure, ...], failure: Failure | None) -> None
 
 def show_broken_page(error_id: str) -> None:
     """Say that the page itself failed; the id finds the place in the server's log."""
-    title = words.say("notice.broken_page.title")
-    st.error(words.say("notice.broken_page", error_id=error_id), title=title)
+    title = i18n.t("notice.broken_page.title")
+    st.error(i18n.t("notice.broken_page", error_id=error_id), title=title)
 
 
 def show_refused_pictures(refused: tuple[Failure, ...]) -> None:
     """Name each picture that could not be used, and why; those left out by number at once."""
-    left_out = [failure for failure in refused if failure.code == TooManyImages.code]
+    left_out = [failure for failure in refused if failure.code == "image_too_many"]
     if left_out:
         names = ", ".join(str(failure.params.get("name", "")) for failure in left_out)
         _show_refused(replace(left_out[0], params={**left_out[0].params, "name": names}))
@@ -64,24 +65,26 @@ def show_adjustments(adjustments: tuple[Adjustment, ...]) -> None:
             continue  # it stands where that answer would be
         key = f"adjustment.{adjustment.code}"
         params = {name: _shown(value) for name, value in adjustment.params.items()}
-        st.caption(f":material/build: {words.say(key, **params)}")
+        st.caption(f":material/build: {i18n.t(key, **params)}")
 
 
 def show_end(record: ReplyRecord) -> None:
     """Say how a reply ended, unless it is complete."""
     choice = record.picked
     if record.end is ReplyEnd.COMPLETE and not choice.text:
+        if record.pictures or any(each.code in _CAME for each in record.adjustments):
+            return
         key = "note.only_reasoning" if choice.reasoning else "note.empty"
     elif record.end in {None, ReplyEnd.COMPLETE, ReplyEnd.FAILED}:
         return
     else:
         key = f"end.{record.end}"
-    st.caption(f":material/info: {words.say(key)}")
+    st.caption(f":material/info: {i18n.t(key)}")
 
 
 def sentences(failure: Failure) -> tuple[str, str, str]:
     """Return title, what happened and what to do, in the language of the page."""
-    language = words.current()
+    language = i18n.current()
     code = failure.code if language.has(f"error.{failure.code}.title") else _UNKNOWN
     params = {name: _shown(value) for name, value in failure.params.items()}
     title = language.text(f"error.{code}.title", **params)

@@ -13,31 +13,42 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import streamlit as st
+from streamlit import config
 
-from augenblick.answering import Answering
-from augenblick.client import ChatClient
-from augenblick.closer_look import CloserLook
-from augenblick.errors import ConfigurationError, ImageError, ModelLoading, StoreError
-from augenblick.fitted_pictures import FittedPictures
-from augenblick.images import PicturePool, PictureSource
-from augenblick.messages import PreparedPicture
-from augenblick.places import data_dir
-from augenblick.providers import READER_NAME, Provider, read_providers
-from augenblick.queueing import read_limits
-from augenblick.reply_log import ReplyLog
-from augenblick.retention import Retention, read_retention
-from augenblick.settings import RequestSettings
-from augenblick.sql_store import SplitStore, open_store
-from augenblick.store import ConversationStore, NewQuestion, OpenedReply
-from augenblick.tools import Toolbox
-from augenblick.ui.model_lists import ModelLists
-from augenblick.ui.state import tab
-from augenblick.ui.thumbnails import thumbnails
+from augenblick.chat.ask import Answering
+from augenblick.chat.checking import Checking
+from augenblick.chat.reply_queue import read_limits
+from augenblick.chat.saver import Saver
+from augenblick.chat.sight import SightChecks
+from augenblick.core.config_files import check_secrets, read_toml
+from augenblick.core.errors import ConfigurationError, ImageError, StatusError, StoreError
+from augenblick.core.messages import PreparedPicture
+from augenblick.core.paths import data_dir
+from augenblick.core.providers import READER_NAME, Provider, read_providers
+from augenblick.core.settings import RequestSettings
+from augenblick.core.switches import is_switched_off
+from augenblick.endpoint.client import ChatClient
+from augenblick.endpoint.local_servers import LocalServer, find_local_servers, read_local_ports
+from augenblick.lab.picture_inspector import PictureInspector
+from augenblick.lab.tools import Toolbox
+from augenblick.ops.reader_process import ReaderProcess, SharedReader, running_reader
+from augenblick.pictures import PicturePool, PictureSource
+from augenblick.pictures.number_picture import draw_number
+from augenblick.pictures.tray import page_count, pages_of
+from augenblick.pictures.variants import PictureVariants
+from augenblick.store import Store, open_store
+from augenblick.store.retention import Retention, read_retention
+from augenblick.store.store_values import NewQuestion, OpenedReply
+from augenblick.ui.admin.local_models import LocalModels
+from augenblick.ui.admin.model_lists import ModelLists
+from augenblick.ui.pictures.thumbnails import thumbnails
+from augenblick.ui.tab_state import tab
 from augenblick.web.browser_cookie import browser_id, cookie_key
-from augenblick.web.reader_process import ReaderProcess, running_reader
 
 _log = logging.getLogger(__name__)
 _READER_WAIT_SECONDS = 20.0
@@ -51,12 +62,15 @@ class Services:
 
     environ: Mapping[str, str]
     secrets: Mapping[str, Any]
-    store: ConversationStore
-    log: ReplyLog
+    store: Store
+    saver: Saver
     pictures: PicturePool
-    fitted: FittedPictures
+    fitted: PictureVariants
     answering: Answering
+    checking: Checking
+    sight: SightChecks
     models: ModelLists
+    local: LocalModels
     cookie_key: bytes = field(repr=False)
     closing: threading.Event
 
@@ -67,12 +81,12 @@ class Services:
         """
         reader = running_reader()
         url = (reader.base_url or "") if reader is not None else None
-        return read_providers(self.environ, self.secrets, reader_url=url)
+        return self.local.joined(read_providers(self.environ, self.secrets, reader_url=url))
 
     def provider(self, name: str) -> Provider:
         """Return the endpoint of this name; waits for the reader to come up where it is the one.
 
-        Raises ModelLoading when it does not in time, ConfigurationError for an unknown name.
+        Raises StatusError when it does not in time, ConfigurationError for an unknown name.
         """
         reader = running_reader()
         if reader is not None and name == READER_NAME:
@@ -80,20 +94,35 @@ class Services:
         for provider in self.providers():
             if provider.name == name:
                 return provider
+        if (gone := self.local.remembered(name)) is not None:
+            return gone  # the attempt says what is wrong with it
         raise ConfigurationError(f"there is no provider {name}")
 
     def prepare(
         self,
         uploads: Sequence[PictureSource],
         *,
+        person: str,
         already: int = 0,
         on_done: Callable[[], None] | None = None,
     ) -> Sequence[PreparedPicture | ImageError]:
         """Prepare uploads side by side, each to a picture or the reason why not.
 
-        `already` pictures are there besides them; `on_done` is called after each, in any thread.
+        A PDF becomes as many pages as there is room for. `person` is whose they are; `already`
+        pictures are there besides them; `on_done` is called after each, in any thread.
         """
-        return self.pictures.prepare_many(uploads, already=already, on_done=on_done)
+        sources: list[PictureSource] = []
+        for upload in uploads:
+            pages = page_count(upload, self.pictures, person=person)
+            room = max(1, self.pictures.limits.max_count - already - len(sources))
+            sources += [upload] if pages == 1 else pages_of(upload, range(min(pages, room)))
+        return self.pictures.prepare_many(sources, already=already, on_done=on_done, person=person)
+
+    def offers_evidence(self) -> bool:
+        """Whether answers are looked up in their pictures: where a reader runs, unless refused."""
+        return running_reader() is not None and not is_switched_off(
+            self.environ, "AUGENBLICK_EVIDENCE"
+        )
 
     def forget_picture(self, sha256: str) -> None:
         """Drop what is kept of a stored picture in memory."""
@@ -123,11 +152,12 @@ class Services:
         with ExitStack() as stack:  # one that fails does not keep the others open
             stack.callback(self.pictures.close)
             stack.callback(self.store.close)
-            stack.callback(self._close_log)
+            stack.callback(self._close_saver)
+            stack.callback(self.checking.close)
             stack.callback(self.answering.close)
 
-    def _close_log(self) -> None:
-        if not self.log.close():
+    def _close_saver(self) -> None:
+        if not self.saver.close():
             _log.error("Text of live replies could not be saved before the end.")
 
 
@@ -135,37 +165,69 @@ class Services:
 def services() -> Services:
     """Build the parts, once per process."""
     retention = read_retention(os.environ)
-    store = SplitStore(open_store(os.environ))
+    store = open_store(os.environ)
     closing = threading.Event()
     _look_after(store, retention, closing)
-    log = ReplyLog(store)
+    saver = Saver(store)
     pictures = PicturePool()
-    fitted = FittedPictures(load_content=store.load_content, prepare=pictures.prepare)
+    fitted = PictureVariants(load_content=store.load_content, prepare=pictures.prepare)
     answering = Answering(
         store=store,
-        log=log,
+        saver=saver,
         open_client=ChatClient,
         data_uri=fitted.data_uri,
         shrink=fitted.shrink,
         to_jpeg=fitted.to_jpeg,
+        prepare=pictures.prepare,
         limits=read_limits(os.environ),
-        toolbox=Toolbox(CloserLook(pictures, load_content=store.load_content)),
+        toolbox=Toolbox(PictureInspector(pictures, load_content=store.load_content)),
     )
-    log.on_trouble(answering.show_unwritten)
+    checking = Checking(store, reader_url=_reader_url)
+    sight = SightChecks(
+        store,
+        open_client=ChatClient,
+        draw_number=draw_number,
+        is_on=not is_switched_off(os.environ, "AUGENBLICK_TEST_PICTURE"),
+    )
     models = ModelLists(answering.list_models)
+    ports = read_local_ports(os.environ)
+    local = LocalModels(partial(_find_local_servers, ports), is_on=bool(ports))
     key = cookie_key(os.environ, folder=data_dir(os.environ))
     _Built.services = Services(
-        os.environ, _secrets(), store, log, pictures, fitted, answering, models, key, closing
+        os.environ,
+        configured_secrets(),
+        store,
+        saver,
+        pictures,
+        fitted,
+        answering,
+        checking,
+        sight,
+        models,
+        local,
+        key,
+        closing,
     )
     return _Built.services
 
 
-def _wait_for(reader: ReaderProcess) -> None:
+def _find_local_servers(ports: Sequence[int]) -> tuple[LocalServer, ...]:
+    """What listens at these ports, except for this server and its reader."""
+    ours = {st.get_option("server.port"), urlsplit(_reader_url() or "").port}
+    return find_local_servers([port for port in ports if port not in ours])
+
+
+def _reader_url() -> str | None:
+    reader = running_reader()
+    return reader.base_url if reader is not None else None
+
+
+def _wait_for(reader: ReaderProcess | SharedReader) -> None:
     if reader.wait_ready(_READER_WAIT_SECONDS) is None:
-        raise ModelLoading("the reader is still starting")
+        raise StatusError("the reader is still starting", code="model_loading")
 
 
-def _look_after(store: ConversationStore, retention: Retention, closing: threading.Event) -> None:
+def _look_after(store: Store, retention: Retention, closing: threading.Event) -> None:
     """Mark what a dead server left open and remove what has had its time, now and ever after.
 
     Beside everything else: on PostgreSQL a look takes seconds, and one may fail.
@@ -179,7 +241,7 @@ def _look_after(store: ConversationStore, retention: Retention, closing: threadi
         ).start()
 
 
-def _purge(store: ConversationStore, retention: Retention) -> None:
+def _purge(store: Store, retention: Retention) -> None:
     now = datetime.now(UTC)
     unused_since = now - retention.keep if retention.keep else None
     store.purge(deleted_before=now - retention.undo, unused_since=unused_since)
@@ -219,5 +281,17 @@ class _Built:
     services: Services | None = None
 
 
-def _secrets() -> Mapping[str, Any]:
-    return st.secrets.to_dict() if st.secrets.load_if_toml_exists() else {}
+def configured_secrets() -> Mapping[str, Any]:
+    """What stands in the files of secrets, all of them together.
+
+    Streamlit takes a file it can't read for none at all; this raises ConfigurationError for it.
+    """
+    is_asked_for = config.is_manually_set("secrets.files")
+    for name in st.get_option("secrets.files"):
+        if name.endswith(".toml"):
+            read_toml(Path(name))
+        if is_asked_for and not Path(name).exists():
+            raise ConfigurationError(f"{name} is not there, though it shall hold the secrets.")
+    secrets = st.secrets.to_dict() if st.secrets.load_if_toml_exists() else {}
+    check_secrets(secrets)
+    return secrets

@@ -1,34 +1,47 @@
-"""What stands beside every page: a new conversation, the recent ones, model and language."""
+"""What stands beside every page: a new conversation, all others, model, pages and language."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from augenblick.conversations import Conversation
-from augenblick.errors import StoreError
-from augenblick.language import LANGUAGES
-from augenblick.store import ConversationSummary
-from augenblick.ui import words
-from augenblick.ui.choice import ModelChoice, draw_choice
+from augenblick.core.conversations import Conversation
+from augenblick.core.errors import StoreError
+from augenblick.core.language import LANGUAGES
+from augenblick.core.paths import PROJECT_DIR
+from augenblick.store.store_values import ConversationSummary
+from augenblick.ui import i18n
+from augenblick.ui.chat.model_choice import ModelChoice, draw_choice
 from augenblick.ui.experts.panel import draw_panel
-from augenblick.ui.looking import keep_in_view
-from augenblick.ui.markdown import literal
+from augenblick.ui.history.entries import (
+    SEARCH_KEY,
+    Go,
+    find,
+    marked,
+    open_line,
+    shown_title,
+    when,
+)
 from augenblick.ui.resources import Services
-from augenblick.ui.state import open_conversation, tab
-from augenblick.web.language_cookie import LANGUAGE_COOKIE
+from augenblick.ui.tab_state import go_to, open_conversation, tab
+from augenblick.ui.top_bar import draw_bar
+from augenblick.web.stored_pictures import picture_path
 
 _RECENT = 8
-
-Go = Callable[[str | None], None]
+_SEARCH_KEY = "search_beside"
+PAGES = (
+    ("history.py", "page.history", "history"),
+    ("my_data.py", "page.my_data", "shield_person"),
+    ("endpoints.py", "page.endpoints", "hub"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Sidebar:
-    """What was chosen beside the page, and the place for the recent conversations."""
+    """What was chosen beside the page, and the place for the conversations."""
 
     choice: ModelChoice
     recent_place: DeltaGenerator
@@ -36,127 +49,108 @@ class Sidebar:
 
 def draw_sidebar(parts: Services, conversation: Conversation | None) -> Sidebar:
     """Draw the sidebar of the chat page. Raises ConfigurationError where nobody can be asked."""
-    with st.sidebar:
-        _draw_new(open_conversation)
+    recent_place, own_place = _draw_places(open_conversation)
+    with own_place:
         choice = draw_choice(parts, conversation)
-        panel_place = st.container()
-        recent_place = st.container()
-    draw_language()
-    is_temporary = conversation.is_temporary if conversation else tab().is_temporary
-    with panel_place:
+        is_temporary = conversation.is_temporary if conversation else tab().is_temporary
         draw_panel(parts, is_kept=bool(parts.browser()) and not is_temporary)
-    with st.sidebar:
-        keep_in_view()
     return Sidebar(choice, recent_place)
 
 
-def draw_beside(parts: Services) -> None:
-    """Draw the sidebar of any other page; whatever is opened there opens on the chat page."""
-    with st.sidebar:
-        _draw_new(go_to)
-        recent_place = st.container()
-    draw_language()
+def draw_beside(parts: Services, *, title: str) -> None:
+    """Draw bar and sidebar of any other page; whatever is opened there opens on the chat page."""
+    draw_bar(go_to, title=title)
+    recent_place, _ = _draw_places(go_to)
     draw_recent(recent_place, parts, go=go_to)
 
 
-def go_to(conversation_id: str | None) -> None:
-    """Leave for the chat page and a conversation on it, or an empty one; for callbacks."""
-    open_conversation(conversation_id)
-    tab().goes_to_chat = True
-
-
-def draw_language() -> None:
-    """Draw the switch between the languages."""
+def _draw_places(go: Go) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Draw what every page has; returns the places for the conversations and a page's own."""
     with st.sidebar:
-        st.segmented_control(
-            words.say("sidebar.language"),
-            LANGUAGES,
-            default=words.first_language(),
-            required=True,
-            format_func=words.NAMES.__getitem__,
-            key=words.LANGUAGE_KEY,
-            bind="query-params",
-            on_change=words.note_language,
+        st.button(
+            i18n.t("sidebar.new"),
+            key="new_conversation",
+            icon=":material/edit_square:",
+            width="stretch",
+            on_click=go,
+            args=(None,),
         )
-        _step_aside(key="step_aside")
-        chosen = words.noted_language()
-        with st.empty():
-            if chosen:
-                _remember(key=f"language {chosen}", data={"name": LANGUAGE_COOKIE, "code": chosen})
+        st.text_input(
+            i18n.t("history.search"),
+            key=_SEARCH_KEY,
+            type="search",
+            placeholder=i18n.t("sidebar.search"),
+            label_visibility="collapsed",
+            live="300ms",
+            persist_state="session",
+        )
+        recent_place = st.container(key="recent", gap=None)
+        own_place = st.container(key="own_settings")
+        with st.container(key="foot_links", gap=None):
+            for name, key, icon in PAGES:
+                st.page_link(
+                    PROJECT_DIR / "pages" / name, label=i18n.t(key), icon=f":material/{icon}:"
+                )
+            _draw_language()
+    return recent_place, own_place
+
+
+def _draw_language() -> None:
+    st.segmented_control(
+        i18n.t("sidebar.language"),
+        LANGUAGES,
+        default=i18n.first_language(),
+        required=True,
+        format_func=i18n.NAMES.__getitem__,
+        key=i18n.LANGUAGE_KEY,
+        bind="query-params",
+        label_visibility="collapsed",
+        on_change=i18n.note_language,
+        width="stretch",
+    )
 
 
 def draw_recent(place: DeltaGenerator, parts: Services, *, go: Go = open_conversation) -> None:
-    """Draw the pinned and the last conversations of this browser, the open one marked."""
+    """Draw the pinned and the last conversations of this browser, or what was searched for."""
+    wanted = str(st.session_state.get(_SEARCH_KEY) or "").strip()
     try:
-        recent = parts.store.list_conversations(parts.owner(), limit=_RECENT)
+        lines, has_more = find(parts, wanted, count=_RECENT)
     except StoreError:
         return  # the page says what is wrong with the store; the list is missing until then
-    if not recent:
-        return
+    now = i18n.on_the_clock(datetime.now(UTC))
     with place:
-        st.caption(words.say("sidebar.recent"))
-        with st.container(key="recent", gap=None):
-            for summary in recent:
-                _draw_entry(summary, go)
+        if wanted and not lines:
+            st.caption(i18n.t("history.nothing_found"))
+        for line in lines:
+            st.button(
+                _label(line.summary, now),
+                key=f"open_{line.summary.id}",
+                type="secondary" if line.summary.id == tab().conversation_id else "tertiary",
+                icon=None if line.summary.thumbnail_sha256 else ":material/chat_bubble:",
+                width="stretch",
+                wrap=False,
+                on_click=open_line,
+                args=(line, parts, go),
+            )
+            if line.excerpt:
+                st.html(marked(line.excerpt))
+        if wanted and has_more:
+            st.button(
+                i18n.t("history.more"), key="search_all", type="tertiary", on_click=_search_all
+            )
 
 
-def shown_title(title: str) -> str:
-    """Return a title as Markdown that shows it as it is; one without words has a name too."""
-    return literal(title) or words.say("sidebar.untitled")
+def _search_all() -> None:
+    """Go on with the search on the page of all conversations."""
+    st.session_state[SEARCH_KEY] = st.session_state[_SEARCH_KEY]
+    tab().goes_to = "history"
 
 
-def _draw_new(go: Go) -> None:
-    st.button(
-        words.say("sidebar.new"),
-        key="new_conversation",
-        icon=":material/add:",
-        width="stretch",
-        on_click=go,
-        args=(None,),
-    )
-
-
-def _draw_entry(summary: ConversationSummary, go: Go) -> None:
-    is_open = summary.id == tab().conversation_id
-    st.button(
-        shown_title(summary.title),
-        key=f"open_{summary.id}",
-        type="secondary" if is_open else "tertiary",
-        icon=":material/keep:" if summary.is_pinned else None,
-        width="stretch",
-        wrap=False,
-        on_click=go,
-        args=(summary.id,),
-    )
-
-
-# On a phone the sidebar lies over the page, and Streamlit closes it for a tap beside it only. So a
-# choice in it makes such a tap; Streamlit itself knows whether the sidebar covers anything.
-_STEP_ASIDE = """
-const CHOICES = [
-  ".st-key-new_conversation button",
-  ".st-key-recent button",
-  '[data-testid="stSidebar"] [data-testid="stSidebarNavLink"]',
-].join(",");
-export default function () {
-  const stepAside = (event) => {
-    if (!event.target.closest?.(CHOICES)) return;
-    const tap = new MouseEvent("mousedown", { bubbles: true });
-    setTimeout(() => document.getElementById("stMain")?.dispatchEvent(tap), 0);
-  };
-  document.addEventListener("click", stepAside, true);
-  return () => document.removeEventListener("click", stepAside, true);
-}
-"""
-
-# Another tab, and a visit tomorrow, begin with what was chosen.
-_REMEMBER = """
-export default function ({ data }) {
-  const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie =
-    `${data.name}=${data.code}; Path=/; Max-Age=${400 * 24 * 3600}; SameSite=Lax${secure}`;
-}
-"""
-
-_remember = st.components.v2.component("augenblick_language", js=_REMEMBER)
-_step_aside = st.components.v2.component("augenblick_step_aside", js=_STEP_ASIDE)
+def _label(summary: ConversationSummary, now: datetime) -> str:
+    """Picture, title and time as the Markdown of one button; page.css puts them in their places."""
+    pin = f"{i18n.t('history.pinned')} · " if summary.is_pinned else ""
+    picture = ""
+    if summary.thumbnail_sha256:
+        path = picture_path(summary.id, summary.thumbnail_sha256, is_small=True)
+        picture = f"![]({path.removeprefix('/')})"  # below wherever the pages stand
+    return f"{picture}{shown_title(summary.title)} :gray[{pin}{when(summary, now)}]"

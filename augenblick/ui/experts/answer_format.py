@@ -11,17 +11,17 @@ from functools import partial
 
 import streamlit as st
 
-from augenblick.errors import SettingsInvalid
-from augenblick.language import Language
-from augenblick.settings import FIELDS
-from augenblick.structured.fields import FieldKind, FormField
-from augenblick.structured.prompting import JSON_INSTRUCTION
-from augenblick.ui import words
+from augenblick.core.errors import SettingsInvalid
+from augenblick.core.language import Language
+from augenblick.core.settings import FIELDS
+from augenblick.lab.form_fields import FieldKind, FormField
+from augenblick.lab.form_prompts import JSON_INSTRUCTION
+from augenblick.ui import i18n
+from augenblick.ui.chat.markdown_filter import literal
+from augenblick.ui.experts.field_inputs import section
 from augenblick.ui.experts.field_table import draw_table
-from augenblick.ui.experts.fields import section
 from augenblick.ui.experts.format_draft import FormatDraft, FormatKind
-from augenblick.ui.markdown import literal
-from augenblick.ui.state import end_run_if_unwanted, tab
+from augenblick.ui.tab_state import end_run_if_unwanted, tab
 
 _KIND_KEY, _SCHEMA_KEY, _ROWS_KEY = "answer_format", "answer_schema", "answer_rows"
 _SCHEMA_HEIGHT_PX = 220
@@ -40,11 +40,11 @@ def draw_answer_format() -> None:
             field="response_format", allowed=allowed
         )
     st.session_state[_KIND_KEY] = draft.kind
-    with section(words.say("form.section"), "response_format"):
+    with section(i18n.t("form.section"), "response_format"):
         st.radio(
-            words.say("form.section"),
+            i18n.t("form.section"),
             list(FormatKind),
-            format_func=partial(_format_name, words.current()),
+            format_func=partial(_format_name, i18n.current()),
             key=_KIND_KEY,
             label_visibility="collapsed",
             on_change=_choose,
@@ -52,7 +52,7 @@ def draw_answer_format() -> None:
         if draft.kind is FormatKind.FORM:
             _draw_form(draft)
         elif draft.kind is FormatKind.JSON:
-            st.caption(words.say("form.json_help", instruction=JSON_INSTRUCTION))
+            st.caption(i18n.t("form.json_help", instruction=JSON_INSTRUCTION))
         elif draft.kind is FormatKind.OWN:
             _draw_schema(draft)
     if draft.is_table_open:
@@ -63,13 +63,13 @@ def _draw_form(draft: FormatDraft) -> None:
     form = draft.form
     if form.fields:
         names = " · ".join(literal(field.name) or "?" for field in form.fields)
-        st.caption(f"{names}  \n{_rows_name(words.current(), form.has_rows)}")
+        st.caption(f"{names}  \n{_rows_name(i18n.current(), form.has_rows)}")
         _draw_problems(draft)
     else:
-        st.caption(words.say("form.start"))
+        st.caption(i18n.t("form.start"))
         _draw_examples(place="section")
     st.button(
-        words.say("form.change" if form.fields else "form.own_fields"),
+        i18n.t("form.change" if form.fields else "form.own_fields"),
         key="answer_fields_open",
         icon=":material/table_edit:",
         on_click=_open,
@@ -80,7 +80,7 @@ def _draw_problems(draft: FormatDraft) -> None:
     """Say what keeps the form from being sent, one sentence at a time."""
     if draft.form.fields and draft.problems:
         first = draft.problems[0]
-        said = words.say(f"form.problem.{first.code}", row=str(first.row), name=literal(first.name))
+        said = i18n.t(f"form.problem.{first.code}", row=str(first.row), name=literal(first.name))
         st.warning(said, icon=":material/warning:")
 
 
@@ -89,7 +89,7 @@ def _draw_examples(*, place: str) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         for name in ("receipt", "items"):
             st.button(
-                words.say(f"form.example.{name}"),
+                i18n.t(f"form.example.{name}"),
                 key=f"answer_example_{name}_{place}",
                 icon=":material/receipt_long:",
                 on_click=_take_example,
@@ -100,35 +100,33 @@ def _draw_examples(*, place: str) -> None:
 def _draw_schema(draft: FormatDraft) -> None:
     st.session_state[_SCHEMA_KEY] = draft.own_schema
     st.text_area(
-        words.say("form.schema"),
+        i18n.t("form.schema"),
         key=_SCHEMA_KEY,
         height=_SCHEMA_HEIGHT_PX,
-        help=words.say("form.schema_help"),
+        help=i18n.t("form.schema_help"),
         on_change=_take_schema,
     )
     rejected = draft.rejected
     if rejected is not None:
         detail = literal(rejected.detail)
-        said = words.say(f"form.schema.{rejected.code}", detail=detail)
+        said = i18n.t(f"form.schema.{rejected.code}", detail=detail)
         st.warning(said, icon=":material/warning:")
     elif draft.written is None:
-        st.caption(words.say("form.schema_none"))
+        st.caption(i18n.t("form.schema_none"))
     elif not draft.written["json_schema"]["strict"]:
-        st.caption(words.say("form.schema_loose"))
+        st.caption(i18n.t("form.schema_loose"))
     else:
-        st.caption(f":material/check_circle: {words.say('form.schema_strict')}")
+        st.caption(f":material/check_circle: {i18n.t('form.schema_strict')}")
 
 
 def _open_table(draft: FormatDraft) -> None:
-    @st.dialog(words.say("form.which_fields"), width="medium", on_dismiss=_close)
+    @st.dialog(i18n.t("form.which_fields"), width="medium", on_dismiss=_close)
     def fields() -> None:
         st.session_state[_ROWS_KEY] = draft.has_rows
         st.segmented_control(
-            words.say("form.rows"),
+            i18n.t("form.rows"),
             (False, True),
-            format_func=lambda has_rows: words.say(
-                "form.many_rows" if has_rows else "form.one_row"
-            ),
+            format_func=lambda has_rows: i18n.t("form.many_rows" if has_rows else "form.one_row"),
             key=_ROWS_KEY,
             label_visibility="collapsed",
             required=True,
@@ -136,11 +134,11 @@ def _open_table(draft: FormatDraft) -> None:
         )
         draft.fields = draw_table(draft.fields, key=f"answer_fields_{draft.table_round}")
         _write(draft)
-        st.caption(words.say("form.table_help"))
+        st.caption(i18n.t("form.table_help"))
         if not draft.form.fields:
             _draw_examples(place="dialog")
         _draw_problems(draft)
-        st.button(words.say("form.done"), key="answer_fields_done", type="primary", on_click=_end)
+        st.button(i18n.t("form.done"), key="answer_fields_done", type="primary", on_click=_end)
         if draft.is_table_done:
             time.sleep(_ARRIVES_SECONDS)
             end_run_if_unwanted()
@@ -206,23 +204,23 @@ def _take_example(name: str) -> None:
 
 
 def _receipt() -> tuple[FormField, ...]:
-    say = words.say
+    t = i18n.t
     return (
-        FormField(say("form.example.shop")),
-        FormField(say("form.example.date"), FieldKind.DATE),
-        FormField(say("form.example.total"), FieldKind.NUMBER),
+        FormField(t("form.example.shop")),
+        FormField(t("form.example.date"), FieldKind.DATE),
+        FormField(t("form.example.total"), FieldKind.NUMBER),
         FormField(
-            say("form.example.currency"),
+            t("form.example.currency"),
             FieldKind.CHOICE,
             ("EUR", "USD", "GBP", "CHF"),
             is_required=False,
         ),
-        FormField(say("form.example.vat"), FieldKind.NUMBER, is_required=False),
+        FormField(t("form.example.vat"), FieldKind.NUMBER, is_required=False),
     )
 
 
 def _items() -> tuple[FormField, ...]:
     return (
-        FormField(words.say("form.example.article")),
-        FormField(words.say("form.example.price"), FieldKind.NUMBER),
+        FormField(i18n.t("form.example.article")),
+        FormField(i18n.t("form.example.price"), FieldKind.NUMBER),
     )

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from augenblick.conversations import Conversation, Node, as_wire_messages
-from augenblick.errors import StoreError
-from augenblick.estimates import Estimate, counted_factor, estimate_prompt, estimate_request
-from augenblick.messages import ImagePart, Message, Role
-from augenblick.settings import RequestSettings
-from augenblick.store import Figures
-from augenblick.ui import words
-from augenblick.ui.choice import ModelChoice
-from augenblick.ui.experts.chosen import chosen_settings
+from augenblick.core.conversations import Conversation, Node, as_wire_messages
+from augenblick.core.errors import StoreError
+from augenblick.core.messages import ImagePart, Message, Role
+from augenblick.core.settings import RequestSettings
+from augenblick.lab.estimates import Estimate, counted_factor, estimate_prompt, estimate_request
+from augenblick.store.store_values import Figures
+from augenblick.ui import i18n
+from augenblick.ui.chat.model_choice import ModelChoice
+from augenblick.ui.experts.active_settings import chosen_settings
 from augenblick.ui.experts.prices import price_of
 from augenblick.ui.resources import Services
-from augenblick.ui.state import tab
+from augenblick.ui.tab_state import tab
 
 _LEARN_FROM = 30
 _SHORTEST_SECONDS = 0.1
@@ -40,7 +40,7 @@ def draw_expectation(
     said = _said(_expect(conversation, parts, choice))
     if said:
         with st.bottom:
-            st.caption(said, help=words.say("expectation.help"))
+            st.caption(said, help=i18n.t("expectation.help"))
 
 
 def _expect(conversation: Conversation | None, parts: Services, choice: ModelChoice) -> Estimate:
@@ -48,7 +48,8 @@ def _expect(conversation: Conversation | None, parts: Services, choice: ModelCho
     memory = tab()
     settings = chosen_settings(choice.model)
     drafts = tuple(
-        ImagePart(draft.attachment, memory.picture_choice.detail) for draft in memory.drafts
+        ImagePart(picture.attachment, memory.picture_choice.detail)
+        for picture in memory.tray.pictures
     )
     basis = (
         choice.provider, settings, drafts,
@@ -98,18 +99,18 @@ def _figures(parts: Services, choice: ModelChoice) -> tuple[Figures, ...]:
 
 def _said(estimate: Estimate) -> str:
     """The line, of what is known; empty where that is nothing."""
-    language = words.current()
+    language = i18n.current()
     parts = []
     if estimate.prompt_tokens:
         count = _roughly(estimate.prompt_tokens)
-        parts.append(words.say("expectation.tokens", count=count))
+        parts.append(i18n.t("expectation.tokens", count=count))
     if estimate.cost is not None:
         cost = language.money(estimate.cost, estimate.currency)
-        parts.append(words.say("expectation.cost", cost=cost))
+        parts.append(i18n.t("expectation.cost", cost=cost))
     if estimate.seconds is not None:
         digits = 0 if estimate.seconds >= 10 else 1  # noqa: PLR2004 - two digits in all
         seconds = language.number(max(estimate.seconds, _SHORTEST_SECONDS), digits=digits)
-        parts.append(words.say("expectation.seconds", seconds=seconds))
+        parts.append(i18n.t("expectation.seconds", seconds=seconds))
     return " · ".join(parts)
 
 

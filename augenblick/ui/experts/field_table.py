@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from augenblick.structured.fields import FieldKind, FormField
-from augenblick.ui import words
+from augenblick.lab.form_fields import FieldKind, FormField
+from augenblick.ui import i18n
 
 _BEGUN = "begun"  # what a table began with, under its key
 _ONE_EMPTY = (FormField(""),)  # a table without any row does not know what its columns hold
@@ -27,29 +27,29 @@ def draw_table(fields: tuple[FormField, ...], *, key: str) -> tuple[FormField, .
         hide_index=True,
         width="stretch",
         column_config={
-            "name": st.column_config.TextColumn(words.say("form.column.name"), width=130),
+            "name": st.column_config.TextColumn(i18n.t("form.column.name"), width=130),
             "kind": st.column_config.SelectboxColumn(
-                words.say("form.column.kind"),
+                i18n.t("form.column.kind"),
                 options=[kind.value for kind in FieldKind],
-                format_func=lambda kind: words.say(f"form.kind.{kind}"),
+                format_func=lambda kind: i18n.t(f"form.kind.{kind}"),
                 default=FieldKind.TEXT.value,
                 required=True,
                 width=110,
             ),
             "choices": st.column_config.TextColumn(
-                words.say("form.column.choices"),
-                help=words.say("form.column.choices_help"),
+                i18n.t("form.column.choices"),
+                help=i18n.t("form.column.choices_help"),
                 width=150,
             ),
             "is_required": st.column_config.CheckboxColumn(
-                words.say("form.column.required"),
-                help=words.say("form.column.required_help"),
+                i18n.t("form.column.required"),
+                help=i18n.t("form.column.required_help"),
                 default=True,
                 width=80,
             ),
             "description": st.column_config.TextColumn(
-                words.say("form.column.description"),
-                help=words.say("form.column.description_help"),
+                i18n.t("form.column.description"),
+                help=i18n.t("form.column.description_help"),
                 width=220,
             ),
         },

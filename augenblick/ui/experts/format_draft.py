@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from augenblick.structured.fields import Form, FormField, FormProblem, problems_of, tidy
-from augenblick.structured.schemas import (
-    SchemaRejected,
+from augenblick.core.json_schema import SchemaRejected
+from augenblick.lab.form_fields import Form, FormField, FormProblem, problems_of, tidy
+from augenblick.lab.schemas import (
     form_of,
     read_own_schema,
     response_format_of,

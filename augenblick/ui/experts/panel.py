@@ -5,22 +5,22 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from augenblick.errors import MessagesInExtra, SettingsInvalid
-from augenblick.settings import RequestSettings
-from augenblick.ui import words
+from augenblick.core.errors import SettingsInvalid
+from augenblick.core.settings import RequestSettings
+from augenblick.ui import i18n
 from augenblick.ui.experts import presets
 from augenblick.ui.experts.answer_format import draw_answer_format
-from augenblick.ui.experts.entries import take_over
-from augenblick.ui.experts.fields import (
+from augenblick.ui.experts.field_inputs import (
     draw_length,
     draw_request,
     draw_sampling,
     draw_system_message,
 )
-from augenblick.ui.experts.sentences import show_wrong
-from augenblick.ui.experts.tools import draw_tools
+from augenblick.ui.experts.field_texts import show_wrong
+from augenblick.ui.experts.setting_entries import take_over
+from augenblick.ui.experts.tool_settings import draw_tools
 from augenblick.ui.resources import Services
-from augenblick.ui.state import tab
+from augenblick.ui.tab_state import tab
 
 _SWITCH_KEY = "expert"  # also the name of the query parameter
 
@@ -31,9 +31,9 @@ def draw_panel(parts: Services, *, is_kept: bool) -> None:
     `is_kept` says whether what is set here may be stored, which it may not be where nothing is.
     """
     tab().is_expert = st.toggle(
-        words.say("expert.switch"),
+        i18n.t("expert.switch"),
         key=_SWITCH_KEY,
-        help=words.say("expert.switch.help"),
+        help=i18n.t("expert.switch.help"),
         bind="query-params",
         persist_state="session",
     )
@@ -66,7 +66,7 @@ def _draw_sections(parts: Services, *, is_kept: bool) -> None:
 def _forget_refusal() -> None:
     """What was refused because of a setting that is right by now needs no notice any more."""
     memory = tab()
-    codes = {SettingsInvalid.code, MessagesInExtra.code}
+    codes = {SettingsInvalid.code, "messages_in_extra"}
     if memory.failure is not None and memory.failure.code in codes and not memory.panel.problems:
         memory.failure = None
 
@@ -81,15 +81,20 @@ def _draw_summary(place: DeltaGenerator) -> None:
             if ignored.params["field"] in memory.settings.as_fields():
                 continue  # it has another value by now
             field, allowed = ignored.params["field"], ignored.params["allowed"]
-            show_wrong(words.say("expert.ignored", field=field, allowed=allowed))
+            show_wrong(i18n.t("expert.ignored", field=field, allowed=allowed))
         if panel.problems:  # in the place of the other line: nothing moves while somebody types
-            show_wrong(words.say("expert.not_sendable", fields=", ".join(panel.problems)))
+            show_wrong(i18n.t("expert.not_sendable", fields=", ".join(panel.problems)))
         else:
             key = "expert.sent" if count else "expert.sent_nothing"
-            st.caption(words.say(key, count=count))
+            st.caption(i18n.t(key, count=count))
+        if panel.from_link is not None:
+            st.caption(f":material/link: {i18n.t('expert.from_link')}")
+            st.button(
+                i18n.t("expert.keep_link"), key="expert_keep_link", on_click=presets.keep_link
+            )
         if panel.problems or memory.settings != RequestSettings(""):
             st.button(
-                words.say("expert.reset"),
+                i18n.t("expert.reset"),
                 key="expert_reset",
                 type="tertiary",
                 icon=":material/restart_alt:",

@@ -11,14 +11,14 @@ from functools import partial
 
 import streamlit as st
 
-from augenblick.errors import StoreError
-from augenblick.settings import RequestSettings
-from augenblick.store import Preset
-from augenblick.ui import words
-from augenblick.ui.experts.entries import begin_with, exchange, put_back
-from augenblick.ui.markdown import literal
+from augenblick.core.errors import StoreError
+from augenblick.core.settings import RequestSettings
+from augenblick.store.store_values import Preset
+from augenblick.ui import i18n
+from augenblick.ui.chat.markdown_filter import literal
+from augenblick.ui.experts.setting_entries import begin_with, exchange, put_back
 from augenblick.ui.resources import Services
-from augenblick.ui.state import said_on_the_page, tab
+from augenblick.ui.tab_state import said_on_the_page, tab
 
 WORKING_NAME = "\u2060"  # an invisible sign; names that people give are printable
 _NAME_KEY = "expert_preset_name"
@@ -38,37 +38,52 @@ def begin(parts: Services) -> None:
     panel.kept = next(kept, _PLAIN)
     panel.presets = tuple(preset for preset in found if preset.name != WORKING_NAME)
     begin_with(panel.kept, memory)
+    panel.from_link = memory.settings if memory.settings != panel.kept else None
     panel.has_begun = True
 
 
 def keep(parts: Services) -> None:
-    """Store the settings where they changed; a fault of the store is mended at the next run."""
+    """Store the settings where they changed; a fault of the store is mended at the next run.
+
+    Those of a link take nobody's own place unless they are wanted; where there are none, a change
+    shows that they are.
+    """
     memory = tab()
+    from_link, has_own = memory.panel.from_link, memory.panel.kept != _PLAIN
+    if from_link is not None and (has_own or memory.settings == from_link):
+        return
+    memory.panel.from_link = None
     if memory.settings != memory.panel.kept:
         with suppress(StoreError):
             parts.store.save_preset(Preset(WORKING_NAME, memory.settings), owner=parts.owner())
             memory.panel.kept = memory.settings
 
 
+def keep_link() -> None:
+    """Have what came with a link stay from now on; for a callback."""
+    tab().panel.from_link = None
+
+
 def reset() -> None:
     """Let nothing be sent but what has to be; for a callback."""
+    keep_link()
     exchange(_PLAIN, tab())
 
 
 def draw_presets(parts: Services) -> None:
     """The settings with a name, and a name for the present ones."""
     presets = tab().panel.presets
-    with st.expander(words.say("expert.presets"), type="compact", key="expert_section_presets"):
+    with st.expander(i18n.t("expert.presets"), type="compact", key="expert_section_presets"):
         for place, preset in enumerate(presets):
             _draw_preset(place, preset, parts)
         st.text_input(
-            words.say("expert.preset.name"),
+            i18n.t("expert.preset.name"),
             key=_NAME_KEY,
             max_chars=_LONGEST_NAME,
             persist_state="session",
         )
         st.button(
-            words.say("expert.preset.save"),
+            i18n.t("expert.preset.save"),
             key="expert_preset_save",
             width="stretch",
             disabled=bool(tab().panel.problems),
@@ -84,11 +99,11 @@ def _draw_preset(place: int, preset: Preset, parts: Services) -> None:
             key=f"expert_preset_use_{place}",
             width="stretch",
             wrap=False,
-            help=words.say("expert.preset.use"),
+            help=i18n.t("expert.preset.use"),
             on_click=partial(exchange, preset.settings, tab()),
         )
         st.button(
-            words.say("expert.preset.delete"),
+            i18n.t("expert.preset.delete"),
             key=f"expert_preset_delete_{place}",
             type="tertiary",
             icon=":material/delete:",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from augenblick.errors import ConfigurationError
-from augenblick.providers import Price
+from augenblick.core.errors import ConfigurationError
+from augenblick.core.providers import Price
 from augenblick.ui.resources import Services
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from augenblick.conversations import Conversation, Node
-from augenblick.errors import StoreError
-from augenblick.trace import Trace, WireExchange, read_trace
-from augenblick.ui import notices, words
-from augenblick.ui.experts import xray_again, xray_numbers, xray_wire
+from augenblick.core.conversations import Conversation, Node
+from augenblick.core.errors import StoreError
+from augenblick.endpoint.trace import Trace, WireExchange, read_trace
+from augenblick.ui import i18n, notices
+from augenblick.ui.experts import xray_numbers, xray_replay, xray_wire
 from augenblick.ui.resources import Services
-from augenblick.ui.state import tab
+from augenblick.ui.tab_state import tab
 
 
 def ask_for_xray(answer_id: str) -> None:
@@ -29,7 +29,7 @@ def open_xray(conversation: Conversation, parts: Services) -> None:
         close_xray()
         return
 
-    @st.dialog(words.say("xray.title"), width="large", on_dismiss=close_xray)
+    @st.dialog(i18n.t("xray.title"), width="large", on_dismiss=close_xray)
     def xray() -> None:
         _draw(node, conversation, parts)
 
@@ -49,12 +49,12 @@ def _draw(node: Node, conversation: Conversation, parts: Services) -> None:
         notices.show_failure(error.failure)
         return
     if not trace.exchanges:
-        st.info(words.say("xray.none"), icon=":material/radiology:")
+        st.info(i18n.t("xray.none"), icon=":material/receipt_long:")
         return
     exchange = _choose(trace)
     if trace.cut_records:
-        size = words.current().bytes(trace.cut_bytes)
-        st.caption(words.say("xray.cut", count=trace.cut_records, size=size))
+        size = i18n.current().bytes(trace.cut_bytes)
+        st.caption(i18n.t("xray.cut", count=trace.cut_records, size=size))
     _draw_tabs(exchange, node, conversation, parts)
 
 
@@ -64,7 +64,7 @@ def _choose(trace: Trace) -> WireExchange:
     if len(exchanges) == 1:
         return exchanges[0]
     number = st.selectbox(
-        words.say("xray.exchange", count=len(exchanges)),
+        i18n.t("xray.exchange", count=len(exchanges)),
         range(len(exchanges)),
         index=len(exchanges) - 1,
         format_func=lambda number: _name(number, exchanges[number]),
@@ -74,22 +74,21 @@ def _choose(trace: Trace) -> WireExchange:
 
 
 def _name(number: int, exchange: WireExchange) -> str:
-    status = f"HTTP {exchange.status}" if exchange.status else words.say("xray.no_answer")
+    status = f"HTTP {exchange.status}" if exchange.status else i18n.t("xray.no_answer")
     return f"{number + 1} · {status} · {exchange.end}"
 
 
 def _draw_tabs(
     exchange: WireExchange, node: Node, conversation: Conversation, parts: Services
 ) -> None:
-    request, response, events, chart, numbers, code, replay = st.tabs(
+    request, response, events, numbers, code, replay = st.tabs(
         [
-            words.say("xray.request"),
-            words.say("xray.response"),
-            words.say("xray.events"),
-            words.say("xray.chart"),
-            words.say("xray.numbers"),
-            words.say("xray.code"),
-            words.say("xray.replay"),
+            i18n.t("xray.request"),
+            i18n.t("xray.response"),
+            i18n.t("xray.events"),
+            i18n.t("xray.numbers"),
+            i18n.t("xray.code"),
+            i18n.t("xray.replay"),
         ]
     )
     with request:
@@ -98,11 +97,9 @@ def _draw_tabs(
         xray_wire.draw_response(exchange)
     with events:
         xray_wire.draw_events(exchange)
-    with chart:
-        xray_numbers.draw_chart(exchange)
     with numbers:
         xray_numbers.draw_numbers(exchange, node, conversation, parts)
     with code:
-        xray_again.draw_code(exchange.request, conversation, parts)
+        xray_replay.draw_code(exchange.request, conversation, parts)
     with replay:
-        xray_again.draw_replay(node, conversation, parts, close=close_xray)
+        xray_replay.draw_replay(node, conversation, parts, close=close_xray)

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from augenblick.conversations import Conversation
-from augenblick.messages import Attachment
-from augenblick.trace import WireExchange, WirePicture, WireRequest
-from augenblick.ui import words
-from augenblick.ui.markdown import literal
+from augenblick.core.conversations import Conversation
+from augenblick.core.messages import Attachment
+from augenblick.endpoint.trace import WireExchange, WirePicture, WireRequest
+from augenblick.ui import i18n
+from augenblick.ui.chat.markdown_filter import literal
+from augenblick.ui.pictures.thumbnails import thumbnails
 from augenblick.ui.resources import Services
-from augenblick.ui.thumbnails import thumbnails
 
 _PAGE = 500
 _MOST_CHARACTERS = 50_000  # of an answer in one piece that is drawn
@@ -26,12 +26,12 @@ def draw_request(exchange: WireExchange, conversation: Conversation, parts: Serv
     """Draw what was sent: line, headers, body, and the pictures that are only named in it."""
     request = exchange.request
     known = _pictures_of(conversation)
-    sent = words.on_the_clock(datetime.fromtimestamp(exchange.started_at, UTC))
-    st.caption(words.say("xray.sent_at", moment=f"{sent:%Y-%m-%d %H:%M:%S}"))
+    sent = i18n.on_the_clock(datetime.fromtimestamp(exchange.started_at, UTC))
+    st.caption(i18n.t("xray.sent_at", moment=f"{sent:%Y-%m-%d %H:%M:%S}"))
     _draw_lines([f"{request.method} {request.url}", *_lines(request.headers)])
     body = request.folded(lambda number, picture: _name(number, picture, known))
     if body is None:
-        st.info(words.say("xray.body_cut"))
+        st.info(i18n.t("xray.body_cut"))
         return
     st.json(body, expanded=6)
     if request.pictures:
@@ -41,7 +41,7 @@ def draw_request(exchange: WireExchange, conversation: Conversation, parts: Serv
 def draw_response(exchange: WireExchange) -> None:
     """Draw what came back besides events."""
     if not exchange.status:
-        st.info(words.say("xray.no_response", code=exchange.end))
+        st.info(i18n.t("xray.no_response", code=exchange.end))
         return
     _draw_lines([f"HTTP {exchange.status}", *_lines(exchange.headers)])
     if exchange.content:
@@ -50,20 +50,20 @@ def draw_response(exchange: WireExchange) -> None:
             st.json(json.loads(text), expanded=4)
         except (ValueError, RecursionError):
             st.code(text[:_MOST_CHARACTERS], language=None, wrap_lines=True)
-    st.caption(words.say("xray.end", how=literal(exchange.end)))
+    st.caption(i18n.t("xray.end", how=literal(exchange.end)))
 
 
 def draw_events(exchange: WireExchange) -> None:
     """Draw every event with its time and the time since the one before, a page at once."""
     events = exchange.events
     if not events:
-        st.info(words.say("xray.no_events"))
+        st.info(i18n.t("xray.no_events"))
         return
     pages = (len(events) - 1) // _PAGE + 1
     page = 1
     if pages > 1:
         page = st.number_input(
-            words.say("xray.page", count=pages), 1, pages, step=1, key="xray_page", width=220
+            i18n.t("xray.page", count=pages), 1, pages, step=1, key="xray_page", width=220
         )
     start = (page - 1) * _PAGE
     shown = events[start : start + _PAGE]
@@ -71,21 +71,21 @@ def draw_events(exchange: WireExchange) -> None:
     st.dataframe(
         {
             "#": range(start + 1, start + len(shown) + 1),
-            words.say("xray.time"): [event.at_seconds for event in shown],
-            words.say("xray.gap"): [
+            i18n.t("xray.time"): [event.at_seconds for event in shown],
+            i18n.t("xray.gap"): [
                 (event.at_seconds - earlier) * 1000
                 for event, earlier in zip(shown, before, strict=False)
             ],
-            words.say("xray.data"): [
+            i18n.t("xray.data"): [
                 f": {event.data}" if event.is_comment else event.data for event in shown
             ],
-            words.say("xray.event"): [_kind(event.event, event.id) for event in shown],
+            i18n.t("xray.event"): [_kind(event.event, event.id) for event in shown],
         },
         column_config={
             "#": st.column_config.NumberColumn(width=50),
-            words.say("xray.time"): st.column_config.NumberColumn(format="%.3f", width=70),
-            words.say("xray.gap"): st.column_config.NumberColumn(format="%.1f", width=80),
-            words.say("xray.data"): st.column_config.TextColumn(width=_DATA_PX),
+            i18n.t("xray.time"): st.column_config.NumberColumn(format="%.3f", width=70),
+            i18n.t("xray.gap"): st.column_config.NumberColumn(format="%.1f", width=80),
+            i18n.t("xray.data"): st.column_config.TextColumn(width=_DATA_PX),
         },
         hide_index=True,
         height=min(460, 36 * len(shown) + 40),
@@ -119,18 +119,18 @@ def _name(number: int, picture: WirePicture, known: dict[str, Attachment]) -> st
     """How a picture is named in the body that is shown."""
     attachment = known.get(picture.sha256)
     source = f"{attachment.receipt.source_name} · " if attachment is not None else ""
-    return words.say(
+    return i18n.t(
         "xray.picture",
         number=str(number + 1),
         source=source,
         width=str(picture.width_px),
         height=str(picture.height_px),
-        size=words.current().bytes(picture.byte_count),
+        size=i18n.current().bytes(picture.byte_count),
     )
 
 
 def _draw_pictures(request: WireRequest, known: dict[str, Attachment], parts: Services) -> None:
-    st.caption(words.say("xray.pictures"))
+    st.caption(i18n.t("xray.pictures"))
     with st.container(horizontal=True, gap="small"):
         for number, picture in enumerate(request.pictures):
             with st.container(width=_THUMBNAIL_PX, gap="xxsmall"):

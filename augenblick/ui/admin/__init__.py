@@ -1,0 +1,1 @@
+"""For the person who runs the server."""

@@ -1,0 +1,1 @@
+"""What only a script in the browser can do."""
