@@ -1,9 +1,0 @@
-"""Grades an endpoint: `python -m augenblick.doctor`. Asks it questions as the app does and looks.
-
-`examine` is the whole examination as a function. Nothing here knows of Streamlit or of the store.
-"""
-
-from augenblick.doctor.examination import examine
-from augenblick.doctor.findings import Finding, Grade, Mark, Report
-
-__all__ = ["Finding", "Grade", "Mark", "Report", "examine"]
