@@ -16,9 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from augenblick.places import PROJECT_DIR
+from augenblick.core.paths import PROJECT_DIR
 
-FOREIGN_SETTINGS = ("OPENAI_", "STREAMLIT_", "AUGENBLICK_")
+_WAYS_OUT = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+FOREIGN_SETTINGS = (
+    *("OPENAI_", "STREAMLIT_", "AUGENBLICK_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_"),
+    *_WAYS_OUT,
+    *(name.lower() for name in _WAYS_OUT),
+)
+# An endpoint that nobody asks: without one the server starts the reader, six seconds of CPU.
+WITHOUT_READER = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_MODEL": "m"}
 _ADDRESS = re.compile(r"http://[\w.-]+:(\d+)")
 
 
@@ -85,6 +92,8 @@ def clean_environment(folder: Path, extra: Mapping[str, str] | None = None) -> d
     kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN_SETTINGS)}
     own = {
         "AUGENBLICK_DATA_DIR": str(folder / "data"),
+        "AUGENBLICK_LOCAL_PORTS": "off",
+        "AUGENBLICK_TEST_PICTURE": "off",
         "HOME": str(folder),
         "PYTHONPATH": str(PROJECT_DIR),
         "PYTHONUNBUFFERED": "1",
@@ -112,12 +121,13 @@ def serve_app(
 def serve_script(
     folder: Path, script: str, *, env: Mapping[str, str] | None = None, timeout_seconds: float = 90
 ) -> Iterator[AppServer]:
-    """A page of a test's own behind the real launcher: same configuration, same wall."""
+    """A page of a test's own behind the real launcher: same configuration, same wall, no reader."""
     (folder / "page.py").write_text(script, encoding="utf-8")
     (folder / "own_app.py").write_text(_OWN_APP, encoding="utf-8")
     (folder / ".streamlit").mkdir(exist_ok=True)
     shutil.copy(PROJECT_DIR / ".streamlit" / "config.toml", folder / ".streamlit")
     command = [sys.executable, "-m", "streamlit", "run", "own_app.py", "--server.port=0"]
+    env = {**WITHOUT_READER, **(env or {})}
     with serve_command(command, folder, cwd=folder, env=env, timeout_seconds=timeout_seconds) as it:
         yield it
 

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import quote
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ChatInput_pb2 import ChatInput
+from streamlit.proto.BidiComponent_pb2 import BidiComponent
 from streamlit.proto.ClientState_pb2 import ClientState
-from streamlit.proto.Common_pb2 import (
-    ChatInputValue,
-    FileUploaderState,
-    FileURLs,
-    FileURLsRequest,
-    UploadedFileInfo,
-)
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -34,6 +30,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.serving import ask
 
+_COMPOSER = "augenblick_composer"
 _SPOKEN = ("markdown", "text", "heading")  # elements whose `body` is read as text
 Path = tuple[int, ...]
 Files = Mapping[str, bytes]
@@ -79,7 +76,7 @@ async def open_page(
     jar = dict(cookies) if cookies is not None else await asyncio.to_thread(visit, url)
     async with connect(
         f"{url.replace('http', 'ws', 1)}/_stcore/stream",
-        origin=None,
+        origin=url,  # type: ignore[arg-type]
         subprotocols=["streamlit"],  # type: ignore[list-item]
         additional_headers={"Cookie": "; ".join(f"{k}={v}" for k, v in jar.items())},
         compression=None,
@@ -114,16 +111,15 @@ class Page:
         self.is_connected = True
         self.received_bytes = 0
         self.submitted_at = 0.0  # when a question was sent off last, its files uploaded before
-        self.input_text = ""  # what the server has put into the chat input
         self._connection = connection
         self._nodes: dict[Path, _Node] = {}
         self.runs = 0  # how often the script has begun
         self.on_element: Callable[[Element], None] = lambda _: None  # told of each that is drawn
         self._asked_at_run = 0
         self._is_idle = False
-        self._session_id = ""
+        self.session_id = ""
+        self._page_script_hash = ""
         self._changed = asyncio.Event()
-        self._upload_urls: dict[str, Sequence[FileURLs]] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -148,9 +144,27 @@ class Page:
         return [item.button.label for item in self.elements("button") if not item.button.disabled]
 
     @property
-    def chat_input(self) -> ChatInput | None:
-        """The input at the foot."""
-        return next((element.chat_input for element in self.elements("chat_input")), None)
+    def composer(self) -> dict[str, Any] | None:
+        """What the composer at the foot is drawn with."""
+        found = self._composer
+        return dict(json.loads(found.json)) if found is not None else None
+
+    @property
+    def given_back(self) -> list[str]:
+        """The words of questions that were not asked, which the composer shows again."""
+        state = self.composer["state"] if self.composer else {"givenBack": []}
+        return [each["text"] for each in state["givenBack"]]
+
+    @property
+    def waiting(self) -> list[str]:
+        """The names of what waits in the tray, as the composer was drawn with."""
+        state = self.composer["state"] if self.composer else {"items": []}
+        return [item["name"] for item in state["items"]]
+
+    @property
+    def _composer(self) -> BidiComponent | None:
+        components = (element.bidi_component for element in self.elements("bidi_component"))
+        return next((each for each in components if each.component_name == _COMPOSER), None)
 
     def elements(self, kind: str) -> list[Element]:
         """All elements of a kind, by its name in Element.proto, from top to bottom."""
@@ -173,21 +187,40 @@ class Page:
         state = ClientState(
             query_string=self.query,
             widget_states=WidgetStates(widgets=changed),
-            page_name=self._page_name,
+            page_name="" if self._page_script_hash else self._page_name,
+            page_script_hash=self._page_script_hash,
         )
         await self._send(BackMsg(rerun_script=state))
 
     async def submit(self, text: str, files: Files | None = None) -> None:
-        """Submit the chat input, whether or not a browser would let one."""
-        await self.wait_for(lambda: self.chat_input is not None)
-        assert self.chat_input is not None
-        self.input_text = ""
-        uploads = await self._upload(files) if files else []
-        value = ChatInputValue(
-            data=text, file_uploader_state=FileUploaderState(uploaded_file_info=uploads)
-        )
+        """Submit a question, whether or not a browser would let one."""
+        pictures = await self.upload(files) if files else []
         self.submitted_at = time.time()
-        await self.rerun(WidgetState(id=self.chat_input.id, chat_input_value=value))
+        question = {"kind": "ask", "id": secrets.token_hex(8), "text": text, "pictures": pictures}
+        await self.act(question)
+
+    async def stop(self) -> None:
+        """Stop the answer that is being written."""
+        await self.wait_for(lambda: self.composer is not None and self.composer["busy"])
+        await self.act({"kind": "stop"})
+
+    async def act(self, act: Mapping[str, object]) -> None:
+        """Do what the composer's script does for a person."""
+        await self.wait_for(lambda: self._composer is not None)
+        assert self._composer is not None
+        trigger = f"$$STREAMLIT_INTERNAL_KEY_{self._composer.id}__events"
+        value = json.dumps([{"event": "act", "value": act}])
+        await self.rerun(WidgetState(id=trigger, json_trigger_value=value))
+
+    async def upload(self, files: Files) -> list[str]:
+        """Put files into the tray, one after the other; returns the ids of all that is ready."""
+        await self.wait_for(lambda: self.composer is not None)
+        assert self.composer is not None
+        state: dict[str, Any] = {}
+        for number, (name, content) in enumerate(files.items(), time.time_ns() // 1_000_000):
+            path = f"{self.composer['url']}/{number}"
+            state = await asyncio.to_thread(self._put, path, name, content)
+        return [item["id"] for item in state["items"] if item["state"] == "ready"]
 
     async def click(self, label: str) -> None:
         """Click the last button with these words, once it is there."""
@@ -215,49 +248,27 @@ class Page:
         except ConnectionClosed as closed:
             raise ConnectionError("the server closed the connection") from closed
 
-    async def _upload(self, files: Files) -> list[UploadedFileInfo]:
-        request_id = secrets.token_hex(8)
-        request = FileURLsRequest(request_id=request_id, file_names=list(files))
-        request.session_id = self._session_id
-        await self._send(BackMsg(file_urls_request=request))
-        await self.wait_for(lambda: request_id in self._upload_urls)
-        found = []
-        for urls, (name, content) in zip(
-            self._upload_urls.pop(request_id), files.items(), strict=True
-        ):
-            await asyncio.to_thread(self._put, urls.upload_url, name, content)
-            size = len(content)
-            found.append(
-                UploadedFileInfo(file_id=urls.file_id, name=name, size=size, file_urls=urls)
-            )
-        return found
-
-    def _put(self, path: str, name: str, content: bytes) -> None:
-        edge = secrets.token_hex(16)
-        start = (
-            f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-        )
+    def _put(self, path: str, name: str, content: bytes) -> dict[str, Any]:
         headers = {
-            "Content-Type": f"multipart/form-data; boundary={edge}",
             "Cookie": "; ".join(f"{key}={value}" for key, value in self.cookies.items()),
-            "X-Xsrftoken": self.cookies["_streamlit_xsrf"],
+            "Origin": self.url,
+            "X-File-Name": quote(name),
         }
-        body = start.encode() + content + f"\r\n--{edge}--\r\n".encode()
-        answer = ask(self.url, path, method="PUT", headers=headers, body=body)
-        assert answer.status == 204, answer
+        answer = ask(self.url, path, method="PUT", headers=headers, body=content)
+        assert answer.status == 200, answer
+        return dict(json.loads(answer.body))
 
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self.runs += 1
-            self._session_id = message.new_session.initialize.session_id
+            self.session_id = message.new_session.initialize.session_id
+        elif kind == "navigation":
+            self._page_script_hash = message.navigation.page_script_hash
         elif kind == "delta":
             self._draw(tuple(message.metadata.delta_path), message.delta)
         elif kind == "page_info_changed":
             self.query = message.page_info_changed.query_string
-        elif kind == "file_urls_response":
-            response = message.file_urls_response
-            self._upload_urls[response.response_id] = list(response.file_urls)
         elif (
             kind == "script_finished"
             and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
@@ -273,8 +284,6 @@ class Page:
                 del self._nodes[below]
             self._nodes[path] = _Node(self.runs, delta.new_element)
             self.on_element(delta.new_element)
-            if delta.new_element.chat_input.set_value:
-                self.input_text = delta.new_element.chat_input.value
 
     def _texts(self, *, below: Path) -> list[str]:
         found = []

@@ -10,7 +10,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,19 +40,6 @@ _FLAGS = [
 _LOOKING_FOR_HOME = re.compile(r"status of 404 .*/_stcore/(health|host-config)\)$")
 # A page that is still open when its server ends looks for it until the test has closed it.
 _LOOKING_FOR_SERVER = re.compile(r"ERR_CONNECTION_REFUSED .*/_stcore/(health|host-config|stream)")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in this folder, run it last, and in one process (`--dist loadgroup`).
-
-    Playwright's synchronous interface leaves an event loop running in the thread of the tests.
-    """
-    folder = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(folder):
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
-    items.sort(key=lambda item: item.path.is_relative_to(folder))
 
 
 @dataclass

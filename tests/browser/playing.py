@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import zxingcpp
 from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, expect
 
-from tests.faults.server import Framing, Pause, Piece, Received, Step, framed
+from tests.faults.server import Framing, Pause, Piece, Received, Step, answered_json, framed
 
 
 @dataclass
@@ -71,6 +72,25 @@ class Script:
         yield b"data: [DONE]\n\n"
 
 
+class Ollama:
+    """As Ollama answers, with a model that sees and one that does not."""
+
+    def __init__(self) -> None:
+        self.script = Script()
+
+    def __call__(self, received: Received) -> Iterable[Step]:
+        """Answer one request."""
+        if received.path == "/v1/models":
+            return answered_json({"data": [{"id": "qwen2.5vl:7b"}, {"id": "llama3.2:latest"}]})
+        if received.path == "/api/tags":
+            able = {"qwen2.5vl:7b": ["completion", "vision"], "llama3.2:latest": ["completion"]}
+            models = [{"name": name, "capabilities": can} for name, can in able.items()]
+            return answered_json({"models": models})
+        if received.path == "/v1/chat/completions":
+            return self.script(received)
+        return answered_json({"error": "not found"}, status="404 Not Found")
+
+
 _NOT_ON_OFFER = b'{"error": {"message": "This %s type is unavailable now"}}'
 
 
@@ -116,17 +136,54 @@ def photo(folder: Path, name: str, *, text: str = "42") -> Path:
     return path
 
 
+def area(page: Page) -> Locator:
+    """Where a question is typed."""
+    return page.locator(".composer textarea")
+
+
+def tray(page: Page) -> Locator:
+    """The pictures that wait for their question, as far as they are ready."""
+    return page.locator(".composer-tile.is-ready")
+
+
+def problems(page: Page) -> Locator:
+    """The files that can't be used, each with the reason."""
+    return page.locator(".composer-problems li")
+
+
+def choose(page: Page, *files: Path) -> None:
+    """Choose files as with the button, and wait until each is ready or refused."""
+    expect(area(page)).to_be_visible()
+    known = {file.name for file in files}
+    page.locator(".composer-files").set_input_files([str(file) for file in files])
+    for name in known:
+        tiles = page.locator(".composer-tile.is-ready").filter(has=page.get_by_alt_text(name))
+        expect(tiles.or_(problems(page).filter(has_text=name)).first).to_be_visible()
+
+
+def send(page: Page) -> None:
+    """Click the arrow."""
+    expect_ready(page)
+    page.locator(".composer-send").click()
+
+
+def stop(page: Page) -> None:
+    """Click the button that stops an answer."""
+    page.locator('.composer-send[data-busy="true"]').click()
+
+
+def expect_ready(page: Page) -> None:
+    """Wait until the next question can be sent."""
+    arrow = page.locator('.composer-send[data-busy="false"]')
+    expect(arrow).to_be_visible(timeout=30_000)
+
+
 def ask(page: Page, text: str = "", pictures: Sequence[Path] = ()) -> None:
     """Submit a question as a person does."""
-    area = page.get_by_test_id("stChatInputTextArea")
-    expect(area).to_be_enabled()
     if pictures:
-        chooser = page.locator('[data-testid="stChatInput"] input[type="file"]').first
-        chooser.set_input_files([str(path) for path in pictures])
-        for path in pictures:
-            expect(page.get_by_test_id("stChatInput")).to_contain_text(path.name)
-    area.fill(text)
-    page.get_by_test_id("stChatInputSubmitButton").click()
+        choose(page, *pictures)
+    area(page).fill(text)
+    send(page)
 
 
 def expect_rest(page: Page) -> None:
@@ -148,6 +205,45 @@ def click_until(button: Locator, shown: Locator) -> None:
     expect(shown).to_be_visible()
 
 
+def set_sidebar(page: Page, *, is_open: bool = True) -> Locator:
+    """Open or close the sidebar as a person does, if it is not so yet; returns it."""
+    sidebar = page.get_by_test_id("stSidebar")
+    wanted = "false" if is_open else "true"
+    expect(page.locator(".st-key-frame .menu")).to_be_visible()
+    if sidebar.get_attribute("data-collapsed") != wanted:
+        page.locator(".st-key-frame .menu").click()
+    expect(sidebar).to_have_attribute("data-collapsed", wanted)
+    return sidebar
+
+
+def open_menu_item(page: Page, name: str) -> Locator:
+    """Choose in the menu of the composer what opens a dialog; returns the dialog."""
+    expect(area(page)).to_be_visible()
+    page.locator(".composer-add").click()
+    page.get_by_role("menuitem", name=name).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    return dialog
+
+
+def open_phone_dialog(page: Page) -> Locator:
+    """Ask for the code with which a phone is the camera of an English page."""
+    return open_menu_item(page, "Take a photo with your phone")
+
+
+def scan(dialog: Locator) -> str:
+    """The address in the code of that dialog, read as a phone does."""
+    code = dialog.get_by_role("img", name="QR code with the address for your phone")
+    expect(code).to_be_visible()
+    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(code.screenshot())))
+    return str(found.text)
+
+
+def new_conversation(page: Page) -> None:
+    """Begin anew by the button in the top bar."""
+    page.locator(".st-key-bar_new button").click()
+
+
 def messages(page: Page) -> Locator:
     """The questions and answers on the page, in order."""
     return page.get_by_test_id("stChatMessage")
@@ -157,7 +253,7 @@ def expect_whole(page: Page, text: str) -> None:
     """Wait until the last message holds the text and the page is at rest."""
     last = messages(page).last
     expect(last).to_contain_text(_flat(text), timeout=30_000)
-    expect(page.get_by_test_id("stChatInputTextArea")).to_be_enabled(timeout=30_000)
+    expect_ready(page)
 
 
 def shown_answer(page: Page) -> str:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, click_until, expect_rest, messages
+from tests.browser.playing import Script, ask, click_until, expect_rest, messages, set_sidebar
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -22,7 +22,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 def _choose_a_form(page: Page) -> None:
     sidebar = page.get_by_test_id("stSidebar")
     expect_rest(page)
-    sidebar.get_by_text("Form der Antwort", exact=True).first.click()  # the radio's is hidden
+    sidebar.get_by_text("Antwortformat", exact=True).first.click()  # the radio's is hidden
     click_until(
         sidebar.get_by_text("Als Formular"), sidebar.get_by_role("button", name="Felder festlegen")
     )
@@ -57,8 +57,8 @@ def test_a_receipt_becomes_a_form_with_two_clicks(
     expect(answer).to_contain_text("Gesamtbetrag 22,24")
     expect(answer).to_contain_text("Datum 21. November 2026")
     expect(answer).to_contain_text("Geschäft Frischmarkt Müller")
-    expect(answer).to_contain_text("Alle Felder sind, wie sie sein sollen.")
-    expect(page.get_by_text("Form der Antwort", exact=True)).to_have_count(0)
+    expect(answer).to_contain_text("Alle Felder stimmen mit den Vorgaben überein.")
+    expect(page.get_by_text("Antwortformat", exact=True)).to_have_count(0)
     with page.expect_download() as download:
         answer.get_by_role("button", name="CSV", exact=True).click()
     path = tmp_path / download.value.suggested_filename
@@ -90,7 +90,7 @@ def test_fields_of_ones_own_are_typed_on_a_phone(
 ) -> None:
     """Two fields in the table, by touch alone, the last one done in the middle of its cell."""
     page, _ = open_page(app_server.url, "/?expert=true", locale="de-DE", **PHONE)
-    page.get_by_test_id("stExpandSidebarButton").tap()
+    set_sidebar(page)
     _choose_a_form(page)
     page.get_by_role("button", name="Felder festlegen").tap()
     _type_cell(page, 0, "Summe")
@@ -99,7 +99,7 @@ def test_fields_of_ones_own_are_typed_on_a_phone(
     page.get_by_role("button", name="Fertig").tap()
     expect(page.get_by_test_id("stDialog")).to_have_count(0)
     expect(page.get_by_test_id("stSidebar")).to_contain_text("Summe · Einkaufsdatum")
-    page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").tap()
+    set_sidebar(page, is_open=False)
     answer = _ask_about_the_receipt(page)
 
     expect(answer).to_contain_text("Summe 22,24")
@@ -168,7 +168,7 @@ def test_a_form_streams_as_json_and_lands_once(
     coming = messages(page).last.get_by_test_id("stMarkdownContainer").locator("pre")
 
     expect(coming).to_contain_text('"Geschäft": "Café"')
-    page.get_by_role("button", name="Anhalten").click()
+    page.get_by_role("button", name="Stoppen").click()
     last = messages(page).last
     expect(last).to_contain_text("Geschäft Café")
     expect(last).to_contain_text("Die Antwort bricht ab.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,15 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_rest, expect_whole, messages, photo
+from tests.browser.playing import (
+    Script,
+    ask,
+    expect_rest,
+    expect_whole,
+    messages,
+    photo,
+    set_sidebar,
+)
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -51,7 +58,7 @@ def _button(within: Page | Locator, name: str) -> Locator:
 
 
 def _menu(page: Page, name: str) -> None:
-    _button(page, "Gespräch").click()
+    page.get_by_role("button", name="Menü zu").click()
     page.get_by_role("menuitem", name=name).click()
 
 
@@ -77,7 +84,7 @@ def test_a_question_is_changed_at_a_phone(
     first_bytes = json.loads(script.asked[-1].body)["messages"][0]["content"][1]
     script.words = ("Eine andere.",)
 
-    _button(messages(page).first, "Bearbeiten").click()
+    _button(messages(page).first, "Frage bearbeiten: Welche Zahlen?").click()
     panel = messages(page).first
     expect(panel.get_by_role("textbox")).to_be_focused()
     expect(panel.get_by_role("textbox")).to_be_in_viewport()
@@ -95,11 +102,11 @@ def test_a_question_is_changed_at_a_phone(
     expect_whole(page, "Eine andere.")
     assert _sent(script) == [["picture", "picture", "Welche ist neu?"]]
     assert json.loads(script.asked[-1].body)["messages"][0]["content"][0] == first_bytes
-    expect(messages(page).first).to_contain_text("Fassung 2 von 2")
-    _button(messages(page).first, "Vorherige").click()
+    expect(messages(page).first).to_contain_text("Version 2 von 2")
+    messages(page).first.get_by_role("button", name="Vorherige").click()
     expect(messages(page)).to_have_count(4)
     expect(messages(page).first).to_contain_text("Welche Zahlen?")
-    _button(messages(page).first, "Nächste").click()
+    messages(page).first.get_by_role("button", name="Nächste").click()
     expect(messages(page)).to_have_count(2)
     expect(messages(page).last).to_contain_text("Eine andere.")
 
@@ -116,11 +123,11 @@ def test_earlier_pictures_are_switched_off_at_a_phone(
     expect(messages(page)).to_have_count(4)
     expect_whole(page, script.text)
     strip = page.locator(".st-key-context_strip")
-    expect(strip).to_contain_text("3 frühere Bilder gehen mit · etwa 1.300 Tokens")
+    expect(strip).to_contain_text("3 frühere Bilder werden mitgesendet · etwa 1.300 Tokens")
 
     strip.locator("summary").click()
     strip.get_by_text("mitsenden").first.click()
-    expect(strip).to_contain_text("2 von 3 gehen mit · etwa 850 Tokens")
+    expect(strip).to_contain_text("2 von 3 früheren Bildern mitgesendet · etwa 850 Tokens")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.locator("#stMain").evaluate("element => { element.scrollTop = 0 }")
     expect(messages(page).last).not_to_be_in_viewport()
@@ -133,7 +140,7 @@ def test_earlier_pictures_are_switched_off_at_a_phone(
     strip.locator("summary").click()
     expect(strip.get_by_test_id("stButtonGroup").get_by_role("radio")).to_have_count(3)
     strip.get_by_test_id("stButtonGroup").get_by_text("1", exact=True).click()
-    expect(strip).to_contain_text("1 von 3 gehen mit")
+    expect(strip).to_contain_text("1 von 3 früheren Bildern mitgesendet")
     page.reload()
     ask(page, "Und jetzt?")
     expect(messages(page)).to_have_count(8)
@@ -142,28 +149,30 @@ def test_earlier_pictures_are_switched_off_at_a_phone(
     assert _sent(script)[:2] == [["Was ist das?"], ["picture", "Und das?"]]
 
 
-def test_messages_are_deleted_after_a_yes(connected: Endpoint, open_page: OpenPage) -> None:
-    """The question says what else goes; the branch that is left is shown."""
+def test_deleted_messages_can_be_had_back(connected: Endpoint, open_page: OpenPage) -> None:
+    """The foot says what else went; the branch that is left is shown, and stays after a reload."""
     server, script = connected
     page, _ = open_page(server.url, locale="de-DE")
     ask(page, "Erste")
     expect_whole(page, script.text)
     script.words = ("Noch einmal.",)
-    _button(page, "Noch einmal fragen").click()
+    _button(page, "Noch einmal").click()
     expect_whole(page, "Noch einmal.")
     ask(page, "Zweite")
     expect(messages(page)).to_have_count(4)
     expect_whole(page, "Noch einmal.")
 
-    _button(messages(page).nth(1), "Löschen").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("1 Antwort, 1 spätere Frage")
-    expect(dialog).to_contain_text("Die anderen Fassungen an dieser Stelle bleiben.")
-    _button(dialog, "Löschen").click()
-
+    messages(page).nth(1).get_by_role("button", name="Mehr zur Antwort auf „Erste“").click()
+    page.get_by_role("menuitem", name="Antwort auf „Erste“ löschen").click()
+    expect(page.locator(".st-key-undo")).to_contain_text("Antwort und 1 spätere Frage gelöscht.")
     expect(messages(page)).to_have_count(2)
     expect(messages(page).last).to_contain_text("Ein Schild mit")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    _button(page, "Rückgängig").click()
+    expect(messages(page)).to_have_count(4)
+    expect_rest(page)
+    messages(page).nth(1).get_by_role("button", name="Mehr zur Antwort auf „Erste“").click()
+    page.get_by_role("menuitem", name="Antwort auf „Erste“ löschen").click()
+    expect(messages(page)).to_have_count(2)
     page.reload()
     expect(messages(page)).to_have_count(2)
     expect(messages(page).last).not_to_contain_text("Antwort 1 von 2")
@@ -180,9 +189,9 @@ def test_the_menu_of_a_conversation(connected: Endpoint, open_page: OpenPage) ->
     _menu(page, "Umbenennen")
     page.get_by_role("dialog").get_by_role("textbox").fill("Das *neue* Schild")
     _button(page, "Speichern").click()
-    expect(_button(sidebar, "Das *neue* Schild")).to_be_visible()
+    expect(sidebar.get_by_role("button", name="Das *neue* Schild")).to_be_visible()
     _menu(page, "Oben anheften")
-    _button(page, "Gespräch").click()
+    page.get_by_role("button", name="Menü zu").click()
     expect(page.get_by_role("menuitem", name="Nicht mehr anheften")).to_be_visible()
     page.get_by_role("menuitem", name="Herunterladen").click()
     expect(page.get_by_role("dialog").get_by_test_id("stDownloadButton")).to_have_count(3)
@@ -209,13 +218,12 @@ def test_the_menu_is_in_reach_at_the_end_of_a_long_answer(
     expect_whole(page, "Absatz 59")
     expect(messages(page).first).not_to_be_in_viewport()
 
-    page.get_by_role("button", name="Gespräch", exact=True).click()
+    page.get_by_role("button", name="Menü zu").click()
     page.get_by_role("menuitem", name="Umbenennen").click()
 
     expect(page.get_by_role("dialog")).to_contain_text("Umbenennen")
     page.keyboard.press("Escape")
-    page.get_by_test_id("stExpandSidebarButton").click()
-    page.get_by_test_id("stSidebar").get_by_role("button", name="Neues Gespräch").click()
+    set_sidebar(page).get_by_role("button", name="Neues Gespräch").click()
     expect(page.get_by_role("heading", name="Was möchten Sie wissen?")).to_be_visible()
 
 
@@ -225,8 +233,11 @@ def test_a_temporary_conversation_is_said_and_stands_in_no_list(
     """It goes on and survives a reload; the next conversation is stored again."""
     server, script = connected
     page, _ = open_page(server.url, locale="de-DE", viewport=PHONE)
-    note = page.get_by_text("Dieses Gespräch wird nicht gespeichert.")
-    page.get_by_text("Nicht speichern").click()
+    note = page.locator(".st-key-top_bar").get_by_text("Nicht gespeichert")
+    page.locator(".composer-add").click()
+    page.get_by_role("menuitemcheckbox", name="Nicht speichern").click()
+    badge = page.get_by_text("Dieses Gespräch wird nicht gespeichert")
+    expect(badge).to_be_visible()
     ask(page, "Was ist das Geheime?", [photo(tmp_path, "a.jpg")])
     expect_whole(page, script.text)
     expect(note).to_be_visible()
@@ -241,7 +252,7 @@ def test_a_temporary_conversation_is_said_and_stands_in_no_list(
     expect(note).to_be_visible()
     page.goto(server.url)
     expect(page.get_by_role("heading", name="Was möchten Sie wissen?")).to_be_visible()
-    expect(page.get_by_role("switch", name=re.compile("Nicht speichern"))).not_to_be_checked()
+    expect(badge).to_have_count(0)
     expect(page.get_by_test_id("stSidebar").get_by_text("Was ist das Geheime?")).to_have_count(0)
 
 
@@ -279,9 +290,9 @@ def test_one_step_back_is_one_page(connected: Endpoint, open_page: OpenPage) -> 
     ask(page, "Where is the cat?")
     expect_whole(page, script.text)
     page.get_by_test_id("stSidebar").get_by_text("Deutsch", exact=True).click()
-    expect(page.get_by_role("button", name="Neues Gespräch")).to_be_visible()
+    expect(page.get_by_role("button", name="Neues Gespräch").first).to_be_visible()
     page.get_by_role("link", name="Meine Daten").click()
-    expect(page.get_by_role("heading", name="Was über mich gespeichert ist")).to_be_visible()
+    expect(page.get_by_role("heading", name="Meine Daten")).to_be_visible()
     page.get_by_role("link", name="Gespräche").click()
     page.get_by_test_id("stMain").get_by_role(
         "button", name="Where is the cat?", exact=True
@@ -293,7 +304,7 @@ def test_one_step_back_is_one_page(connected: Endpoint, open_page: OpenPage) -> 
     page.go_back()
     expect(page.get_by_role("heading", name="Gespräche")).to_be_visible()
     page.go_back()
-    expect(page.get_by_role("heading", name="Was über mich gespeichert ist")).to_be_visible()
+    expect(page.get_by_role("heading", name="Meine Daten")).to_be_visible()
     page.go_back()
     expect(messages(page)).to_have_count(2)
     page.go_back()

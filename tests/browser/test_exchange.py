@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from augenblick.exchange import write_json
-from augenblick.language import language
-from augenblick.sql_store import SqlStore
+from augenblick.core.language import LANGUAGES, language
+from augenblick.exchange.exporting import write_json
+from augenblick.store import Store
 from tests.browser.conftest import OpenPage
 from tests.exchange.values import a_saved_conversation
 from tests.serving import AppServer, serve_script
@@ -20,21 +20,22 @@ from tests.serving import AppServer, serve_script
 _PAGE = """
 import streamlit as st
 
-from augenblick.ui import sharing, state
+from augenblick.ui.history import share_dialog
+from augenblick.ui import tab_state
 from augenblick.ui.resources import services
 
 parts = services()
 owner = parts.owner()
 found = parts.store.list_conversations(owner)
 st.text(f"Gespräche: {len(found)}")
-sharing.draw_import(parts)
+share_dialog.draw_import(parts)
 if found:
     conversation = parts.store.load_conversation(found[0].id, owner=owner)
-    sharing.draw_export(conversation, parts)
+    share_dialog.draw_export(conversation, parts)
     if st.button("share", key="share"):
-        sharing.draw_share_dialog(conversation, parts)
+        share_dialog.draw_share_dialog(conversation, parts)
     if st.button("device", key="device"):
-        sharing.draw_device_dialog(conversation, parts)
+        share_dialog.draw_device_dialog(conversation, parts)
 """
 
 
@@ -49,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A conversation as another server exported it."""
     folder = tmp_path_factory.mktemp("exported")
-    store = SqlStore(f"sqlite:///{folder}/store.db")
+    store = Store(f"sqlite:///{folder}/store.db")
     file = io.BytesIO()
     conversation = store.load_conversation(a_saved_conversation(store))
     write_json(conversation, file, load_content=store.load_content)
@@ -74,7 +75,7 @@ def _pictures(page: Page) -> list[int]:
     return widths
 
 
-@pytest.mark.parametrize("code", ["de", "en"])
+@pytest.mark.parametrize("code", LANGUAGES)
 def test_exported_page_opens_from_disk_without_a_network(
     server: AppServer,
     open_page: OpenPage,

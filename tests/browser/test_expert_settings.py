@@ -1,4 +1,4 @@
-"""The expert settings in a real browser: the address, a reload, other pages, the table, a phone."""
+"""The expert settings in a real browser: the address, a reload, other pages, biases, a phone."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, click_until, expect_rest, expect_whole
+from tests.browser.playing import Script, ask, expect_rest, expect_whole, set_sidebar
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
 Endpoint = tuple[AppServer, Script]
-_ROW_PX = 35  # of a table
-_TOKEN_PX, _BIAS_PX = 90, 230  # into the columns
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +91,9 @@ def test_settings_outlive_a_reload_and_other_pages(
     assert again["messages"][0] == first["messages"][0]
     assert again | {"messages": []} == first | {"messages": []}
 
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="Conversations").click()
+    page.get_by_role("link", name="All conversations").click()
     expect(page.get_by_role("heading", name="Conversations")).to_be_visible()
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="Ask").click()
+    page.get_by_role("link", name="Augenblick").click()
     _sent(page, 3)
     assert _address(page) == {"temperature": "0.2", "stop": "END\n\\n\\n"}
 
@@ -106,8 +104,8 @@ def test_a_bad_value_leaves_the_address(connected: Endpoint, open_page: OpenPage
     page, _ = open_page(server.url, "/?expert=true&temperature=9&stream=perhaps&n=2")
 
     _sent(page, 1)
-    expect(page.get_by_text("The address names a value for temperature")).to_be_visible()
-    expect(page.get_by_text("The address names a value for stream")).to_be_visible()
+    expect(page.get_by_text("The link has a value for temperature")).to_be_visible()
+    expect(page.get_by_text("The link has a value for stream")).to_be_visible()
     expect(page).not_to_have_url(re.compile("temperature|stream"))
     expect(_field(page, "temperature")).to_have_value("")
     ask(page, "Hi")
@@ -137,47 +135,26 @@ def test_answers_that_do_not_stream_are_shown(connected: Endpoint, open_page: Op
     assert "stream_options" not in json.loads(script.asked[-1].body)
 
 
-def test_biases_are_pasted_and_written_into_the_table(
-    connected: Endpoint, open_page: OpenPage
-) -> None:
-    """A row out of range is kept and named; put right, all rows are sent."""
+def test_biases_are_typed_as_json(connected: Endpoint, open_page: OpenPage) -> None:
+    """What is wrong is named right below; put right, it is sent, after a reload as well."""
     server, script = connected
     page, _ = open_page(server.url, "/?expert=true")
     _unfold(page, "Sampling")
-    table = page.get_by_test_id("stPopoverBody").get_by_test_id("stDataFrame")
-    click_until(page.get_by_test_id("stPopoverButton").filter(has_text="logit_bias").first, table)
-    _type(page, "expert_bias_paste", '{"50256": 101}')
+    _type(page, "expert_logit_bias", '{"50256": 101}')
     expect(page.get_by_text("logit_bias.50256 is not sent")).to_be_visible()
-    _type(page, "expert_bias_paste", '{"50256": -100, "12": 5.5}')
-    _sent(page, 1)
-    expect(_field(page, "expert_bias_paste")).to_have_value("")
-    expect(table.get_by_test_id("glide-cell-1-0")).to_have_text("50256")
-
-    _write_cell(page, table, row=3, left_px=_TOKEN_PX, text="77")
-    expect(page.get_by_text("logit_bias.77 is not sent")).to_be_visible()
     expect(page.get_by_text("Can't be sent like this: logit_bias")).to_be_visible()
-    bias = table.get_by_test_id("glide-cell-2-2")
-    _write_cell(page, table, row=3, left_px=_BIAS_PX, text="300")
-    expect(bias).to_have_text("300")
-    _write_cell(page, table, row=3, left_px=_BIAS_PX, text="30")
-    expect(bias).to_have_text("30")
+    _type(page, "expert_logit_bias", "50256")
+    expect(page.get_by_text('such as {"50256": -100}.', exact=False).last).to_be_visible()
+    _type(page, "expert_logit_bias", '{"50256": -100, "12": 5.5}')
     _sent(page, 1)
-    page.keyboard.press("Escape")
+
+    page.reload()
+    _sent(page, 1)
     ask(page, "Hi")
     expect_whole(page, script.text)
 
-    assert _body(script)["logit_bias"] == {"50256": -100, "12": 5.5, "77": 30}
-
-
-def _write_cell(page: Page, table: Locator, *, row: int, left_px: int, text: str) -> None:
-    table.dblclick(position={"x": left_px, "y": row * _ROW_PX + 17})
-    editor = page.locator("#portal").locator("input, textarea")
-    expect(editor).to_be_visible()
-    page.keyboard.press("Control+a")
-    page.keyboard.type(text, delay=30)  # as fast as hands are; the table misses what is faster
-    expect(editor).to_have_value(text)
-    page.keyboard.press("Enter", delay=30)
-    expect(editor).to_have_count(0)
+    assert _body(script)["logit_bias"] == {"50256": -100, "12": 5.5}
+    assert "50256" not in page.url
 
 
 def test_the_panel_fits_a_phone(connected: Endpoint, open_page: OpenPage) -> None:
@@ -190,7 +167,7 @@ def test_the_panel_fits_a_phone(connected: Endpoint, open_page: OpenPage) -> Non
         has_touch=True,
         is_mobile=True,
     )
-    page.get_by_test_id("stExpandSidebarButton").click()
+    set_sidebar(page)
     titles = page.locator(".st-key-expert_sections summary")
     expect(titles.last).to_be_visible()
     for place in range(titles.count()):

@@ -12,9 +12,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from augenblick.sql_store import SqlStore
+from augenblick.store import Store
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_whole, messages, photo
+from tests.browser.playing import (
+    Script,
+    ask,
+    expect_whole,
+    messages,
+    new_conversation,
+    photo,
+    set_sidebar,
+)
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -51,7 +59,7 @@ def _click_anywhere(line: Locator) -> None:
 
 
 def _menu(page: Page, title: str, choice: str) -> None:
-    page.get_by_role("button", name=f"More about “{title}”").click()
+    page.get_by_role("button", name=f"More options for “{title}”").click()
     page.get_by_role("menuitem", name=choice).click()
 
 
@@ -63,17 +71,17 @@ def test_a_conversation_is_found_renamed_pinned_deleted_and_brought_back(
     page, _ = open_page(server.url)
     cat = photo(tmp_path, "cat.jpg")
     _ask_about(page, script, "Where is the cat?", "On the red sofa.", (cat,))
-    page.get_by_role("button", name="New conversation").click()
+    new_conversation(page)
     expect(messages(page)).to_have_count(0)
     _ask_about(page, script, "Who are you?", "A model.")
 
     page.get_by_role("link", name="Conversations").click()
     expect(_lines(page)).to_have_count(2)
     expect(_lines(page).first).to_contain_text("Who are you?")
-    expect(_lines(page).last).to_contain_text("2 messages")
+    expect(_lines(page).last).to_contain_text("1 question")
     expect(_lines(page).last.get_by_test_id("stImage")).to_be_visible()
 
-    page.get_by_role("searchbox").or_(page.locator(".st-key-history_words input")).fill("sof")
+    page.locator(".st-key-history_words input").fill("sof")
     expect(_lines(page)).to_have_count(1)
     expect(_lines(page).locator("mark")).to_have_text("sofa")
     _click_anywhere(_lines(page))
@@ -124,17 +132,16 @@ def test_on_a_phone_everything_is_in_reach_of_a_thumb(
     server, script = connected
     page, _ = open_page(server.url, locale="de-DE", **PHONE)
     for number in range(3):
-        page.get_by_test_id("stExpandSidebarButton").tap()
-        page.get_by_role("button", name="Neues Gespräch").tap()
+        set_sidebar(page).get_by_role("button", name="Neues Gespräch").tap()
         expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "true")
         expect(messages(page)).to_have_count(0)
         _ask_about(page, script, f"Frage {number} " + "mit sehr vielen Wörtern " * 4, "Ja.")
-    page.get_by_test_id("stExpandSidebarButton").tap()
+    set_sidebar(page)
     page.locator(".st-key-recent button").last.tap()
     expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "true")
     expect(messages(page).first).to_contain_text("Frage 0")
 
-    page.get_by_test_id("stExpandSidebarButton").tap()
+    set_sidebar(page)
     page.get_by_role("link", name="Gespräche").tap()
     expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "true")
     expect(_lines(page)).to_have_count(3)
@@ -168,16 +175,16 @@ def test_everything_is_taken_along_and_deleted(
     owner = _browser_id(page)
     _ask_about(page, script, "Where is it?", "On the sofa.", (photo(tmp_path, "cat.jpg"),))
     page.get_by_role("link", name="My data").click()
-    expect(page.locator(".st-key-holdings")).to_contain_text("1 conversation with 2 messages")
+    expect(page.locator(".st-key-holdings")).to_contain_text("1 conversation with 1 question")
 
     link = page.get_by_role("link", name="Download everything").get_attribute("href")
     taken = page.request.get(f"{server.url}/{link}")
     page.get_by_role("button", name="Delete everything …").click()
     page.get_by_text("Yes, delete everything.").click()
     page.get_by_role("button", name="Delete everything now").click()
-    expect(page.locator(".st-key-holdings")).to_contain_text("Nothing is stored")
+    expect(page.locator(".st-key-holdings")).to_contain_text("Nothing is saved")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    page.get_by_role("link", name="Ask", exact=True).click()
+    page.get_by_role("link", name="Augenblick").click()
     expect(page.get_by_role("heading", name="What would you like to know?")).to_be_visible()
 
     with zipfile.ZipFile(io.BytesIO(taken.body())) as archive:
@@ -185,10 +192,10 @@ def test_everything_is_taken_along_and_deleted(
         (written,) = [json.loads(archive.read(n)) for n in names if n.endswith(".json")]
     assert written["messages"][1]["content"] == "On the sofa."
     assert any(name.endswith("picture-001.jpg") for name in names)
-    store = SqlStore(f"sqlite:///{server.data_dir / 'augenblick.db'}")
-    held = store.holdings(owner)
+    store = Store(f"sqlite:///{server.data_dir / 'augenblick.db'}")
+    held = store.storage_stats(owner)
     store.close()
-    assert (held.conversations, held.messages, held.pictures) == (0, 0, 0)
+    assert (held.conversations, held.questions, held.pictures) == (0, 0, 0)
 
 
 def _browser_id(page: Page) -> str:

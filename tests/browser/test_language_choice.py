@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from augenblick.core.language import LANGUAGES, language
 from augenblick.web.language_cookie import LANGUAGE_COOKIE
 from tests.browser.conftest import OpenPage
 from tests.browser.playing import Script, expect_rest
@@ -73,7 +74,7 @@ def test_back_speaks_the_chosen_language(server: AppServer, open_page: OpenPage)
     _expect_heading(page, ENGLISH)
     _choose(page, "Deutsch")
     _expect_heading(page, GERMAN)
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="Gespräche").click()
+    page.get_by_role("link", name="Gespräche").click()
     _expect_heading(page, "Gespräche")
     expect_rest(page)  # by then the address is whole
 
@@ -101,6 +102,32 @@ def test_the_first_language_can_be_chosen_again(server: AppServer, open_page: Op
     tab.goto(server.url)
 
     _expect_heading(tab, ENGLISH)
+
+
+_ALL_BESIDE_EACH_OTHER = """width => {
+  const names = [...document.querySelectorAll(".st-key-lang button")];
+  const places = names.map((it) => it.getBoundingClientRect());
+  const isCut = names.some((it) => it.scrollWidth > it.clientWidth);
+  return new Set(places.map(({ y }) => y)).size === 1 && !isCut
+    && places.every(({ left, right }) => left >= 0 && right < width);
+}"""
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_language_can_be_chosen(server: AppServer, open_page: OpenPage, code: str) -> None:
+    """By its own name; on the narrowest phone all names are readable beside each other."""
+    width = 320
+    page, _ = open_page(server.url, viewport={"width": width, "height": 700})
+    _expect_heading(page, ENGLISH)
+    page.get_by_role("button", name="Open sidebar").click()
+    names = page.locator(".st-key-lang button")
+    expect(names).to_have_text([language(each).text("language.name") for each in LANGUAGES])
+    page.wait_for_function(_ALL_BESIDE_EACH_OTHER, arg=width)  # once the sidebar has come in
+
+    _choose(page, language(code).text("language.name"))
+    page.wait_for_function("code => document.documentElement.lang === code", arg=code)
+    page.keyboard.press("Escape")
+    _expect_heading(page, language(code).text("chat.welcome"))
 
 
 @pytest.mark.parametrize(("value", "spoken"), [("de", "de"), ("xx", "en")])

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_whole, messages
+from tests.browser.playing import Script, ask, choose, expect_whole, messages, tray
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -58,22 +58,26 @@ def _size(url: str) -> tuple[int, int]:
 
 
 def _open_receipt(page: Page) -> None:
-    page.locator('[class*="st-key-receipt_"]').last.get_by_role("button").click()
+    page.locator('[class*="st-key-receipt_"] summary').last.click()
+
+
+def _open_options(page: Page) -> Locator:
+    page.locator(".composer-add").click()
+    page.get_by_role("menuitem", name="Photo options").click()
+    return page.get_by_role("dialog")
 
 
 def test_a_picture_is_prepared_on_a_phone_and_sent_again_sharper(
     connected: tuple[AppServer, Script], open_page: OpenPage, tmp_path: Path
 ) -> None:
-    """Upload, turn, choose, look at it beside the input, ask, read the receipt, ask for more."""
+    """Choose, turn, choose a size, ask, read the receipt, ask for more."""
     server, script = connected
     page, _ = open_page(server.url, **PHONE)
-    page.get_by_role("button", name="Pictures").click()
-    dialog = page.get_by_role("dialog")
-    file = _photo(tmp_path / "menu.jpg", (1600, 1200))
-    dialog.locator('input[type="file"]').set_input_files(str(file))
-    dialog.get_by_role("button", name="Right").click()
+    choose(page, _photo(tmp_path / "menu.jpg", (1600, 1200)))
+    with page.expect_response(lambda answer: answer.url.endswith("/turn")):
+        page.get_by_role("button", name="Rotate menu.jpg right").click()
+    dialog = _open_options(page)
     expect(dialog.get_by_text("1200 × 1600 pixels")).to_be_visible()  # noqa: RUF001 - as shown
-    dialog.get_by_text("Size and detail").click()
     dialog.get_by_text("1024", exact=True).click()
     dialog.get_by_role("radio", name="high").or_(
         dialog.get_by_role("button", name="high", exact=True)
@@ -81,16 +85,14 @@ def test_a_picture_is_prepared_on_a_phone_and_sent_again_sharper(
     expect(dialog.get_by_text("768 × 1024 pixels")).to_be_visible()  # noqa: RUF001 - as shown
     dialog.get_by_role("button", name="Done").click()
     expect(dialog).to_have_count(0)
-    expect(page.locator(".st-key-drafts").get_by_role("img")).to_be_visible()
+    expect(tray(page)).to_have_count(1)
     ask(page, "What does it say?")
     expect_whole(page, script.text)
     assert _sent(script) == [("high", (768, 1024))]
 
     _open_receipt(page)
-    expect(page.get_by_text("Detail: high.")).to_be_visible()
-    expect(page.get_by_text("The whole request really cost 1,234 tokens")).to_be_visible()
-    page.get_by_role("button", name="Send again sharper").click()
-    expect(page.get_by_text("Version 2 of 2")).to_be_visible()
+    page.get_by_role("button", name="Ask again in higher resolution").click()
+    expect(page.get_by_text("Version 2 of 2", exact=True)).to_be_visible()
     expect_whole(page, script.text)
     assert _sent(script) == [("high", (1200, 1600))]
     expect(messages(page).first).to_contain_text("What does it say?")
@@ -99,21 +101,22 @@ def test_a_picture_is_prepared_on_a_phone_and_sent_again_sharper(
 def test_the_pages_of_a_pdf_are_chosen_in_the_page(
     connected: tuple[AppServer, Script], open_page: OpenPage, tmp_path: Path
 ) -> None:
-    """The question waits with its words, also when the choice is given up at first."""
+    """All of a short one wait; others are chosen by looking at them, before anything is sent."""
     server, script = connected
     page, _ = open_page(server.url)
-    pdf = _pdf(tmp_path / "contract.pdf", 4)
-    ask(page, "What does it cost?", [pdf])
-    expect(page.get_by_text("contract.pdf has 4 pages")).to_be_visible()
-    expect(page.get_by_test_id("stChatInputTextArea")).to_be_disabled()
-    page.get_by_role("button", name="Cancel").click()
-    area = page.get_by_test_id("stChatInputTextArea")
-    expect(area).to_have_value("What does it cost?")
     before = len(script.asked)
+    choose(page, _pdf(tmp_path / "contract.pdf", 4))
+    expect(tray(page)).to_have_count(4)
+    expect(page.get_by_text("contract.pdf: page 1–4 of 4")).to_be_visible()  # noqa: RUF001 - as shown
+    page.get_by_role("button", name="Choose pages: contract.pdf").click()
+    dialog = page.get_by_role("dialog")
+    for number in (2, 4):
+        dialog.get_by_text(f"Page {number}", exact=True).click()
+    dialog.get_by_role("button", name="Use these 2 pages").click()
+    expect(tray(page)).to_have_count(2)
+    expect(page.get_by_text("contract.pdf: page 1, 3 of 4")).to_be_visible()
 
-    ask(page, "What does it cost?", [pdf])
-    page.get_by_text("Page 3", exact=True).click()
-    page.get_by_role("button", name="Ask with these 2 pages").click()
+    ask(page, "What does it cost?")
     expect_whole(page, script.text)
 
     assert len(script.asked) == before + 1

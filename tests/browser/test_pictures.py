@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_whole, messages, photo, shown_answer
+from tests.browser.playing import (
+    Script,
+    area,
+    ask,
+    expect_whole,
+    messages,
+    photo,
+    send,
+    shown_answer,
+    tray,
+)
 from tests.faults.server import FaultServer, Framing, Received, Step, framed
 from tests.serving import AppServer, serve_app
 
 STREAMS = Path(__file__).resolve().parent.parent / "faults" / "streams"
 
 _HAND_IN = """
-async ([kind, files]) => {
+async ([kind, place, files]) => {
   const transfer = new DataTransfer();
   for (const [name, data] of files) {
     const bytes = Uint8Array.from(atob(data), sign => sign.charCodeAt(0));
     transfer.items.add(new File([bytes], name, { type: "image/jpeg" }));
   }
-  const area = document.querySelector('[data-testid="stChatInputTextArea"]');
+  const target = document.querySelector(place);
   if (kind === "paste") {
-    area.dispatchEvent(
+    target.dispatchEvent(
       new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true })
     );
     return;
   }
-  const drag = (place, name) => place.dispatchEvent(
+  const drag = (name) => target.dispatchEvent(
     new DragEvent(name, { dataTransfer: transfer, bubbles: true, cancelable: true })
   );
-  drag(document.body, "dragover");
-  await new Promise(done => setTimeout(done, 300));
-  const words = [...document.querySelectorAll('[data-testid="stChatInput"] *')]
-    .find(found => found.textContent.startsWith("Drag and drop") && !found.children.length);
-  const place = words.previousElementSibling;
-  for (const name of ["dragenter", "dragover", "drop"]) drag(place, name);
+  drag("dragenter");
+  drag("dragover");
+  window.wasLit = document.querySelector(".composer-drop").checkVisibility();
+  drag("drop");
 }
 """
 
@@ -59,25 +70,28 @@ def _kinds_sent(script: Script) -> list[str]:
     return [part["type"] for part in content]
 
 
-def _hand_in(page: Page, kind: str, pictures: Iterable[tuple[str, Path]]) -> None:
+def _hand_in(page: Page, kind: str, place: str, pictures: Iterable[tuple[str, Path]]) -> None:
     files = [[name, base64.b64encode(path.read_bytes()).decode()] for name, path in pictures]
-    page.evaluate(_HAND_IN, [kind, files])
+    page.evaluate(_HAND_IN, [kind, place, files])
 
 
+@pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("kind", ["paste", "drop"])
-def test_pictures_can_be_pasted_and_dropped(
-    connected: tuple[AppServer, Script], open_page: OpenPage, tmp_path: Path, kind: str
+def test_pictures_can_be_pasted_and_dropped_anywhere(
+    connected: tuple[AppServer, Script], open_page: OpenPage, tmp_path: Path, kind: str, width: int
 ) -> None:
-    """Two pasted pictures that are both called image.png are two pictures."""
+    """On the heading too; two pasted pictures that are both called image.png are two pictures."""
     server, script = connected
-    page, _ = open_page(server.url)
-    expect(page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
+    page, _ = open_page(server.url, viewport={"width": width, "height": 800})
+    expect(area(page)).to_be_visible()
     first, second = photo(tmp_path, "a.jpg"), photo(tmp_path, "b.jpg", text="7")
 
-    _hand_in(page, kind, [("image.png", first)])
-    expect(page.get_by_test_id("stChatInput").get_by_text("image.png")).to_have_count(1)
-    _hand_in(page, kind, [("image.png", second)])
-    expect(page.get_by_test_id("stChatInput").get_by_text("image.png")).to_have_count(2)
+    _hand_in(page, kind, "h1", [("image.png", first)])
+    expect(tray(page)).to_have_count(1)
+    _hand_in(page, kind, ".composer textarea", [("image.png", second)])
+    expect(tray(page)).to_have_count(2)
+    assert page.evaluate("window.wasLit") is (True if kind == "drop" else None)
+    expect(page.locator(".composer-drop")).to_be_hidden()
     ask(page, "What is this?")
     expect_whole(page, script.text)
 
@@ -86,55 +100,107 @@ def test_pictures_can_be_pasted_and_dropped(
     assert len(urls) == 2
 
 
-def test_a_photo_from_the_camera_can_be_asked_about_alone(
+_COPY = """
+async ({ text, html, picture }) => {
+  const bytes = Uint8Array.from(atob(picture), sign => sign.charCodeAt(0));
+  const item = { "image/png": new Blob([bytes], { type: "image/png" }) };
+  if (text) item["text/plain"] = new Blob([text], { type: "text/plain" });
+  if (html) item["text/html"] = new Blob([html], { type: "text/html" });
+  await navigator.clipboard.write([new ClipboardItem(item)]);
+}
+"""
+_CELLS = "Coffee\t4,50\nTea\t3,90"
+_TABLE = "<table><tr><td>Coffee</td><td>4,50</td></tr></table>"
+
+
+def _paste(page: Page, *, text: str = "", html: str = "") -> None:
+    """Put a picture and these on the browser's clipboard and press Ctrl+V in the input."""
+    picture = io.BytesIO()
+    Image.new("RGB", (120, 40), "white").save(picture, "PNG")
+    copied = base64.b64encode(picture.getvalue()).decode()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    field = area(page)
+    expect(field).to_be_enabled()
+    page.evaluate(_COPY, {"text": text, "html": html, "picture": copied})
+    field.focus()
+    page.keyboard.press("ControlOrMeta+v")
+
+
+def test_cells_pasted_from_a_sheet_are_text_and_their_picture_is_offered(
     connected: tuple[AppServer, Script], open_page: OpenPage
 ) -> None:
-    """Without a word being typed."""
+    """The text stands in the input, can be undone, and the picture comes along when wanted."""
     server, script = connected
-    page, _ = open_page(server.url, permissions=["camera"])
-    _take_photo(page)
+    page, _ = open_page(server.url)
+    field = area(page)
+    attached = tray(page)
+    offered = page.get_by_role("button", name="Attach as a picture too")
 
-    page.get_by_role("button", name="Ask without words").click()
+    _paste(page, text=_CELLS, html=_TABLE)
+    expect(field).to_have_value(_CELLS)
+    expect(offered).to_be_visible()
+    expect(attached).to_have_count(0)
+    page.keyboard.press("ControlOrMeta+z")
+    expect(field).to_have_value("")
+    expect(offered).to_have_count(0)
+
+    _paste(page, text=_CELLS, html=_TABLE)
+    offered.press("Enter")
+    expect(attached).to_have_count(1)
+    expect(offered).to_have_count(0)
+    expect(field).to_be_focused()
+    send(page)
     expect_whole(page, script.text)
+    picture, text = _content(script)
+    assert "image_url" in picture
+    assert text == {"type": "text", "text": _CELLS}
 
-    assert _kinds_sent(script) == ["image_url", "text"]
+
+def test_an_offer_goes_with_the_question_and_a_picture_alone_is_attached(
+    connected: tuple[AppServer, Script], open_page: OpenPage
+) -> None:
+    """Sent without the picture, the text goes alone; a copied picture is still a picture."""
+    server, script = connected
+    page, _ = open_page(server.url)
+    attached = tray(page)
+    offered = page.get_by_role("button", name="Attach as a picture too")
+
+    _paste(page, text=_CELLS)
+    expect(offered).to_be_visible()
+    area(page).press("Enter")
+    expect_whole(page, script.text)
+    assert json.loads(script.asked[-1].body)["messages"][-1]["content"] == _CELLS
+    expect(offered).to_have_count(0)
+
+    _paste(page, html="<img src='https://example.org/a.png'>")
+    expect(attached).to_have_count(1)
+    expect(offered).to_have_count(0)
 
 
-def _content(script: Script) -> list[dict[str, dict[str, str]]]:
+def _content(script: Script) -> list[dict[str, Any]]:
     return list(json.loads(script.asked[-1].body)["messages"][-1]["content"])
 
 
-def _take_photo(page: Page) -> None:
-    page.get_by_role("button", name="Camera").click()
+def test_a_photo_from_the_camera_of_a_desk_can_be_asked_about_alone(
+    connected: tuple[AppServer, Script], open_page: OpenPage
+) -> None:
+    """Taken, shown in the tray, sent without a word, and gone from the tray then."""
+    server, script = connected
+    page, _ = open_page(server.url, permissions=["camera"])
+
+    page.locator(".composer-add").click()
+    page.get_by_role("menuitem", name="Take a photo", exact=True).click()
     shutter = page.get_by_test_id("stCameraInputButton")
     expect(shutter).to_be_enabled(timeout=20_000)
     # the button is there before the camera's first picture is
     page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
     shutter.click()
-
-
-def test_a_photo_from_the_camera_waits_beside_the_question(
-    connected: tuple[AppServer, Script], open_page: OpenPage
-) -> None:
-    """Taken, shown, sent with the next question, and gone from the input then.
-
-    Nothing of the line below the input stands there twice while the answer is written.
-    """
-    server, script = connected
-    script.pause_seconds = 0.3
-    page, _ = open_page(server.url, permissions=["camera"])
-
-    _take_photo(page)
-    draft = page.get_by_role("img", name="Photo from the camera")
-    expect(draft).to_be_visible()
-    ask(page, "What is this?")
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
-    assert page.get_by_role("button", name="Camera").count() == 1
+    expect(tray(page)).to_have_count(1)
+    send(page)
     expect_whole(page, script.text)
-    script.pause_seconds = 0.0
 
     assert _kinds_sent(script) == ["image_url", "text"]
-    expect(draft).to_have_count(0)
+    expect(tray(page)).to_have_count(0)
     expect(messages(page).first.get_by_role("img")).to_be_visible()
 
 
@@ -182,25 +248,3 @@ def test_the_answer_is_plain_text_for_the_clipboard_and_markdown_for_the_eye(
     assert shown_answer(page) == "It costs $5 or $10. x $7"
     expect(messages(page).last.get_by_role("link", name="x")).to_be_visible()
     assert watch.problems == []
-
-
-def test_a_phone_shows_at_once_why_there_is_no_answer(
-    connected: tuple[AppServer, Script], open_page: OpenPage, tmp_path: Path
-) -> None:
-    """Where no picture can be used, the reason stands above the fold of the empty page."""
-    server, _ = connected
-    page, _ = open_page(server.url, viewport={"width": 390, "height": 800})
-    empty = tmp_path / "empty.jpg"
-    empty.write_bytes(b"")
-
-    ask(page, "What is this?", [empty])
-    notice = page.get_by_test_id("stAlert")
-    expect(notice).to_contain_text("empty.jpg")
-
-    expect(page.get_by_test_id("stChatInputTextArea")).to_have_value("What is this?")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(notice).to_have_count(1)
-    there, input_there = notice.bounding_box(), page.get_by_test_id("stChatInput").bounding_box()
-    assert there is not None
-    assert input_there is not None
-    assert there["y"] + there["height"] <= input_there["y"]

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.blocks.texts import CORPUS
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_whole, messages
+from tests.browser.playing import Script, area, ask, expect_whole, messages
+from tests.core.blocks.texts import CORPUS
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app, serve_script
 
 _CORPUS_PAGE = """
 import streamlit as st
 
-from augenblick.blocks import cut, link_blocks
-from augenblick.ui.markdown import fit_for_page
-from tests.blocks.texts import CORPUS
+from augenblick.core.blocks import cut, link_blocks
+from augenblick.ui.chat.markdown_filter import fit_for_page
+from tests.core.blocks.texts import CORPUS
 
 for number, text in enumerate(CORPUS):
     text = fit_for_page(text)
@@ -38,6 +38,33 @@ _WIDE = "\n".join(
         *6 * ["| " + " | ".join(12 * ["wertwert"]) + " |"],
     )
 )
+
+_KINDS = """Bäckerei Kern
+Brot 2,40 €
+Brötchen 0,45 €
+
+| Name | Wert |
+|---|---|
+| a<br>b | H<sub>2</sub>O |
+
+Formeln \\(E = mc^2\\), $2x = 4$, $5 and $6; 3~5 Tage a~b~c; a -> b >= c; **"重点"**内容
+
+\\[
+x = 1
+\\]
+
+<u>unten</u> <kbd>Strg</kbd> <mark>hell</mark> x<sup>2</sup> color:red
+
+<script>window.wasRun = 1</script> <img src="https://e.example/a.png" onerror="window.wasRun = 1">
+<style>body { display: none }</style> <u onclick="window.wasRun = 1">text</u>
+!![a](https://e.example/b.png) [b](data:text/html,hi) [c](javascript:alert(1))
+<svg/onload=window.wasRun=1> <u><iframe srcdoc="x"></u> <!-- <u> --> `<b>` &lt;i&gt;
+
+- פריט ראשון
+- פריט שני
+
+Ende.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +125,10 @@ def test_nothing_moves_when_an_answer_ends_and_both_ends_are_said(
 
     expect_whole(page, "Ende.")
 
-    expect(status).to_have_text("Die Antwort ist fertig geschrieben.")
+    expect(status).to_contain_text("Die Antwort ist fertig: Absatz1 mit Text, und noch mehr")
     expect(page.locator("[data-known=yes]")).to_have_text(f"Absatz1 mit Text, {rest}")
     assert first.evaluate("element => element.isConnected")
-    expect(answer.get_by_test_id("stMarkdown")).to_have_count(31)  # the last one is the summary
+    expect(answer.get_by_test_id("stMarkdown")).to_have_count(30)
     assert answer.locator("[aria-live]").count() == 0
     tops = "list => list.map(element => element.offsetTop)"
     before = answer.get_by_test_id("stMarkdown").evaluate_all(tops)
@@ -111,7 +138,7 @@ def test_nothing_moves_when_an_answer_ends_and_both_ends_are_said(
     page.wait_for_function("() => heard.length >= 2")
     assert page.evaluate("heard") == [
         "Die Antwort wird geschrieben.",
-        "Die Antwort ist fertig geschrieben.",
+        "Die Antwort ist fertig: Noch ein Ende.",
     ]
     page.reload()
     expect_whole(page, "Noch ein Ende.")
@@ -156,6 +183,60 @@ def test_a_wide_table_scrolls_in_its_own_place_on_a_phone(
     table = page.get_by_role("table").last
     assert table.evaluate("table => table.parentElement.scrollWidth > 1000")
     assert table.evaluate("table => table.parentElement.clientWidth < 390")
-    main = page.get_by_test_id("stAppScrollToBottomContainer")
+    main = page.get_by_test_id("stMain")
     assert main.evaluate("main => main.scrollWidth") == 390
     expect(messages(page).last.get_by_text("Danach.")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_an_answer_shows_what_was_written_while_it_comes_and_after(
+    connected: tuple[AppServer, Script], open_page: OpenPage, width: int
+) -> None:
+    """Line ends, tags, formulas, signs, direction; nothing of a model runs or loads."""
+    server, script = connected
+    script.words, script.pause_seconds = tuple(re.findall(r"(?s).{1,9}", _KINDS)), 0.01
+    page, _ = open_page(server.url, viewport={"width": width, "height": 900})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    ask(page, "Zeig alles")
+    expect_whole(page, "Ende.")
+
+    for is_again in (False, True):
+        if is_again:
+            page.reload()
+            expect_whole(page, "Ende.")
+        answer = messages(page).last
+        expect(answer.locator(".katex")).to_have_count(3)
+        expect(answer.locator(".katex-display")).to_have_count(1)
+        expect(answer).to_contain_text('3~5 Tage a~b~c; a -> b >= c; "重点"内容')
+        expect(answer).to_contain_text("$5 and $6")
+        expect(answer).to_contain_text("color:red")
+        expect(answer.locator("strong")).to_have_text('"重点"')
+        shown = answer.inner_text()
+        assert "Bäckerei Kern\nBrot 2,40 €\nBrötchen 0,45 €" in shown
+        assert "a\nb\tH2O" in shown
+        assert "<script>window.wasRun = 1</script>" in shown
+        drawn = answer.get_by_test_id("stMarkdownContainer")
+        expect(drawn.locator("del, script, style, iframe, svg, [onclick], [onload]")).to_have_count(
+            0
+        )
+        expect(drawn.locator("img")).to_have_count(0)
+        links = answer.get_by_role("link").evaluate_all("all => all.map(link => link.href)")
+        assert all(link.startswith("https://e.example/") for link in links)
+        expect(answer.locator("ul").last).to_have_css("direction", "rtl")
+        underlined = answer.get_by_text("unten", exact=True)
+        assert "underline" in underlined.evaluate("e => getComputedStyle(e).textDecorationLine")
+        assert page.evaluate("window.wasRun") is None
+    assert not [url for url in asked if "example" in url]
+
+
+def test_the_input_runs_the_way_of_its_first_letters(
+    connected: tuple[AppServer, Script], open_page: OpenPage
+) -> None:
+    """Who writes from right to left sees it so while writing."""
+    server, _ = connected
+    page, _ = open_page(server.url)
+
+    field = area(page)
+    expect(field).to_have_css("unicode-bidi", "plaintext")
+    expect(field).to_have_css("text-align", "start")

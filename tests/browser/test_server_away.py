@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.playing import area, new_conversation
 from tests.serving import AppServer, serve_app
 
 
@@ -15,7 +16,7 @@ def _type_a_question(server: AppServer, open_page: OpenPage) -> tuple[Page, Loca
     """Open the page and type; returns it and the input."""
     page, watch = open_page(server.url, locale="de-DE")
     watch.expect("")
-    field = page.get_by_test_id("stChatInputTextArea")
+    field = area(page)
     field.fill("Was steht auf dem Schild?")
     return page, field
 
@@ -28,7 +29,7 @@ def test_a_lost_connection_is_said_in_the_persons_words_and_loses_none(
         page, field = _type_a_question(server, open_page)
     notice = page.get_by_role("dialog")
     expect(notice.get_by_role("heading")).to_have_text("Verbindung unterbrochen", timeout=60_000)
-    expect(notice).to_contain_text("Der Server ist nicht zu erreichen. Sobald er es wieder ist")
+    expect(notice).to_contain_text("Der Server ist nicht erreichbar. Sobald er es wieder ist")
     expect(notice).not_to_contain_text("Streamlit")
 
     with serve_app(tmp_path, arguments=("--port", str(urlsplit(server.url).port))):
@@ -57,11 +58,11 @@ def test_the_first_click_after_a_restart_of_the_server_counts(
     with serve_app(tmp_path) as server:
         page, field = _type_a_question(server, open_page)
         field.press("Enter")
-        expect(page.get_by_role("button", name="Noch einmal fragen")).to_be_visible()
+        expect(page.get_by_role("button", name="Noch einmal")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(1, timeout=60_000)
     page.evaluate(_NOTE_RUNS)
 
     with serve_app(tmp_path, arguments=("--port", str(urlsplit(server.url).port))):
         expect(page.locator("html[data-run=ended]")).to_have_count(1, timeout=60_000)
-        page.get_by_role("button", name="Neues Gespräch").click()
+        new_conversation(page)
         expect(page.get_by_role("heading", name="Was möchten Sie wissen?")).to_be_visible()

@@ -11,11 +11,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from augenblick.conversations import ReplyRecord
-from augenblick.messages import ReplyEnd
-from augenblick.sql_store import SqlStore
+from augenblick.core.conversations import ReplyRecord
+from augenblick.core.messages import ReplyEnd
+from augenblick.store import Store
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import ask, messages
+from tests.browser.playing import ask, expect_ready, messages, new_conversation
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 from tests.several import REFUSED, Several
@@ -34,7 +34,7 @@ class Served:
     def stored(self, page: Page) -> ReplyRecord:
         """The last answer as it is stored."""
         (conversation_id,) = parse_qs(urlsplit(page.url).query)["c"]
-        store = SqlStore(f"sqlite:///{self.server.data_dir / 'augenblick.db'}")
+        store = Store(f"sqlite:///{self.server.data_dir / 'augenblick.db'}")
         last = store.load_conversation(conversation_id).path()[-1]
         store.close()
         assert last.reply is not None
@@ -100,8 +100,8 @@ def _expect_begun(page: Page) -> None:
 
 
 def _expect_done(page: Page) -> None:
-    expect(page.get_by_role("button", name="Go on with this one")).to_have_count(2)
-    expect(page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
+    expect(page.get_by_role("button", name="Continue with answer")).to_have_count(2)
+    expect_ready(page)
     expect(_cards(page)).to_have_count(3)
 
 
@@ -116,7 +116,7 @@ def _reload(page: Page) -> None:
 
 def _touch_the_language(page: Page) -> None:
     page.get_by_text("Deutsch", exact=True).click()
-    expect(page.get_by_text("Sprache", exact=True)).to_be_visible()
+    expect(page.get_by_role("radiogroup", name="Sprache")).to_be_visible()
     page.get_by_text("English", exact=True).click()
 
 
@@ -167,6 +167,7 @@ def test_answers_that_were_asked_for_one_by_one_survive_too(
 def test_a_second_tab_reads_along_and_stop_ends_all(served: Served, open_page: OpenPage) -> None:
     """Both tabs show the same in the end, and no connection to the endpoint is left."""
     served.script.answers = [[f"{letter}{number} " for number in range(3000)] for letter in "abc"]
+    served.script.pause_seconds = 0.2  # answers stay short enough to be marked where they differ
     page = _open(open_page, served)
     ask(page, "Tell me")
     _expect_begun(page)
@@ -178,7 +179,7 @@ def test_a_second_tab_reads_along_and_stop_ends_all(served: Served, open_page: O
 
     for each in (page, second):
         _expect_done(each)
-        expect(messages(each).last.get_by_text("Stopped on request")).to_have_count(3)
+        expect(messages(each).last.get_by_text("Stopped.")).to_have_count(3)
     assert served.endpoint.wait_until_left()
     record = served.stored(page)
     assert record.end is ReplyEnd.STOPPED
@@ -191,6 +192,7 @@ def test_a_page_of_another_process_shows_all_answers(
 ) -> None:
     """It learns only from the store how many there are, and can stop them all the same."""
     served.script.answers = [[f"{letter}{number} " for number in range(3000)] for letter in "abc"]
+    served.script.pause_seconds = 0.2  # answers stay short enough to be marked where they differ
     page = _open(open_page, served)
     ask(page, "Tell me")
     _expect_begun(page)
@@ -226,10 +228,10 @@ def test_on_a_phone_they_stand_below_each_other(served: Served, open_page: OpenP
     width = page.evaluate("document.scrollingElement.scrollWidth")
     assert width <= 390
     expect(messages(page).last).to_contain_text("2 of 3 answers agree.")
-    page.get_by_role("button", name="Go on with this one").last.click()
-    expect(_cards(page).last).to_contain_text("Going on with this one")
-    expect(_cards(page).first).not_to_contain_text("Going on with this one")
-    page.get_by_text("Mark what differs").click()
+    page.get_by_role("button", name="Continue with answer 3").click()
+    expect(_cards(page).last).to_contain_text("Continuing with this one")
+    expect(_cards(page).first).not_to_contain_text("Continuing with this one")
+    page.get_by_text("Highlight differences").click()
     expect(_cards(page).first.locator("mark")).to_have_text("41")
     expect(_cards(page).last.locator("mark")).to_have_text("42")
     assert served.stored(page).picked_choice == 2
@@ -276,5 +278,5 @@ def test_the_page_is_wider_only_while_several_stand_on_it(
     expect(column).to_have_css("max-width", "1024px")
     _expect_done(page)
     expect(column).to_have_css("max-width", "1024px")
-    page.get_by_role("button", name="New conversation").click()
+    new_conversation(page)
     expect(column).to_have_css("max-width", usual)

@@ -28,7 +28,7 @@ def test_a_model_zooms_into_a_picture(open_page: OpenPage, tmp_path: Path) -> No
             ask(page, "What is this?", [photo(tmp_path, "a.jpg")])
             expect(_last(page).locator("code")).to_contain_text('{"picture": 1')
             page.get_by_role("button", name="Stop", exact=True).click()
-            expect(_last(page)).to_contain_text("Stopped on request")
+            expect(_last(page)).to_contain_text("Stopped.")
             assert [tool["function"]["name"] for tool in playlist.body(0)["tools"]] == ["zoom"]
 
             playlist.asked.clear()

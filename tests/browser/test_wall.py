@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from augenblick.places import PROJECT_DIR
+from augenblick.core.paths import PROJECT_DIR
 from tests.browser.conftest import OpenPage
 from tests.serving import AppServer, serve_app, serve_script
 
@@ -76,7 +76,7 @@ def test_page_opens_without_a_breach_of_the_policy(
     page, watch = open_page(app_server.url)
 
     expect(page.get_by_test_id("stApp")).to_be_visible()
-    expect(page.get_by_test_id("stChatInput")).to_be_visible()
+    expect(page.locator(".composer textarea")).to_be_visible()
     assert watch.requested_hosts == {urlsplit(app_server.url).netloc}
 
 
@@ -141,7 +141,7 @@ def test_no_developer_chrome(app_server: AppServer, open_page: OpenPage) -> None
     """No deploy button stands on the page."""
     page, _ = open_page(app_server.url)
 
-    expect(page.get_by_test_id("stChatInput")).to_be_visible()
+    expect(page.locator(".composer textarea")).to_be_visible()
     expect(page.get_by_test_id("stAppDeployButton")).to_have_count(0)
 
 
@@ -156,6 +156,29 @@ def test_one_browser_keeps_its_cookie(app_server: AppServer, open_page: OpenPage
     assert first["httpOnly"]
     assert first["sameSite"] == "Lax"
     assert "augenblick_browser" not in page.evaluate("document.cookie")
+
+
+_ATTACK = """
+(home) => new Promise((tell) => {
+    const socket = new WebSocket(home.replace("http", "ws") + "/_stcore/stream", ["streamlit"]);
+    socket.onopen = () => tell("open");
+    socket.onerror = () => tell("refused");
+})
+"""
+
+
+def test_a_page_at_another_port_opens_no_websocket(
+    app_server: AppServer, elsewhere: tuple[str, list[str]], open_page: OpenPage
+) -> None:
+    """It has the visitor's cookie, which goes to every port of a host, and still gets nothing."""
+    page, watch = open_page(app_server.url)
+    expect(page.locator(".composer textarea")).to_be_visible()
+    watch.expect("foreign host|403|404|ERR_")
+    page.goto(elsewhere[0])
+    assert page.evaluate(_ATTACK, app_server.url) == "refused"
+
+    page.goto(app_server.url)
+    expect(page.locator(".composer textarea")).to_be_visible()
 
 
 _FILL = """

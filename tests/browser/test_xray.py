@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_whole, messages, photo
+from tests.browser.playing import Script, ask, expect_ready, expect_whole, messages, photo
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -38,8 +38,9 @@ def _fresh_script(connected: Endpoint) -> None:
         setattr(script, name, value)
 
 
-def _open_xray(page: Page, name: str = "X-ray") -> Locator:
-    page.get_by_role("button", name=name, exact=True).last.click()
+def _open_xray(page: Page, name: str = "Request log") -> Locator:
+    page.locator('[class*="st-key-ways_"] button').last.click()
+    page.get_by_role("menuitem", name=name).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("tab").first).to_be_visible()
     return dialog
@@ -49,16 +50,22 @@ def _open_xray(page: Page, name: str = "X-ray") -> Locator:
 def test_every_part_is_there_and_fits(
     connected: Endpoint, open_page: OpenPage, tmp_path: Path, width: int
 ) -> None:
-    """Request with its picture, response, events, charts, numbers, code, replay; and no key."""
+    """Request with its picture, response, events, numbers with a chart, code, replay; no key."""
     server, script = connected
     script.pause_seconds = 0.01
-    page, _ = open_page(server.url, "/?expert=true", viewport={"width": width, "height": 844})
+    window: dict[str, Any] = {
+        "viewport": {"width": width, "height": 844},
+        "has_touch": width == 390,
+    }
+    page, _ = open_page(server.url, "/?expert=true", **window)
     ask(page, "Was steht da?", [photo(tmp_path, "schild.jpg")])
     expect_whole(page, script.text)
-    expect(messages(page).last).to_contain_text("900 tokens in, 5 out")
-    expect(page.get_by_test_id("stBottom")).to_contain_text("tokens in · ≈ ")
+    expect(messages(page).last).to_contain_text("900 input, 5 output tokens")
+    expect(page.get_by_test_id("stBottom")).to_contain_text("input tokens · ≈ ")
 
     dialog = _open_xray(page)
+    is_cut = "all => all.some(it => it.scrollWidth > it.clientWidth)"
+    assert not dialog.get_by_role("tab").evaluate_all(is_cut)
 
     def part(name: str) -> Locator:
         dialog.get_by_role("tab", name=name, exact=True).click()
@@ -70,12 +77,11 @@ def test_every_part_is_there_and_fits(
     expect(request.get_by_role("img", name="schild.jpg")).to_be_visible()
     expect(part("Response")).to_contain_text("HTTP 200")
     expect(part("Events").get_by_test_id("stDataFrame")).to_be_visible()
-    chart = part("Chart")
-    expect(chart.get_by_test_id("stVegaLiteChart")).to_have_count(2)
-    for number in range(2):
-        box = chart.get_by_test_id("stVegaLiteChart").nth(number).locator("canvas, svg").first
-        expect(box).to_be_visible()
-    expect(part("Numbers")).to_contain_text("completion_tokens")
+    numbers = part("Numbers")
+    expect(numbers).to_contain_text("completion_tokens")
+    chart = numbers.get_by_test_id("stVegaLiteChart")
+    expect(chart).to_have_count(1)
+    expect(chart.locator("canvas, svg").first).to_be_visible()
     expect(part("Code")).to_contain_text("data:image/jpeg;base64,(")
     expect(part("Replay").get_by_role("button", name="Send again")).to_be_visible()
     assert page.evaluate(
@@ -126,17 +132,18 @@ def test_an_open_xray_does_not_disturb_a_live_answer(
     expect(messages(page)).to_have_count(4)
     expect(messages(page).last).to_contain_text("Wort3 ")
 
-    page.get_by_role("button", name="Röntgenbild", exact=True).first.click()
+    page.get_by_role("button", name="Mehr zur Antwort auf „Eins?“").click()
+    page.get_by_role("menuitem", name="Protokoll").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("tab", name="Zahlen", exact=True).click()
     expect(dialog.get_by_role("tabpanel", name="Zahlen")).to_contain_text("finish_reason")
 
     expect(page.get_by_test_id("stChatMessage").last).to_contain_text("Wort40", timeout=60_000)
-    expect(page.get_by_test_id("stChatMessage").last).to_contain_text(re.compile("900 Tokens"))
+    expect(page.get_by_test_id("stChatMessage").last).to_contain_text("900 Eingabe-, 5 Ausgabe")
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    expect(page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
+    expect_ready(page)
     assert len(script.asked) == 2
 
 
@@ -149,5 +156,7 @@ def test_nobody_else_sees_a_button(connected: Endpoint, open_page: OpenPage) -> 
     expect_whole(page, script.text)
 
     expect(page.get_by_role("button", name="Ask again")).to_be_visible()
-    expect(page.get_by_role("button", name="X-ray")).to_have_count(0)
+    page.get_by_role("button", name="More options for the answer").click()
+    expect(page.get_by_role("menuitem", name="Delete answer")).to_be_visible()
+    expect(page.get_by_role("menuitem", name="Request log")).to_have_count(0)
     expect(page.get_by_test_id("stBottom")).not_to_contain_text("≈")

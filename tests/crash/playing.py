@@ -17,9 +17,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from augenblick.conversations import Conversation, Node
-from augenblick.messages import Role
-from augenblick.sql_store import SqlStore
+from augenblick.core.conversations import Conversation, Node
+from augenblick.core.messages import Role
+from augenblick.store import Store
 from tests.faults.server import Pause, Received, Step, answered_json, head
 from tests.serving import AppServer
 from tests.streamlit_client import Page
@@ -138,7 +138,7 @@ def stored_conversations(data_dir: Path) -> Iterator[Conversation]:
     """Everything that is kept."""
     with contextlib.closing(_look_into(data_dir)) as connection:
         ids = [row[0] for row in connection.execute("SELECT id FROM conversation")]
-    with contextlib.closing(SqlStore(f"sqlite:///{data_dir}/augenblick.db")) as store:
+    with contextlib.closing(Store(f"sqlite:///{data_dir}/augenblick.db")) as store:
         for conversation_id in ids:
             yield store.load_conversation(conversation_id)
 

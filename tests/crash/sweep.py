@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from augenblick.language import language
-from augenblick.messages import ReplyEnd
+from augenblick.core.language import language
+from augenblick.core.messages import ReplyEnd
 from tests.crash.playing import (
     CountingEndpoint,
     count_up_to,

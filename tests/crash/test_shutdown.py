@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from augenblick.messages import ReplyEnd
+from augenblick.core.messages import ReplyEnd
 from tests.crash.playing import (
     CountingEndpoint,
     a_picture,

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from augenblick.language import language
-from augenblick.messages import ReplyEnd
-from augenblick.sql_store import SqlStore
+from augenblick.core.language import language
+from augenblick.core.messages import ReplyEnd
+from augenblick.store import Store
 from tests.crash.playing import CountingEndpoint, count_up_to, shown_answer
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
@@ -26,6 +26,7 @@ from tests.streamlit_client import Page, open_page
 Served = tuple[AppServer, CountingEndpoint]
 Kept = dict[str, tuple[str, str]]  # address and shown answer, by mark
 NOT_WRITTEN = language("en").text("chat.not_written")
+LOST = language("en").text("error.store_lost.title")
 UNAVAILABLE = language("en").text("error.store_unavailable.title")
 
 
@@ -48,6 +49,38 @@ def test_an_answer_that_ends_before_it_can_be_written(tmp_path: Path) -> None:
     with _served(tmp_path) as (server, endpoint):
         endpoint.length = 60
         asyncio.run(_end_unwritten(server))
+
+
+def test_a_database_file_that_is_deleted(tmp_path: Path) -> None:
+    """A live answer, a question and an idle page say so within seconds, and so does the log."""
+    with _served(tmp_path) as (server, _):
+        asyncio.run(_see_it_deleted(server))
+    assert "augenblick.db was deleted while the server was running" in server.output
+    assert str(server.data_dir) in server.output
+    assert server.output.count("Nothing is being saved") == 1
+    assert not (server.data_dir / "augenblick.db").exists()
+
+
+def test_a_database_of_a_newer_version(tmp_path: Path) -> None:
+    """The server starts, page and log say what is wrong and what to do; nothing is touched."""
+    file = tmp_path / "data" / "augenblick.db"
+    Store(f"sqlite:///{file}").close()
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with _served(tmp_path) as (server, _):
+        asyncio.run(_see_notice(server, language("en").text("error.database_too_new.title")))
+    assert "written by a newer version of Augenblick (tables 9999" in server.output
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    """The same for something else in the place of the database."""
+    file = tmp_path / "data" / "augenblick.db"
+    file.parent.mkdir()
+    file.write_bytes(b"no database" * 1000)
+    with _served(tmp_path) as (server, _):
+        asyncio.run(_see_notice(server, LOST))
+    assert "The database file is damaged or no database (SQLITE_NOTADB)" in server.output
+    assert file.read_bytes() == b"no database" * 1000
 
 
 def test_a_full_file_system(tmp_path: Path) -> None:
@@ -91,17 +124,17 @@ async def _live_through(
             await _see_more(page)
             await other.submit("q2?")
             await other.wait_for(lambda: UNAVAILABLE in " ".join(other.notices))
-            await other.wait_for(lambda: other.input_text == "q2?")
+            await other.wait_for(lambda: "q2?" in other.given_back)
             await _see_more(page)
         await page.wait_for(lambda: NOT_WRITTEN not in page.notices)
         await _see_more(page)
-        await page.click("Stop")
+        await page.stop()
         await page.wait_for(lambda: page.is_idle)
         assert endpoint.asked == ["q1"]
-        await other.submit(other.input_text)
+        await other.submit(other.given_back[-1])
         await other.wait_for(lambda: " 5" in shown_answer(other, "q2"))
         await other.wait_for(lambda: UNAVAILABLE not in " ".join(other.notices))
-        await other.click("Stop")
+        await other.stop()
         await other.wait_for(lambda: other.is_idle)
         tabs = {"q1": page, "q2": other}
         return {mark: (tab.query, shown_answer(tab, mark)) for mark, tab in tabs.items()}
@@ -125,6 +158,23 @@ async def _end_unwritten(server: AppServer) -> None:
         assert shown_answer(page, "q1") == whole
 
 
+async def _see_it_deleted(server: AppServer) -> None:
+    async with open_page(server.url) as page, open_page(server.url) as other:
+        await other.wait_for(lambda: other.is_idle)
+        await page.submit("q1?")
+        await page.wait_for(lambda: " 5" in shown_answer(page, "q1"))
+        (server.data_dir / "augenblick.db").unlink()
+        await page.wait_for(lambda: NOT_WRITTEN in page.notices)
+        await other.submit("q2?")
+        await other.wait_for(lambda: LOST in " ".join(other.notices))
+        await other.wait_for(lambda: "q2?" in other.given_back)
+
+
+async def _see_notice(server: AppServer, title: str) -> None:
+    async with open_page(server.url) as page:
+        await page.wait_for(lambda: title in " ".join(page.notices))
+
+
 async def _see_more(page: Page) -> None:
     """The answer goes on growing."""
     before = shown_answer(page, "q1")
@@ -136,7 +186,7 @@ async def _come_back(server: AppServer, postgres: PostgresServer) -> None:
     async with open_page(server.url) as page:
         await page.submit("q3?")
         await page.wait_for(lambda: " 5" in shown_answer(page, "q3"))
-        await page.click("Stop")
+        await page.stop()
         await page.wait_for(lambda: page.is_idle)
         with _stopped(postgres):
             await page.rerun()
@@ -149,7 +199,7 @@ async def _wait_for_database(server: AppServer, postgres: PostgresServer) -> Non
     async with open_page(server.url) as page:
         await page.wait_for(lambda: UNAVAILABLE in " ".join(page.notices))
         postgres.start()
-        await page.wait_for(lambda: page.chat_input is not None and page.is_idle)
+        await page.wait_for(lambda: page.composer is not None and page.is_idle)
         await page.wait_for(lambda: page.notices == [])
         await page.submit("q1?")
         await page.wait_for(lambda: " 5" in shown_answer(page, "q1"))
@@ -157,7 +207,7 @@ async def _wait_for_database(server: AppServer, postgres: PostgresServer) -> Non
 
 def _check_stored(url: str, kept: Kept) -> None:
     """What had been shown is kept, whole and marked as stopped."""
-    with contextlib.closing(SqlStore(url)) as store:
+    with contextlib.closing(Store(url)) as store:
         for mark, (address, shown) in kept.items():
             question, answer = store.load_conversation(address.removeprefix("c=")).nodes
             text = answer.message.text

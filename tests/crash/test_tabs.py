@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from augenblick.language import language
+from augenblick.core.language import language
 from tests.crash.playing import CountingEndpoint, shown_answer
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
@@ -46,7 +46,7 @@ async def _share(server: AppServer, endpoint: CountingEndpoint) -> None:
                     await page.wait_for(lambda page=page: " 20" in shown_answer(page, "q2"))  # type: ignore[misc]
                 assert [message.name for message in opened.messages] == ["user", "assistant"] * 2
 
-                await touched.click("Stop")
+                await touched.stop()
 
                 shown = set()
                 for page in (asking, touched, opened):

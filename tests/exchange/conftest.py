@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from augenblick.images import PicturePool
-from augenblick.sql_store import SqlStore
+from augenblick.pictures import PicturePool
+from augenblick.store import Store
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +19,8 @@ def pool() -> Iterator[PicturePool]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlStore]:
+def store(tmp_path: Path) -> Iterator[Store]:
     """An open, empty store."""
-    opened = SqlStore(f"sqlite:///{tmp_path}/store.db")
+    opened = Store(f"sqlite:///{tmp_path}/store.db")
     yield opened
     opened.close()

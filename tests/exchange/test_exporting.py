@@ -11,18 +11,8 @@ from datetime import UTC, timedelta, timezone
 
 import pytest
 
-from augenblick.conversations import Conversation, ReplyRecord
-from augenblick.exchange import (
-    file_name,
-    share_page,
-    write_everything,
-    write_html,
-    write_json,
-    write_markdown,
-)
-from augenblick.exchange.answers import answer_html
-from augenblick.exchange.pages import summary_of
-from augenblick.messages import (
+from augenblick.core.conversations import Conversation, ReplyRecord
+from augenblick.core.messages import (
     ChoiceText,
     ImagePart,
     ReplyEnd,
@@ -31,8 +21,17 @@ from augenblick.messages import (
     ToolResult,
     ToolRound,
 )
-from augenblick.settings import RequestSettings
-from augenblick.sql_store import SqlStore
+from augenblick.core.settings import RequestSettings
+from augenblick.exchange.answers import answer_html
+from augenblick.exchange.exporting import (
+    file_name,
+    write_everything,
+    write_html,
+    write_json,
+    write_markdown,
+)
+from augenblick.exchange.pages import share_page, summary_of
+from augenblick.store import Store
 from tests.exchange.values import (
     ENGLISH,
     GERMAN,
@@ -40,22 +39,24 @@ from tests.exchange.values import (
     a_saved_conversation,
     prepared,
 )
+from tests.growth import assert_linear
+from tests.store.values import import_conversation
 
 
 @pytest.fixture
-def conversation(store: SqlStore) -> Conversation:
+def conversation(store: Store) -> Conversation:
     """A saved conversation."""
     return store.load_conversation(a_saved_conversation(store))
 
 
-def _html(store: SqlStore, conversation: Conversation) -> str:
+def _html(store: Store, conversation: Conversation) -> str:
     file = io.BytesIO()
     write_html(conversation, file, language=GERMAN, load_content=store.load_content)
     return file.getvalue().decode()
 
 
 def test_page_holds_everything_shown_and_nothing_from_elsewhere(
-    store: SqlStore, conversation: Conversation
+    store: Store, conversation: Conversation
 ) -> None:
     """Title, questions, answers and every picture are in it; no script and no address to load."""
     page = _html(store, conversation)
@@ -71,7 +72,7 @@ def test_page_holds_everything_shown_and_nothing_from_elsewhere(
     assert not re.search(r"""(?:src|url\()\s*=?\s*["']?(?!data:)(?:https?:|//)""", page)
 
 
-def test_what_was_called_is_said_in_a_line_and_whole_in_json(store: SqlStore) -> None:
+def test_what_was_called_is_said_in_a_line_and_whole_in_json(store: Store) -> None:
     """Names alone on the pages; in JSON the messages of the API, pictures included."""
     closer = prepared("small")
     calls = (ToolCall("a", "zoom", "{}"), ToolCall("b", "zoom", "{}"), ToolCall("c", "<i>", "{}"))
@@ -82,18 +83,18 @@ def test_what_was_called_is_said_in_a_line_and_whole_in_json(store: SqlStore) ->
     choices = (ChoiceText("Da."),)
     record = ReplyRecord("p", "m", ReplyEnd.COMPLETE, choices, rounds=(ToolRound(calls, results),))
     nodes = [a_node(1, Role.USER, "Wo?"), a_node(2, Role.ASSISTANT, "Da.", parent=1, record=record)]
-    found = store.import_conversation(owner="me", title="", nodes=nodes, pictures=[closer])
+    found = import_conversation(store, owner="me", title="", nodes=nodes, pictures=[closer])
     conversation = store.load_conversation(found)
 
     page, packed, plain = _html(store, conversation), io.BytesIO(), io.BytesIO()
     write_markdown(conversation, packed, language=GERMAN, load_content=store.load_content)
     write_json(conversation, plain, load_content=store.load_content)
 
-    assert "Zwischendurch aufgerufen: zoom (2), &lt;i&gt;." in page
+    assert "Aufgerufene Funktionen: zoom (2), &lt;i&gt;." in page
     assert "secret result" not in page
     with zipfile.ZipFile(packed) as archive:
         text = archive.read("conversation.md").decode()
-    assert "*Zwischendurch aufgerufen: zoom (2), <i>.*" in text
+    assert "*Aufgerufene Funktionen: zoom (2), <i>.*" in text
     messages = json.loads(plain.getvalue())["messages"]
     assert [one["role"] for one in messages] == [
         "user", "assistant", "tool", "tool", "tool", "user", "assistant",
@@ -115,7 +116,7 @@ def test_times_are_those_of_the_reader_where_it_is_known_who_reads(
 
 
 def test_times_name_their_zone_where_nobody_knows_who_reads(
-    store: SqlStore, conversation: Conversation
+    store: Store, conversation: Conversation
 ) -> None:
     """A shared link is read anywhere, so the clock it means is said."""
     began = conversation.path()[0].created_at
@@ -125,13 +126,13 @@ def test_times_name_their_zone_where_nobody_knows_who_reads(
     assert told in _html(store, conversation)
 
 
-def test_page_names_no_file_and_no_reasoning(store: SqlStore, conversation: Conversation) -> None:
+def test_page_names_no_file_and_no_reasoning(store: Store, conversation: Conversation) -> None:
     """How a file was called on somebody's phone is nobody's business."""
     assert "photo.file" not in _html(store, conversation)
 
 
 def test_page_beyond_its_room_takes_small_pictures(
-    store: SqlStore, conversation: Conversation
+    store: Store, conversation: Conversation
 ) -> None:
     """A shared page stays light: once its room is used, thumbnails stand in, or a note."""
     small = share_page(
@@ -178,7 +179,56 @@ def test_answers_are_drawn_and_harmless(markdown: str, expected: str, forbidden:
     assert forbidden not in html
 
 
-def test_markdown_comes_with_its_pictures(store: SqlStore, conversation: Conversation) -> None:
+@pytest.mark.parametrize(
+    ("markdown", "expected"),
+    [
+        ("one\ntwo", "<p>one<br />\ntwo</p>"),
+        ("- one\n  two", "<li>one\ntwo</li>"),
+        ("| a |\n|---|\n| b<br>c |", "<td>b<br />\nc</td>"),
+        ("H<sub>2</sub>O <kbd>Ctrl</kbd> <u>x</u>", "H<sub>2</sub>O <kbd>Ctrl</kbd> <u>x</u>"),
+        ("<u onclick=x>y</u>", "&lt;u onclick=x&gt;y&lt;/u&gt;"),
+        ("<details><summary>T</summary>\n\nx", "<p><strong>T</strong></p>\n<p>x</p>"),
+        (r"\(a_1 + b_1\) for $5 and $6", "<code>a_1 + b_1</code> for $5 and $6"),
+        ("\\[\n- x\n= 1\n\\]", "<pre><code>- x\n= 1\n</code></pre>"),
+        ('这是**"重点"**内容', "这是<strong>&quot;重点&quot;</strong>内容"),
+        ("a~b~c -> d", "<p>a~b~c -&gt; d</p>"),
+        (">= 5", "<p>&gt;= 5</p>"),
+        ("- א", '<ul dir="auto">'),
+    ],
+)
+def test_answers_read_as_they_do_on_the_screen(markdown: str, expected: str) -> None:
+    """Line ends, harmless tags, formulas as their source, emphasis, comparisons, direction."""
+    assert expected in answer_html(markdown)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"[a]: https://a.example/{'x' * 5_000}\n\n" + "see [a] here\n\n" * 900,
+        f"[a]: https://a.example/{'x' * 5_000}\n\n" + "see ![a] here\n\n" * 900,
+        "> " * 5_000,
+        ">\n\n" * 5_000,
+        "-\n" * 5_000,
+        "&\"<'" * 5_000,
+        "`a`" * 5_000,
+        "[a](b)" * 3_000,
+        "|" * 50 + "\n" + "|-" * 49 + "|\n" + "|\n" * 2_000,
+    ],
+)
+def test_a_page_is_at_most_four_times_its_text(text: str) -> None:
+    """Whatever the Markdown; past that a link is not resolved, or the text stands as it is."""
+    assert len(answer_html(text).encode()) <= 4 * len(text.encode()) + 1_100
+
+
+@pytest.mark.parametrize(
+    "bit", ["[", "![", "<u>", "$a", "\\[\n", "**重", "<details>\n", "- a\n", "`x``", "|a|\n"]
+)
+def test_twice_the_answer_costs_twice(bit: str) -> None:
+    """Nothing that a model repeats holds up the server while a page is made."""
+    assert_linear(answer_html, lambda size: bit * (size // len(bit)))
+
+
+def test_markdown_comes_with_its_pictures(store: Store, conversation: Conversation) -> None:
     """The zip holds the text and each picture once, and every picture it names."""
     file = io.BytesIO()
     write_markdown(conversation, file, language=GERMAN, load_content=store.load_content)
@@ -198,7 +248,7 @@ def test_markdown_comes_with_its_pictures(store: SqlStore, conversation: Convers
     assert "## Antwort\n\nDas kostet **12,40 €**." in text
 
 
-def test_one_of_several_answers_says_so(store: SqlStore) -> None:
+def test_one_of_several_answers_says_so(store: Store) -> None:
     """Page and Markdown hold the picked one, how it ended and of how many it is."""
     choices = (
         ChoiceText("Eins.", finish_reason="stop"),
@@ -212,8 +262,8 @@ def test_one_of_several_answers_says_so(store: SqlStore) -> None:
         a_node(1, Role.USER, "Was?"),
         a_node(2, Role.ASSISTANT, "Zwei", parent=1, record=record),
     ]
-    conversation_id = store.import_conversation(
-        owner="me", title="Was?", nodes=nodes, pictures=[], leaf_id="2"
+    conversation_id = import_conversation(
+        store, owner="me", title="Was?", nodes=nodes, pictures=[], leaf_id="2"
     )
     conversation = store.load_conversation(conversation_id)
     file = io.BytesIO()
@@ -228,7 +278,7 @@ def test_one_of_several_answers_says_so(store: SqlStore) -> None:
         assert GERMAN.text("end.length") in written
 
 
-def test_json_can_be_sent_as_it_is(store: SqlStore, conversation: Conversation) -> None:
+def test_json_can_be_sent_as_it_is(store: Store, conversation: Conversation) -> None:
     """Model and messages have the form of the API; the other answer stands in the tree only."""
     file = io.BytesIO()
     write_json(conversation, file, load_content=store.load_content)
@@ -255,11 +305,11 @@ def test_pictures_that_are_gone_stop_no_export(conversation: Conversation) -> No
     write_json(conversation, io.BytesIO(), load_content=gone)
 
 
-def test_an_empty_conversation_can_be_exported(store: SqlStore) -> None:
+def test_an_empty_conversation_can_be_exported(store: Store) -> None:
     """A question without words or answer makes no writer stumble."""
     node = a_node(1, Role.USER, "")
     empty = store.load_conversation(
-        store.import_conversation(owner="me", title="", nodes=[node], pictures=[])
+        import_conversation(store, owner="me", title="", nodes=[node], pictures=[])
     )
 
     assert "Gespräch ohne Titel" in _html(store, empty)

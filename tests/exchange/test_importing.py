@@ -11,42 +11,32 @@ from typing import Any
 
 import pytest
 
-from augenblick.errors import (
-    ImportDamaged,
-    ImportMalformed,
-    ImportRefused,
-    ImportTooLarge,
-    ImportUnknown,
-)
-from augenblick.exchange import ReadConversation, read_conversations
-from augenblick.exchange.limits import ImportLimits
-from augenblick.images import PicturePool
-from augenblick.messages import Detail, ImagePart, Role
-from augenblick.sql_store import SqlStore
-from tests.exchange.values import GERMAN, a_drawing, a_photo
+from augenblick.core.errors import ImportDamaged, ImportMalformed, ImportRefused, ImportTooLarge
+from augenblick.core.messages import Detail, ImagePart, Role
+from augenblick.exchange.import_limits import ImportLimits
+from augenblick.pictures import PicturePool
+from augenblick.store import Store
+from tests.exchange.values import Read, a_drawing, a_photo, read_all
+from tests.raising import raises
 
 _NOTE = "[Bild nicht im Export enthalten]"
 
 
 def _read(
     content: bytes | object, pool: PicturePool, limits: ImportLimits | None = None
-) -> list[ReadConversation | ImportRefused]:
+) -> list[Read | ImportRefused]:
     """Everything in a file; a value is written as JSON first."""
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return list(
-        read_conversations(
-            data, prepare=pool.prepare_many, language=GERMAN, limits=limits or ImportLimits()
-        )
-    )
+    return read_all(data, pool, limits)
 
 
-def _one(content: bytes | object, pool: PicturePool) -> ReadConversation:
+def _one(content: bytes | object, pool: PicturePool) -> Read:
     (read,) = _read(content, pool)
-    assert isinstance(read, ReadConversation), read
+    assert isinstance(read, Read), read
     return read
 
 
-def _said(read: ReadConversation) -> list[tuple[str, str]]:
+def _said(read: Read) -> list[tuple[str, str]]:
     return [(node.message.role.value, node.message.text) for node in read.nodes]
 
 
@@ -99,7 +89,7 @@ def test_plain_messages_become_a_conversation(document: object, pool: PicturePoo
     assert part.detail is Detail.LOW
     assert part.attachment.receipt.removed == ("camera",)
     assert part.attachment.sha256 == read.pictures[0].attachment.sha256
-    assert read.missing_pictures == 1
+    assert read.about.missing_pictures == 1
 
 
 def _gpt_node(
@@ -158,7 +148,7 @@ def test_chatgpt_export_keeps_what_was_seen(pool: PicturePool) -> None:
     """Hidden nodes go and the tree stays; pictures that are not in the JSON leave a note."""
     read = _one([_gpt_conversation()], pool)
 
-    assert read.title == "Katzen"
+    assert read.about.title == "Katzen"
     assert _said(read) == [
         ("user", f"{_NOTE}\n\n{_NOTE}\n\nWas ist das?"),
         ("assistant", _NOTE),
@@ -166,8 +156,8 @@ def test_chatgpt_export_keeps_what_was_seen(pool: PicturePool) -> None:
         ("assistant", "Ein Hund."),
     ]
     assert [node.parent_id for node in read.nodes] == [None, "q1", "d1", "q1"]
-    assert read.leaf_id == "a2"
-    assert read.missing_pictures == 3
+    assert read.about.leaf_id == "a2"
+    assert read.about.missing_pictures == 3
     answer = read.nodes[2]
     assert answer.record is not None
     assert answer.record.model == "gpt-4o"
@@ -175,7 +165,7 @@ def test_chatgpt_export_keeps_what_was_seen(pool: PicturePool) -> None:
     assert answer.created_at.year == 2023
 
 
-def test_chatgpt_zip_brings_its_pictures(pool: PicturePool, store: SqlStore) -> None:
+def test_chatgpt_zip_brings_its_pictures(pool: PicturePool, store: Store) -> None:
     """Picture files are found by their id, wherever they lie; the store takes it all."""
     first, second = (_gpt_conversation(title) for title in ("Eins", "Zwei"))
     content = _zip(
@@ -190,33 +180,25 @@ def test_chatgpt_zip_brings_its_pictures(pool: PicturePool, store: SqlStore) -> 
 
     found = _read(content, pool)
 
-    reads = [read for read in found if isinstance(read, ReadConversation)]
-    assert [read.title for read in reads] == ["Eins", "Zwei"]
+    reads = [read for read in found if isinstance(read, Read)]
+    assert [read.about.title for read in reads] == ["Eins", "Zwei"]
     assert [len(read.pictures) for read in reads] == [2, 2]
-    assert reads[0].missing_pictures == 1  # what the model drew
+    assert reads[0].about.missing_pictures == 1  # what the model drew
     for read in reads:
-        conversation_id = store.import_conversation(
-            owner="me",
-            title=read.title,
-            nodes=read.nodes,
-            pictures=read.pictures,
-            leaf_id=read.leaf_id,
-        )
-        path = store.load_conversation(conversation_id).path()
+        path = store.load_conversation(read.saved(store)).path()
         assert [node.message.role for node in path] == [Role.USER, Role.ASSISTANT]
         assert len(path[0].message.attachments) == 2
 
 
 def test_one_bad_conversation_does_not_stop_the_others(pool: PicturePool) -> None:
     """Each comes on its own; what is refused is named."""
-    bad = _gpt_conversation("Kaputt")
-    bad["mapping"]["q1"]["message"] = 5
+    bad = {"title": "Kaputt", "mapping": [5]}
     circle = _gpt_conversation("Kreis")
     circle["mapping"]["q1"]["parent"] = "a1"
 
     found = _read([_gpt_conversation("Erste"), bad, 7, circle, _gpt_conversation("Letzte")], pool)
 
-    titles = [read.title for read in found if isinstance(read, ReadConversation)]
+    titles = [read.about.title for read in found if isinstance(read, Read)]
     refused = [error for error in found if isinstance(error, ImportMalformed)]
     assert titles == ["Erste", "Letzte"]
     assert [error.params["title"] for error in refused] == ["Kaputt", "3", "4"]
@@ -243,13 +225,13 @@ def test_the_same_picture_twice_is_one(pool: PicturePool) -> None:
     assert len(read.nodes[0].message.attachments) == 2
 
 
-def test_what_no_database_can_hold_is_replaced(pool: PicturePool, store: SqlStore) -> None:
+def test_what_no_database_can_hold_is_replaced(pool: PicturePool, store: Store) -> None:
     """Halves of characters, which JSON can spell, do not stop an import."""
     content = b'[{"role": "user", "content": "a\\ud83d b\\u0000 c", "\\udc00": 1}]'
 
     read = _one(content, pool)
 
-    store.import_conversation(owner="me", title="", nodes=read.nodes, pictures=read.pictures)
+    read.saved(store)
     assert read.nodes[0].message.text == "a\ufffd b\x00 c"
 
 
@@ -271,7 +253,7 @@ def test_what_no_database_can_hold_is_replaced(pool: PicturePool, store: SqlStor
 )
 def test_what_is_no_export_is_refused(content: bytes, pool: PicturePool) -> None:
     """A photo, a PDF, another JSON: one clear error, nothing else."""
-    with pytest.raises(ImportUnknown):
+    with raises("import_unknown"):
         _read(content, pool)
 
 
@@ -348,7 +330,15 @@ def test_what_is_no_tree_is_refused(
     assert isinstance(refused, ImportMalformed)
 
 
-def test_a_choice_that_is_not_there_is_the_first(pool: PicturePool, store: SqlStore) -> None:
+def test_a_message_may_stand_before_what_it_hangs_on(pool: PicturePool, store: Store) -> None:
+    """A file that has the answer first is taken as the tree that it describes."""
+    read = _one(_own([("c", "b"), ("b", "a"), ("a", None)]), pool)
+
+    assert [node.id for node in read.nodes] == ["a", "b", "c"]
+    assert len(store.load_conversation(read.saved(store)).path()) == 3
+
+
+def test_a_choice_that_is_not_there_is_the_first(pool: PicturePool, store: Store) -> None:
     """A number that no database takes in a file of ours stops neither this nor the others."""
     document = _own([("a", None), ("b", "a")])
     document["augenblick"]["nodes"][1] |= {
@@ -363,20 +353,16 @@ def test_a_choice_that_is_not_there_is_the_first(pool: PicturePool, store: SqlSt
 
     read = _one(document, pool)
 
-    identity = store.import_conversation(owner="me", title="", nodes=read.nodes, pictures=())
-    assert store.load_conversation(identity).path()[-1].message.text == "Ja"
+    assert store.load_conversation(read.saved(store)).path()[-1].message.text == "Ja"
 
 
-def test_a_very_deep_conversation_is_taken(pool: PicturePool, store: SqlStore) -> None:
+def test_a_very_deep_conversation_is_taken(pool: PicturePool, store: Store) -> None:
     """Two thousand messages below each other, as no recursion could."""
     nodes = [(str(number), str(number - 1) if number else None) for number in range(2_000)]
 
     read = _one(_own(nodes), pool)
 
-    conversation_id = store.import_conversation(
-        owner="me", title=read.title, nodes=read.nodes, pictures=()
-    )
-    assert len(store.load_conversation(conversation_id).path()) == 2_000
+    assert len(store.load_conversation(read.saved(store)).path()) == 2_000
 
 
 def test_what_is_too_much_is_refused(pool: PicturePool) -> None:
@@ -395,5 +381,5 @@ def test_what_is_too_much_is_refused(pool: PicturePool) -> None:
     (refused,) = _read([user] * 4, pool, small)
     assert isinstance(refused, ImportTooLarge)
     (read,) = _read([{"role": "user", "content": [picture, picture]}], pool, small)
-    assert isinstance(read, ReadConversation)
-    assert read.missing_pictures == 2
+    assert isinstance(read, Read)
+    assert read.about.missing_pictures == 2

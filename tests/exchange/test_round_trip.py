@@ -12,17 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from augenblick.conversations import Conversation, ReplyRecord, called_pictures
-from augenblick.errors import Failure
-from augenblick.exchange import (
-    ReadConversation,
-    read_conversations,
-    write_everything,
-    write_json,
-)
-from augenblick.exchange.pictures import is_plain
-from augenblick.images import PicturePool
-from augenblick.messages import (
+from augenblick.core.conversations import Conversation, ReplyRecord, called_pictures
+from augenblick.core.errors import Failure
+from augenblick.core.messages import (
     Adjustment,
     ChoiceText,
     Detail,
@@ -37,16 +29,22 @@ from augenblick.messages import (
     ToolRound,
     Usage,
 )
-from augenblick.settings import RequestSettings
-from augenblick.sql_store import SqlStore
-from augenblick.store import ImportedNode
+from augenblick.core.settings import RequestSettings
+from augenblick.exchange.exporting import write_everything, write_json
+from augenblick.exchange.picture_files import is_plain
+from augenblick.pictures import PicturePool
+from augenblick.store import Store
+from augenblick.store.store_values import ImportedNode
 from tests.exchange.values import (
     GERMAN,
+    Read,
     a_drawing,
     a_photo,
     a_saved_conversation,
     prepared,
+    read_all,
 )
+from tests.store.values import import_conversation
 
 _KINDS = ("photo", "large", "small", "drawing")
 _counts = st.none() | st.integers(0, 10**9)
@@ -88,6 +86,7 @@ _records = st.builds(
     settings=st.none()
     | st.builds(RequestSettings, st.text(max_size=9), n=st.none() | st.integers(1, 3)),
     rounds=st.lists(_rounds, max_size=2).map(tuple),
+    pictures=st.lists(_pictures, max_size=2).map(tuple),
 )
 _moments = st.datetimes(datetime(2001, 1, 1), datetime(2026, 1, 1)).map(  # noqa: DTZ001  # next
     lambda when: when.replace(tzinfo=UTC)
@@ -114,20 +113,13 @@ def _trees(draw: st.DrawFn) -> list[ImportedNode]:
     return nodes
 
 
-def _again(content: bytes, store: SqlStore, pool: PicturePool) -> list[Conversation]:
+def _again(content: bytes, store: Store, pool: PicturePool) -> list[Conversation]:
     """The conversations of a file, imported and loaded."""
     loaded = []
-    for read in read_conversations(content, prepare=pool.prepare_many, language=GERMAN):
-        assert isinstance(read, ReadConversation), read
-        assert read.missing_pictures == 0
-        conversation_id = store.import_conversation(
-            owner="other",
-            title=read.title,
-            nodes=read.nodes,
-            pictures=read.pictures,
-            leaf_id=read.leaf_id,
-        )
-        loaded.append(store.load_conversation(conversation_id))
+    for read in read_all(content, pool):
+        assert isinstance(read, Read), read
+        assert read.about.missing_pictures == 0
+        loaded.append(store.load_conversation(read.saved(store, owner="other")))
     return loaded
 
 
@@ -145,10 +137,10 @@ def _likeness(conversation: Conversation) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def two_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SqlStore, SqlStore]]:
+def two_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Store]]:
     """A store to export from, and an empty one to import to."""
     folder: Path = tmp_path_factory.mktemp("stores")
-    first, second = (SqlStore(f"sqlite:///{folder}/{name}.db") for name in ("one", "two"))
+    first, second = (Store(f"sqlite:///{folder}/{name}.db") for name in ("one", "two"))
     yield first, second
     first.close()
     second.close()
@@ -161,7 +153,7 @@ def two_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SqlSt
 )
 @given(nodes=_trees(), data=st.data())
 def test_any_conversation_comes_back_the_same(
-    two_stores: tuple[SqlStore, SqlStore],
+    two_stores: tuple[Store, Store],
     pool: PicturePool,
     nodes: Sequence[ImportedNode],
     data: st.DataObject,
@@ -169,7 +161,8 @@ def test_any_conversation_comes_back_the_same(
     """Messages, tree, records, times and every byte of every picture."""
     first, second = two_stores
     conversation = first.load_conversation(
-        first.import_conversation(
+        import_conversation(
+            first,
             owner="me",
             title=data.draw(st.text(max_size=30)),
             nodes=nodes,
@@ -190,7 +183,7 @@ def test_any_conversation_comes_back_the_same(
 
 
 def test_a_picture_that_only_a_record_names_is_not_had(
-    two_stores: tuple[SqlStore, SqlStore], pool: PicturePool
+    two_stores: tuple[Store, Store], pool: PicturePool
 ) -> None:
     """A file can't lead to a picture of somebody else: what it does not hold itself is left out."""
     first, second = two_stores
@@ -202,7 +195,7 @@ def test_a_picture_that_only_a_record_names_is_not_had(
         ImportedNode("a", "q", Message(Role.ASSISTANT, (TextPart("text"),)), record=record),
     ]
     for store in (first, second):
-        found = store.import_conversation(owner="me", title="", nodes=nodes, pictures=[secret])
+        found = import_conversation(store, owner="me", title="", nodes=nodes, pictures=[secret])
     file = io.BytesIO()
     exported = second.load_conversation(found)
 
@@ -217,7 +210,7 @@ def test_a_picture_that_only_a_record_names_is_not_had(
     assert reply.rounds[0].results == (ToolResult("a", "x"),)
 
 
-def test_everything_at_once_comes_back_too(store: SqlStore, pool: PicturePool) -> None:
+def test_everything_at_once_comes_back_too(store: Store, pool: PicturePool) -> None:
     """The zip of all conversations can be imported as it is."""
     ids = [a_saved_conversation(store) for _ in range(3)]
     conversations = [store.load_conversation(conversation_id) for conversation_id in ids]

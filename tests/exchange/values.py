@@ -6,13 +6,14 @@ import functools
 import io
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from augenblick.conversations import ReplyRecord
-from augenblick.images import prepare_image
-from augenblick.language import language
-from augenblick.messages import (
+from augenblick.core.conversations import ReplyRecord
+from augenblick.core.errors import ImportRefused
+from augenblick.core.language import language
+from augenblick.core.messages import (
     ChoiceText,
     Detail,
     ImagePart,
@@ -22,8 +23,12 @@ from augenblick.messages import (
     Role,
     TextPart,
 )
-from augenblick.sql_store import SqlStore
-from augenblick.store import ImportedNode
+from augenblick.exchange.import_limits import ImportLimits
+from augenblick.exchange.importing import ReadConversation, read_conversations
+from augenblick.pictures import PicturePool, prepare_image
+from augenblick.store import Store
+from augenblick.store.store_values import ImportedNode
+from tests.store.values import import_conversation
 
 GERMAN = language("de")
 ENGLISH = language("en")
@@ -82,7 +87,7 @@ def a_node(
     return ImportedNode(str(number), above, Message(role, parts), None, record)
 
 
-def a_saved_conversation(store: SqlStore, *, owner: str = "me") -> str:
+def a_saved_conversation(store: Store, *, owner: str = "me") -> str:
     """Two questions with pictures, and a second answer beside the first; returns its id."""
     photo, drawing = prepared("photo"), prepared("drawing")
     nodes = [
@@ -92,6 +97,55 @@ def a_saved_conversation(store: SqlStore, *, owner: str = "me") -> str:
         a_node(4, Role.USER, "Und <b>das</b>?\n\nZweite Zeile", parent=2, pictures=[photo]),
         a_node(5, Role.ASSISTANT, "- eins\n- zwei", parent=4),
     ]
-    return store.import_conversation(
-        owner=owner, title="Café: Rechnung?", nodes=nodes, pictures=[photo, drawing], leaf_id="5"
+    return import_conversation(
+        store,
+        owner=owner,
+        title="Café: Rechnung?",
+        nodes=nodes,
+        pictures=[photo, drawing],
+        leaf_id="5",
     )
+
+
+@dataclass(frozen=True)
+class Read:
+    """A conversation of a file, put together from its pieces."""
+
+    about: ReadConversation
+    nodes: tuple[ImportedNode, ...]
+    pictures: tuple[PreparedPicture, ...]
+
+    def saved(self, store: Store, *, owner: str = "me") -> str:
+        """Import it and return its id."""
+        return import_conversation(
+            store,
+            owner=owner,
+            title=self.about.title,
+            nodes=self.nodes,
+            pictures=self.pictures,
+            leaf_id=self.about.leaf_id,
+        )
+
+
+def read_all(
+    content: bytes, pool: PicturePool, limits: ImportLimits | None = None
+) -> list[Read | ImportRefused]:
+    """Everything in a file."""
+    found: list[Read | ImportRefused] = []
+    nodes: list[ImportedNode] = []
+    pictures: list[PreparedPicture] = []
+    for piece in read_conversations(
+        content, pool=pool, language=GERMAN, limits=limits or ImportLimits()
+    ):
+        match piece:
+            case PreparedPicture():
+                pictures.append(piece)
+            case ReadConversation():
+                found.append(Read(piece, tuple(nodes), tuple(pictures)))
+                nodes, pictures = [], []
+            case ImportRefused():
+                found.append(piece)
+                nodes, pictures = [], []
+            case messages:
+                nodes += messages
+    return found

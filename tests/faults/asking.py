@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from augenblick.client import ChatClient, Deadlines, RetryPolicy
-from augenblick.errors import AugenblickError, Failure
-from augenblick.messages import ChoiceText, ReplyEnd, Usage
-from augenblick.payload import Payload
-from augenblick.providers import ApiKey, Provider
-from augenblick.reply import Reply
+from augenblick.core.errors import AugenblickError, Failure
+from augenblick.core.messages import ChoiceText, ReplyEnd, Usage
+from augenblick.core.providers import ApiKey, Provider
+from augenblick.endpoint.client import ChatClient, Deadlines, RetryPolicy
+from augenblick.endpoint.payload import Payload
+from augenblick.endpoint.reply import Reply
 
 NO_RETRY = RetryPolicy(attempts=1)
 KEY = "sk-canary-7f3a9c51d2e84b60"  # must never be seen in any error
@@ -32,25 +32,46 @@ class Outcome:
     chunk_count: int = 0
     waits: tuple[float, ...] = ()
     added: Mapping[tuple[int, str], str] = field(default_factory=dict)  # what `fold` handed out
-    was_redrawn: bool = False  # text handed out before has moved to another lane
 
     @property
     def text(self) -> str:
         """What the first choice answered."""
         return self.choices[0].text if self.choices else ""
 
-    def unfaithful_lane(self) -> tuple[int, str] | None:
-        """A lane whose pieces, as handed out, are not the beginning of what was kept."""
-        for (index, lane), text in self.added.items():
-            whole = getattr(self.choices[index], lane)
-            if not self.was_redrawn and not whole.startswith(text):
-                return index, lane
+    def unfaithful_channel(self) -> tuple[int, str] | None:
+        """A channel whose pieces, as handed out, are not the beginning of what was kept."""
+        for index, choice in enumerate(self.choices):
+            said = {channel: text for (at, channel), text in self.added.items() if at == index}
+            if (channel := lost_channel(choice, said)) is not None:
+                return index, channel
         return None
 
     @property
     def code(self) -> str | None:
         """The code of the failure."""
         return self.failure.code if self.failure else None
+
+
+def lost_channel(choice: ChoiceText, handed_out: Mapping[str, str]) -> str | None:
+    """A channel that does not begin with what was handed out of it.
+
+    Text that turned out to be thinking has to be found there, between what came as such.
+    """
+    text, thinking = handed_out.get("text", ""), handed_out.get("reasoning", "")
+    moved = next(at for at in range(len(text) + 1) if choice.text.startswith(text[at:]))
+    if moved and not _stands_in(text[:moved], choice.reasoning):
+        return "text"
+    if not choice.reasoning.startswith(thinking) and not (
+        moved and _stands_in(thinking, choice.reasoning)
+    ):
+        return "reasoning"
+    return None if choice.refusal.startswith(handed_out.get("refusal", "")) else "refusal"
+
+
+def _stands_in(text: str, whole: str) -> bool:
+    """Whether the characters of a text stand in another one, in their order."""
+    rest = iter(whole)
+    return all(character in rest for character in text)
 
 
 def provider_at(base_url: str, *, key: str = KEY) -> Provider:
@@ -78,7 +99,7 @@ def ask(client: ChatClient, payload: Payload) -> Outcome:
             for chunk in stream:
                 chunk_count += 1
                 for piece in reply.fold(chunk, at_seconds=time.monotonic() - began):
-                    added[piece.choice_index, piece.lane] += piece.text
+                    added[piece.choice_index, piece.channel] += piece.text
             was_streamed = stream.was_streamed
     except AugenblickError as caught:
         error = caught
@@ -94,7 +115,6 @@ def ask(client: ChatClient, payload: Payload) -> Outcome:
         chunk_count=chunk_count,
         waits=tuple(waits),
         added=added,
-        was_redrawn=reply.revision > 0,
     )
 
 

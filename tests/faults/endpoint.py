@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageStat
 
-from augenblick.doctor.pictures import COLOURS
+from augenblick.ops.doctor.probe_pictures import COLOURS
 from tests.faults.server import (
     Framing,
     Pause,
@@ -33,6 +33,16 @@ _WORDS = (
 )  # fmt: skip
 
 
+_UNASKED = {
+    "n": 2,
+    "stop": ["three"],
+    "max_tokens": 16,
+    "max_completion_tokens": 16,
+    "response_format": {"type": "json_schema"},
+    "stream_options": {"include_usage": True},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Gaps:
     """What an endpoint does not do, or does wrongly."""
@@ -48,6 +58,9 @@ class Gaps:
     key: str = ""
     error: tuple[str, str] | None = None  # a status and a message, for every question
     pause_seconds: float = 0.004
+    always: frozenset[str] = frozenset()  # fields that act though nobody sent them
+    cuts: bool = False  # every answer ends without an end
+    thinks_seconds: float = 0.0  # silence before the first word
 
 
 class Endpoint:
@@ -77,6 +90,7 @@ class Endpoint:
         if not gaps.takes_pictures and _picture(request) is not None:
             return _refusal("400 Bad Request", "This model does not support image input")
         kept = {name: value for name, value in request.items() if not self._ignores(name, value)}
+        kept = {**{name: _UNASKED[name] for name in gaps.always}, **kept}
         answers = [_words(kept, sees=gaps.sees) for _ in range(kept.get("n", 1))]
         if request.get("stream") and gaps.streams:
             return self._streamed(kept, answers)
@@ -87,7 +101,7 @@ class Endpoint:
         return name in ignored or _sub_name(name, value) in ignored
 
     def _streamed(self, request: dict[str, Any], answers: list[list[str]]) -> list[Step]:
-        pieces: list[Piece] = []
+        pieces: list[Piece] = [Pause(self._gaps.thinks_seconds)]
         for index, words in enumerate(answers):
             for word in words:
                 pieces += [_event(_choice(index, {"content": word}))]
@@ -96,6 +110,8 @@ class Endpoint:
             if call is not None:
                 pieces.append(_event(_choice(index, {"tool_calls": [call]})))
             pieces.append(_event(_choice(index, {}, _finish(request, words))))
+        if self._gaps.cuts:
+            return framed([piece for piece in pieces if not _is_end(piece)], Framing.CHUNKED)
         asked = (request.get("stream_options") or {}).get("include_usage")
         if asked and self._gaps.tells_usage:
             pieces.append(_event({"choices": [], "usage": _usage(request, answers)}))
@@ -104,6 +120,10 @@ class Endpoint:
             whole = b"".join(piece for piece in pieces if isinstance(piece, bytes))
             return framed([Pause(0.3), whole], Framing.CHUNKED)
         return framed(pieces, Framing.CHUNKED)
+
+
+def _is_end(piece: Piece) -> bool:
+    return isinstance(piece, bytes) and b'"finish_reason": null' not in piece
 
 
 def _refusal(status: str, message: str) -> list[Step]:
@@ -152,7 +172,9 @@ def _finish(request: dict[str, Any], words: list[str]) -> str:
 
 
 def _call(request: dict[str, Any]) -> dict[str, Any] | None:
-    if "tools" not in request:
+    """The call of a tool that is asked for, by the field or by the question."""
+    is_asked = "tool_choice" in request or "weather" in json.dumps(request["messages"])
+    if "tools" not in request or not is_asked:
         return None
     function = {"name": "weather", "arguments": '{"place": "Paris"}'}
     return {"index": 0, "id": "call_1", "type": "function", "function": function}

@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augenblick.language import language
-from augenblick.structured.fields import FieldKind, Form, FormField
-from augenblick.structured.schemas import read_own_schema, response_format_of
+from augenblick.core.language import language
+from augenblick.lab.form_fields import FieldKind, Form, FormField
+from augenblick.lab.schemas import read_own_schema, response_format_of
+from augenblick.ui.chat.filled_form import PartialJson
 from augenblick.ui.experts.format_draft import FormatDraft, FormatKind
-from augenblick.ui.filled_form import JsonOnItsWay
 from augenblick.ui.resources import close_services
-from augenblick.ui.state import Tab
+from augenblick.ui.tab_state import Tab
 from tests.browser.playing import Script
 from tests.faults.server import FaultServer
+from tests.pages.asking import ask
 
 MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
 GERMAN = language("de")
@@ -70,7 +71,7 @@ def _choose(page: AppTest, kind: FormatKind) -> None:
 
 
 def _ask(page: AppTest, text: str = "Was kostet das?") -> None:
-    page.chat_input[0].set_value(text).run()
+    ask(page, text)
     assert not page.exception
 
 
@@ -208,10 +209,8 @@ def test_an_answer_becomes_a_form_for_everybody(page: AppTest, script: Script) -
         assert GERMAN.text("form.verdict_right") in said
         (code,) = shown.chat_message[-1].code
         assert json.loads(code.value) == json.loads(answer)
-        keys = {
-            button.key.partition("_")[0] for button in shown.chat_message[-1].button if button.key
-        }
-        assert "bin" in keys
+        keys = [button.key or "" for button in shown.chat_message[-1].button]
+        assert any(key.startswith("ask_again_") for key in keys)
     assert not later.radio
 
 
@@ -354,6 +353,6 @@ def test_a_draft_with_a_gap_sends_nothing_and_stays() -> None:
 )
 def test_json_streams_as_code_and_words_as_words(pieces: tuple[str, ...], shown: str) -> None:
     """Only appended to, so that nothing is sent twice."""
-    coming = JsonOnItsWay()
+    coming = PartialJson()
 
     assert "".join(coming.feed(piece) for piece in pieces) == shown

@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augenblick.language import language
-from augenblick.settings import FIELDS, RequestSettings
-from augenblick.sql_store import SqlStore
+from augenblick.core.language import language
+from augenblick.core.settings import FIELDS, RequestSettings
+from augenblick.store import Store
+from augenblick.store.store_values import Preset
 from augenblick.ui.experts.presets import WORKING_NAME
 from augenblick.ui.resources import close_services
 from tests.browser.playing import Script
 from tests.faults.server import FaultServer
+from tests.pages.asking import ask, given_back, tab_of
 from tests.pages.conftest import Visitor
 
 MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
 _STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
-_AREAS = {"stop", "expert_system", "expert_extra"}
+_AREAS = {"stop", "expert_system", "expert_logit_bias", "expert_extra"}
 _FLAGS = {"stream", "include_usage"}
 
 
@@ -59,7 +61,7 @@ def _type(page: AppTest, key: str, typed: str) -> None:
 def _ask(page: AppTest, script: Script) -> dict[str, Any]:
     """Ask, and return the body that arrived."""
     before = len(script.asked)
-    page.chat_input[0].set_value("Wer bist du?").run()
+    ask(page, "Wer bist du?")
     assert not page.exception
     assert len(script.asked) == before + 1
     body: dict[str, Any] = json.loads(script.asked[-1].body)
@@ -73,7 +75,7 @@ def _fields(body: dict[str, Any]) -> str:
 
 
 def _stored(tmp_path: Path) -> dict[str, RequestSettings]:
-    store = SqlStore(f"sqlite:///{tmp_path / 'augenblick.db'}")
+    store = Store(f"sqlite:///{tmp_path / 'augenblick.db'}")
     found = {preset.name: preset.settings for preset in store.list_presets("our-browser")}
     store.close()
     return found
@@ -98,6 +100,9 @@ RIGHT: list[tuple[str, str, dict[str, Any]]] = [
     ("stop", "\\n\\n\n a \n\n\\t\n\\\\n", {"stop": ["\n\n", " a ", "\t", "\\n"]}),
     ("expert_user", "someone", {"user": "someone"}),
     ("expert_extra", '{"top_k": 5, "stop": null}', {"top_k": 5, "stop": None}),
+    ("expert_logit_bias", '{"50256": -100}', {"logit_bias": {"50256": -100}}),
+    ("expert_logit_bias", ' {"0": 100,\n"12": 5.5} ', {"logit_bias": {"0": 100, "12": 5.5}}),
+    ("expert_logit_bias", "{}", {}),
     ("stream", "false", {"stream": False}),
     ("include_usage", "false", {"stream": True}),
     *((key, "", {}) for key in ("temperature", "seed", "stop", "expert_extra", "expert_user")),
@@ -116,7 +121,15 @@ WRONG: list[tuple[str, str]] = [
         ("expert_extra", typed)
         for typed in ("[]", '{"a": NaN}', "{", "5", "[" * 100_000, '{"a": "\\ud800"}')
     ),
-]
+    *(
+        ("expert_logit_bias", typed)
+        for typed in (
+            "50256: -100", "{50256: -100}", '{"50256": }', "[]", "-100", '{"word": 1}', '{"-1": 1}',
+            '{"": 1}', '{"٣": 1}', "{" * 100_000, '{"1": 1} x', '{"7": 5, "1": 1, "7": 6}',
+            '{"1": NaN}',
+        )
+    ),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("key", "typed", "expected"), RIGHT)
@@ -144,8 +157,8 @@ def test_what_cannot_be_sent_is_said_and_not_sent(script: Script, key: str, type
 
     spoken = name.replace("_", "\\_")
     said = [each.value for each in page.sidebar.markdown]
-    assert any(spoken in each and "Erlaubt ist" in each for each in said)
-    page.chat_input[0].set_value("Wer bist du?").run()
+    assert any(spoken in each and "Erlaubt: " in each for each in said)
+    ask(page, "Wer bist du?")
 
     assert not page.exception
     assert script.asked == []
@@ -153,14 +166,61 @@ def test_what_cannot_be_sent_is_said_and_not_sent(script: Script, key: str, type
     assert notice.startswith(f"Das Anfragefeld {spoken}")
     assert FIELDS[name].allowed.split()[-1].strip("{}") in notice
     assert area(key=key).value == typed
-    assert page.session_state["tab"].restored_text == "Wer bist du?"
+    assert given_back(page) == ["Wer bist du?"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "allowed"),
+    [
+        ('{"7": 101}', "logit_bias.7", "-100 … 100"),
+        ('{"1": 5, "7": "5"}', "logit_bias.7", "-100 … 100"),
+        ('{"7": true}', "logit_bias.7", "-100 … 100"),
+        ('{"7": 1e999}', "logit_bias.7", "-100 … 100"),
+        ('{"7": null}', "logit_bias.7", "-100 … 100"),
+        ('{"7": {}}', "logit_bias.7", "-100 … 100"),
+    ],
+)
+@pytest.mark.parametrize("locale", ["de-DE", "en-US"])
+def test_a_wrong_bias_is_named_by_its_token(
+    script: Script, locale: str, typed: str, field: str, allowed: str
+) -> None:
+    """In a long list nobody would find it; what was typed stays, and nothing is sent."""
+    page = _open(locale)
+    _type(page, "expert_logit_bias", typed)
+
+    said = language(locale[:2]).text(
+        "expert.invalid", field=field.replace("_", "\\_"), allowed=allowed
+    )
+    assert any(said in each.value for each in page.sidebar.markdown)
+    ask(page, "Hi")
+    assert script.asked == []
+    assert page.text_area(key="expert_logit_bias").value == typed
+
+
+def test_biases_are_kept_and_come_back_with_a_preset(script: Script, tmp_path: Path) -> None:
+    """Stored as ever: after a reload, with a link that names other fields, from a preset."""
+    biases = {str(token): -1.5 for token in range(300)} | {"50256": -100}
+    store = Store(f"sqlite:///{tmp_path / 'augenblick.db'}")
+    for name in (WORKING_NAME, "Kein Ende"):
+        preset = Preset(name, RequestSettings("", seed=7, logit_bias=biases))
+        store.save_preset(preset, owner="our-browser")
+    store.close()
+
+    page = _open()
+    assert _ask(page, script)["logit_bias"] == biases
+    assert _ask(_open(temperature="0.2"), script)["logit_bias"] == biases
+    _type(page, "expert_logit_bias", "")
+    assert "logit_bias" not in _ask(page, script)
+    page.button(key="expert_preset_use_0").click().run()
+    assert json.loads(page.text_area(key="expert_logit_bias").value or "") == biases
+    assert _ask(page, script)["logit_bias"] == biases
 
 
 def test_once_it_is_right_the_question_goes_out(script: Script) -> None:
     """The notice goes as soon as the field is right; nothing else has to be done."""
     page = _open()
     _type(page, "temperature", "3")
-    page.chat_input[0].set_value("Wer bist du?").run()
+    ask(page, "Wer bist du?")
     assert page.error
 
     _type(page, "temperature", "0,3")
@@ -175,7 +235,7 @@ def test_messages_in_the_free_json_are_refused_with_the_reason(script: Script, l
     page = _open(locale)
 
     _type(page, "expert_extra", '{"messages": []}')
-    page.chat_input[0].set_value("Hi").run()
+    ask(page, "Hi")
 
     what = language(locale[:2]).text("error.messages_in_extra.what")
     assert any(what in each.value for each in page.sidebar.markdown)
@@ -219,7 +279,7 @@ def test_nobody_who_leaves_the_switch_off_meets_any_of_it(script: Script) -> Non
     """No widget, no sentence, no read of presets; fields in the address are not sent."""
     page = _open(expert="false", temperature="0.5")
 
-    assert [each.key for each in page.text_input] == []
+    assert [each.key for each in page.text_input] == ["search_beside"]
     assert [each.key for each in page.text_area] == []
     assert _fields(_ask(page, script)) == json.dumps(_STREAMED, sort_keys=True)
 
@@ -291,6 +351,22 @@ def test_a_link_comes_before_the_last_visit(script: Script) -> None:
 
     assert _fields(body) == json.dumps({"seed": 3, **_STREAMED}, sort_keys=True)
     assert body["messages"][0]["content"] == "Knapp."
+
+
+def test_a_link_counts_for_its_visit_only_unless_it_is_kept(script: Script) -> None:
+    """Another link, changed by hand, leaves alone what somebody had chosen before."""
+    page = _open()
+    _type(page, "temperature", "0.5")
+    linked = _open(temperature="1.9", n="4")
+    _type(linked, "n", "3")
+
+    assert _fields(_ask(_open(), script)) == json.dumps(
+        {"temperature": 0.5, **_STREAMED}, sort_keys=True
+    )
+    linked.button("expert_keep_link").click().run()
+    assert _fields(_ask(_open(), script)) == json.dumps(
+        {"temperature": 1.9, "n": 3, **_STREAMED}, sort_keys=True
+    )
 
 
 def test_reset_lets_nothing_be_sent(script: Script, tmp_path: Path) -> None:
@@ -379,7 +455,8 @@ def test_a_browser_without_a_cookie_leaves_nothing_behind(
 def test_what_is_not_to_be_stored_stores_no_settings_either(script: Script, tmp_path: Path) -> None:
     """While a conversation is kept nowhere, its system message is not either."""
     page = _open()
-    page.toggle(key="keep_nowhere").set_value(True).run()
+    tab_of(page).is_temporary = True  # as the composer's menu does
+    page.run()
     _type(page, "expert_system", "canary-system")
 
     assert _ask(page, script)["messages"][0]["content"] == "canary-system"

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augenblick.language import language
-from augenblick.store import ConversationStore
+from augenblick.core.language import language
+from augenblick.store import Store
+from augenblick.ui.pictures.thumbnails import thumbnails
 from augenblick.ui.resources import close_services, services
-from augenblick.ui.thumbnails import thumbnails
-from tests.images.corpus import encoded, scene
+from tests.pages.asking import tab_of
 from tests.pages.conftest import Visitor
+from tests.pictures.corpus import encoded, scene
 from tests.store.values import a_picture, a_question, a_record
 
 MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
@@ -22,7 +23,7 @@ GERMAN = language("de")
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConversationStore]:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """The store of the pages, empty."""
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("OPENAI_MODEL", "look")
@@ -41,9 +42,7 @@ def _open(name: str, locale: str = "de-DE") -> AppTest:
     return page
 
 
-def _asked(
-    store: ConversationStore, text: str, answer: str = "A cat.", *, owner: str = "our-browser"
-) -> str:
+def _asked(store: Store, text: str, answer: str = "A cat.", *, owner: str = "our-browser") -> str:
     opened = store.save_question(a_question(text, owner=owner))
     store.finish_reply(opened.reply_id, a_record(answer))
     return opened.conversation_id
@@ -54,9 +53,7 @@ def _titles(page: AppTest) -> list[str]:
 
 
 @pytest.mark.parametrize("locale", ["de-DE", "en-US"])
-def test_without_conversations_the_page_says_what_will_be_here(
-    store: ConversationStore, locale: str
-) -> None:
+def test_without_conversations_the_page_says_what_will_be_here(store: Store, locale: str) -> None:
     """An empty list is a kind sentence and a way to begin, no blank page."""
     page = _open("history", locale)
 
@@ -66,7 +63,7 @@ def test_without_conversations_the_page_says_what_will_be_here(
     assert page.title[0].value == spoken.text("chat.welcome")
 
 
-def test_thirty_are_listed_at_first_and_more_on_request(store: ConversationStore) -> None:
+def test_thirty_are_listed_at_first_and_more_on_request(store: Store) -> None:
     """However many there are, the page stays short; pinned ones stand on top."""
     ids = [_asked(store, f"Frage {number}") for number in range(33)]
     store.set_pinned(ids[4], owner="our-browser", is_pinned=True)
@@ -81,7 +78,7 @@ def test_thirty_are_listed_at_first_and_more_on_request(store: ConversationStore
     assert "history_more" not in [button.key for button in page.button]
 
 
-def test_a_title_is_shown_as_it_was_typed(store: ConversationStore) -> None:
+def test_a_title_is_shown_as_it_was_typed(store: Store) -> None:
     """Signs of Markdown and HTML stay signs."""
     _asked(store, "*Stern* [x](http://y) <b>:red[z]</b>")
 
@@ -91,7 +88,7 @@ def test_a_title_is_shown_as_it_was_typed(store: ConversationStore) -> None:
 
 
 def test_what_was_searched_for_is_marked_and_nothing_of_it_is_html(
-    store: ConversationStore,
+    store: Store,
 ) -> None:
     """The excerpt shows the words as they were typed; what is not found is said kindly."""
     _asked(store, "Was ist das?", "Ein <img src=x onerror=alert(1)> **Kater** & eine Katze.")
@@ -110,7 +107,7 @@ def test_what_was_searched_for_is_marked_and_nothing_of_it_is_html(
     assert GERMAN.text("history.nothing_found") in page.markdown[0].value
 
 
-def test_several_are_deleted_together_and_come_back_together(store: ConversationStore) -> None:
+def test_several_are_deleted_together_and_come_back_together(store: Store) -> None:
     """What is chosen goes; one click brings all of it back."""
     ids = [_asked(store, f"Frage {number}") for number in range(3)]
     page = _open("history")
@@ -128,7 +125,7 @@ def test_several_are_deleted_together_and_come_back_together(store: Conversation
     assert "undo_delete" not in [button.key for button in page.button]
 
 
-def test_what_is_left_comes_back_although_some_is_gone(store: ConversationStore) -> None:
+def test_what_is_left_comes_back_although_some_is_gone(store: Store) -> None:
     """One that was deleted for good in another tab keeps none of the others from coming back."""
     ids = [_asked(store, f"Frage {number}") for number in range(3)]
     page = _open("history")
@@ -147,7 +144,7 @@ def test_what_is_left_comes_back_although_some_is_gone(store: ConversationStore)
     assert not page.error
 
 
-def test_deleting_forgets_the_files_that_pictures_were_made_from(store: ConversationStore) -> None:
+def test_deleting_forgets_the_files_that_pictures_were_made_from(store: Store) -> None:
     """They have a place and a camera in them; those of other conversations stay at hand."""
     pool = services().pictures
     photos = [pool.prepare(encoded(scene((60 + n, 50)), "JPEG"), name="a.jpg") for n in range(3)]
@@ -171,7 +168,7 @@ def test_deleting_forgets_the_files_that_pictures_were_made_from(store: Conversa
     assert not store.list_conversations("our-browser")
 
 
-def test_a_deleted_conversation_leaves_no_picture_in_memory(store: ConversationStore) -> None:
+def test_a_deleted_conversation_leaves_no_picture_in_memory(store: Store) -> None:
     """Sent and looked at, it was in two more memories; another conversation's stays there."""
     parts = services()
     shown = [encoded(scene((60 + number, 50)), "JPEG") for number in range(2)]
@@ -183,7 +180,7 @@ def test_a_deleted_conversation_leaves_no_picture_in_memory(store: ConversationS
     page = _open("history")
 
     def kept() -> list[tuple[bool, bool]]:
-        uris, small = parts.fitted.data_uri._uris, thumbnails()._kept
+        uris, small = dict(parts.fitted.data_uri._uris.items()), dict(thumbnails()._kept.items())
         return [(p.attachment.sha256 in uris, p.attachment.sha256 in small) for p in photos]
 
     assert kept() == [(True, True), (True, True)]
@@ -196,13 +193,13 @@ def test_a_deleted_conversation_leaves_no_picture_in_memory(store: ConversationS
 
 def _delete_everything() -> None:
     """What the last button of the dialog does."""
-    from augenblick.ui import deleting  # noqa: PLC0415 - the script has only what it imports
+    from augenblick.ui.history import delete_with_undo  # noqa: PLC0415 - the script has only what it imports
     from augenblick.ui.resources import services  # noqa: PLC0415 - as above
 
-    deleting.delete_everything(services())
+    delete_with_undo.delete_everything(services())
 
 
-def test_what_is_too_late_to_be_brought_back_is_said(store: ConversationStore) -> None:
+def test_what_is_too_late_to_be_brought_back_is_said(store: Store) -> None:
     """Undo after the store has deleted for good is a sentence, no broken page."""
     conversation_id = _asked(store, "Frage")
     page = _open("history")
@@ -217,7 +214,7 @@ def test_what_is_too_late_to_be_brought_back_is_said(store: ConversationStore) -
     assert page.error
 
 
-def test_what_is_stored_is_said_in_numbers(store: ConversationStore) -> None:
+def test_what_is_stored_is_said_in_numbers(store: Store) -> None:
     """The numbers are those of the store; deletion asks once more."""
     opened = store.save_question(
         a_question("Frage", owner="our-browser", pictures=(a_picture(b"x" * 2_400_000),))
@@ -233,15 +230,13 @@ def test_what_is_stored_is_said_in_numbers(store: ConversationStore) -> None:
     page.button(key="delete_everything").click().run()
     is_dangerous = not page.button(key="delete_now").disabled
 
-    assert "**1 Gespräch** mit **2 Nachrichten** und **1 Bild** (2,4 MB)" in said
+    assert "**1 Gespräch** mit **1 Frage** und **1 Bild** (2,4 MB)" in said
     assert GERMAN.text("my_data.shares", count=1) in said
     assert GERMAN.text("my_data.kept_for_ever") in said
     assert not is_dangerous
 
 
-def test_a_limit_of_the_server_is_said(
-    store: ConversationStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_limit_of_the_server_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where conversations are deleted after some days, the page says after how many."""
     monkeypatch.setenv("AUGENBLICK_KEEP_DAYS", "30")
 
@@ -251,7 +246,7 @@ def test_a_limit_of_the_server_is_said(
     assert GERMAN.text("my_data.kept_for_ever") not in said
 
 
-def test_a_link_is_taken_back(store: ConversationStore) -> None:
+def test_a_link_is_taken_back(store: Store) -> None:
     """Every link that still leads somewhere is listed with the title of its conversation."""
     opened = store.save_question(a_question("Ein *Titel*", owner="our-browser"))
     store.finish_reply(opened.reply_id, a_record())
@@ -268,7 +263,7 @@ def test_a_link_is_taken_back(store: ConversationStore) -> None:
 
 
 def test_a_browser_without_cookies_is_told_and_shares_nothing(
-    store: ConversationStore, visitor: Visitor
+    store: Store, visitor: Visitor
 ) -> None:
     """Two of them have nothing in common, and both read why their list is empty."""
     visitor.browser_id = ""
@@ -288,13 +283,11 @@ def test_a_browser_without_cookies_is_told_and_shares_nothing(
     assert upload.proto.disabled
 
 
-def test_what_is_asked_without_cookies_is_never_written(
-    store: ConversationStore, visitor: Visitor
-) -> None:
+def test_what_is_asked_without_cookies_is_never_written(store: Store, visitor: Visitor) -> None:
     """Nobody could find or delete it again, so it is kept in memory only."""
     visitor.browser_id = ""
 
     page = _open("chat")
 
-    assert page.toggle(key="keep_nowhere").value
+    assert tab_of(page).is_temporary
     assert GERMAN.text("my_data.no_cookie") in [notice.value for notice in page.info]

@@ -8,18 +8,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augenblick.language import language
-from augenblick.ui import holding
+from augenblick.ui import upload_accounting
 from augenblick.ui.resources import close_services
-from augenblick.ui.state import Tab
-from augenblick.web.holdings import HoldingLimits, Holdings
+from augenblick.web.upload_memory import UploadMemory, UploadMemoryLimits
 from tests.browser.playing import Script
 from tests.faults.server import FaultServer
+from tests.pages.asking import ask, put, tab_of
 from tests.pages.conftest import Visitor
 from tests.pages.test_pictures_on_the_page import _jpeg, _pdf
 
 MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
-SAY = language("de").text
 
 
 @pytest.fixture
@@ -35,10 +33,12 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
 
 
 @pytest.fixture
-def holdings(monkeypatch: pytest.MonkeyPatch) -> Holdings:
+def upload_memory(monkeypatch: pytest.MonkeyPatch) -> UploadMemory:
     """Room for a few small pictures."""
-    found = holding.HOLDINGS
-    monkeypatch.setattr(found, "limits", HoldingLimits(60_000, 90_000))
+    found = upload_accounting.UPLOAD_MEMORY
+    for left in list(found._tabs.values()):  # of other tests, which nobody has collected yet
+        left.let_go()
+    monkeypatch.setattr(found, "limits", UploadMemoryLimits(600_000, 900_000))
     return found
 
 
@@ -56,112 +56,50 @@ def page(script: Script) -> AppTest:
     return _open()
 
 
-def _ask(page: AppTest, text: str, *files: tuple[str, bytes]) -> None:
-    for name, data in files:
-        page.chat_input[0].upload(name, data)
-    page.chat_input[0].set_value(text).run()
-    assert not page.exception
+def _in_tray(page: AppTest) -> list[str]:
+    """Names of what is ready, and codes of what can't be used."""
+    items = tab_of(page).tray.items
+    return [item.failure.code if item.failure else item.name for item in items]
 
 
-def _open_dialog(page: AppTest, *files: tuple[str, bytes]) -> None:
-    page.button(key="pictures_open").click().run()
-    page.file_uploader[0].set_value([(name, data, "") for name, data in files]).run()
-    assert not page.exception
+def _heavy_pdf(kilobytes: int) -> bytes:
+    """A PDF of two pages, which is kept whole; most of its bytes stand behind its end."""
+    pdf = _pdf(2)
+    return pdf + bytes(kilobytes * 1000 - len(pdf))
 
 
-def _tab(page: AppTest) -> Tab:
-    memory = page.session_state["tab"]
-    assert isinstance(memory, Tab)
-    return memory
+@pytest.mark.usefixtures("upload_memory")
+def test_a_file_there_is_no_room_for_is_refused_at_once(page: AppTest, script: Script) -> None:
+    """What waited before is there still, and a lighter file finds room."""
+    put(page, ("vertrag.pdf", _heavy_pdf(400)))
+    put(page, ("zu-viel.pdf", _heavy_pdf(300)), ("leicht.jpg", _jpeg(90, 60)))
 
-
-def _big(kilobytes: int) -> bytes:
-    """A photo of so many bytes, most of them behind its end."""
-    return _jpeg(60, 40) + bytes(kilobytes * 1000)
-
-
-def _kept_sentence() -> str:
-    return f"{SAY('error.too_much_kept.what', limit=0)} {SAY('error.too_much_kept.do')}"
-
-
-@pytest.mark.usefixtures("holdings")
-def test_a_question_with_too_many_bytes_gives_its_words_back(page: AppTest, script: Script) -> None:
-    """Nothing is asked, and the page says what to do. A lighter one goes through after that."""
-    _ask(page, "Was ist das?", ("foto.jpg", _big(70)))
-
-    assert [error.value for error in page.error] == [_kept_sentence()]
-    assert page.chat_input[0].value == "Was ist das?"
-    assert script.asked == []
-    _ask(page, "Und das?", ("foto.jpg", _big(5)))
+    assert _in_tray(page) == ["vertrag.pdf", "vertrag.pdf", "too_much_kept", "leicht.jpg"]
+    ask(page, "Was steht da?")
     assert len(script.asked) == 1
-    assert not page.error
+    assert _in_tray(page) == []
 
 
-@pytest.mark.usefixtures("holdings")
-def test_what_waited_is_there_when_the_dialog_can_take_no_more(page: AppTest) -> None:
-    """The PDF whose pages are being chosen counts; the files before it stay."""
-    _open_dialog(page, ("erstes.jpg", _jpeg(90, 60)))
-    page.file_uploader[0].set_value([("zu-viel.jpg", _big(70), "")]).run()
-
-    assert [warning.value for warning in page.warning] == [_kept_sentence()]
-    names = [draft.attachment.receipt.source_name for draft in _tab(page).drafts]
-    assert names == ["erstes.jpg"]
-
-
-def test_tabs_of_one_person_count_together(page: AppTest, holdings: Holdings) -> None:
-    """What waits for its pages in one tab leaves less room in another, until it is let go."""
-    pdf = _pdf(2)
-    _ask(page, "Welche Seite?", ("vertrag.pdf", pdf + bytes(50_000 - len(pdf))))
+def test_tabs_of_one_person_count_together(page: AppTest, upload_memory: UploadMemory) -> None:
+    """What waits in one tab leaves less room in another, until it is let go."""
+    put(page, ("vertrag.pdf", _heavy_pdf(400)))
     other = _open()
-    _ask(other, "Was ist das?", ("foto.jpg", _big(20)))
+    put(other, ("foto.pdf", _heavy_pdf(300)))
 
-    assert len(_tab(page).waiting) == 1
-    assert [error.value for error in other.error] == [_kept_sentence()]
-    holdings.forget(_tab(page).session_id)  # both run in the one session there is in such tests
-    assert _tab(page).waiting == []
-    _ask(other, "Was ist das?", ("foto.jpg", _big(20)))
-    assert not other.error
+    assert _in_tray(other) == ["too_much_kept"]
+    upload_memory.forget(tab_of(page).session_id)  # both run in the one session of such tests
+    assert _in_tray(page) == []
+    put(other, ("foto.pdf", _heavy_pdf(300)))
+    assert _in_tray(other) == ["foto.pdf", "foto.pdf"]
 
 
-def test_other_people_have_room_until_all_of_it_is_taken(
-    page: AppTest, holdings: Holdings, visitor: Visitor
-) -> None:
+@pytest.mark.usefixtures("upload_memory")
+def test_somebody_else_has_room_until_the_server_is_full(page: AppTest, visitor: Visitor) -> None:
     """The sentence for a full page is another one: it is nothing that person has to mend."""
-    pdf = _pdf(2)
-    _ask(page, "Welche Seite?", ("vertrag.pdf", pdf + bytes(50_000 - len(pdf))))
+    put(page, ("vertrag.pdf", _heavy_pdf(400)))
     visitor.browser_id = "somebody-else"
     other = _open()
-    _ask(other, "Was ist das?", ("foto.jpg", _big(20)))
-    assert not other.error
-    _ask(other, "Und das?", ("foto.jpg", _big(50)))
+    put(other, ("foto.pdf", _heavy_pdf(200)))
+    put(other, ("und.pdf", _heavy_pdf(200)))
 
-    said = f"{SAY('error.server_is_full.what')} {SAY('error.server_is_full.do')}"
-    assert [error.value for error in other.error] == [said]
-    assert other.chat_input[0].value == "Und das?"
-    assert holdings.sessions()
-
-
-def test_so_many_questions_wait_for_pages_and_no_more(page: AppTest) -> None:
-    """The eleventh comes back: its words to the input, its photo beside it."""
-    memory = _tab(page)
-    _ask(page, "Frage 0", ("vertrag.pdf", _pdf(2)))
-    waiting = memory.waiting[0]
-    for number in range(1, 10):
-        memory.waiting.append(
-            type(waiting)(
-                type(waiting.question)(f"id{number}", f"Frage {number}", waiting.question.uploads),
-                f"conversation-{number}",
-                waiting.pdfs,
-            )
-        )
-    memory.waiting[0].conversation_id = "conversation-0"
-    page.run()
-    _ask(page, "Eine mehr", ("vertrag.pdf", _pdf(2)), ("foto.jpg", _jpeg(90, 60)))
-
-    sentence = (
-        f"{SAY('error.too_many_unchosen.what', limit=10)} {SAY('error.too_many_unchosen.do')}"
-    )
-    assert [error.value for error in page.error] == [sentence]
-    assert page.chat_input[0].value == "Eine mehr"
-    assert len(memory.waiting) == 10
-    assert [draft.attachment.receipt.source_name for draft in memory.drafts] == ["foto.jpg"]
+    assert _in_tray(other) == ["foto.pdf", "foto.pdf", "server_is_full"]

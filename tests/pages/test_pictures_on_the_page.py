@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,17 @@ import pytest
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
-from augenblick.conversations import Conversation
-from augenblick.images import PictureSource
-from augenblick.language import language
+from augenblick.core.conversations import Conversation
+from augenblick.core.language import language
+from augenblick.core.messages import PreparedPicture
+from augenblick.pictures import PictureSource
+from augenblick.pictures.tray import choose_pages, turn
+from augenblick.ui.pictures.pdf_pages import OpenPdf
 from augenblick.ui.resources import close_services, services
+from augenblick.ui.upload_accounting import UPLOAD_MEMORY
 from tests.browser.playing import Script
 from tests.faults.server import FaultServer
+from tests.pages.asking import ask, open_dialog, put, tab_of
 
 MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
 SAY = language("de").text
@@ -68,15 +74,8 @@ def _pdf(pages: int) -> bytes:
     return buffer.getvalue()
 
 
-def _open_dialog(page: AppTest, *files: tuple[str, bytes]) -> None:
-    page.button(key="pictures_open").click().run()
-    if files:
-        page.file_uploader[0].set_value([(name, data, "") for name, data in files]).run()
-    assert not page.exception
-
-
-def _drafts(page: AppTest) -> list[Any]:
-    return list(page.session_state["tab"].drafts)
+def _waiting(page: AppTest) -> list[PreparedPicture]:
+    return list(tab_of(page).tray.pictures)
 
 
 def _button(page: AppTest, start: str) -> Any:
@@ -84,10 +83,7 @@ def _button(page: AppTest, start: str) -> Any:
 
 
 def _ask(page: AppTest, text: str, files: Sequence[tuple[str, bytes]] = ()) -> None:
-    for name, data in files:
-        page.chat_input[0].upload(name, data)
-    page.chat_input[0].set_value(text).run()
-    assert not page.exception
+    ask(page, text, *files)
 
 
 def _parts(script: Script, number: int = -1) -> list[dict[str, Any]]:
@@ -116,40 +112,39 @@ def test_the_plain_way_sends_what_suits_almost_everybody(page: AppTest, script: 
 
 
 def test_what_is_chosen_is_what_arrives(page: AppTest, script: Script) -> None:
-    """Detail, size and quality hold for prepared pictures and for those of the input."""
-    _open_dialog(page, ("a.jpg", _jpeg(1600, 1200)))
-    before = _drafts(page)[0].attachment
+    """Detail, size and quality hold for pictures that wait and for those that come."""
+    put(page, ("a.jpg", _jpeg(1600, 1200)))
+    before = _waiting(page)[0].attachment
+    open_dialog(page, "options")
     page.segmented_control(key="picture_detail").set_value(SAY("detail.high")).run()
     page.segmented_control(key="picture_side").set_value(1024).run()
     page.segmented_control(key="picture_quality").set_value(SAY("quality.small")).run()
-    prepared = _drafts(page)[0].attachment
+    prepared = _waiting(page)[0].attachment
     shown = _captions(page)
     page.button(key="pictures_done").click().run()
     _ask(page, "Was ist das?", [("b.jpg", _jpeg(1200, 1600, colour="#602040"))])
 
     assert (before.width_px, prepared.width_px) == (1600, 1024)
-    assert SAY("receipt.size", width="1024", height="768") in shown
+    assert "1024 × 768" in shown  # noqa: RUF001 - as on the page
     assert SAY("pictures.tokens", count=765) in shown
     assert [part["image_url"]["detail"] for part in _parts(script)[:2]] == ["high", "high"]
     assert [image.size for image in _sent(script)] == [(1024, 768), (768, 1024)]
-    assert _drafts(page) == []
+    assert _waiting(page) == []
 
 
-def test_pictures_can_be_turned_and_taken_out(page: AppTest, script: Script) -> None:
-    """Left and right by a quarter; what is taken out is not sent."""
-    _open_dialog(page, ("a.jpg", _jpeg(600, 400)), ("b.jpg", _jpeg(500, 300)))
-    _button(page, "take_out").click().run()
-    _button(page, "turn_cw").click().run()
-    once = _drafts(page)[0].attachment
-    _button(page, "turn_cw").click().run()
-    _button(page, "turn_ccw").click().run()
+def test_a_turned_picture_stays_turned_in_another_size(page: AppTest, script: Script) -> None:
+    """Turned to the right by a quarter, then prepared anew and sent."""
+    put(page, ("a.jpg", _jpeg(1600, 1200)))
+    tray = tab_of(page).tray
+    turn(tray, services().pictures, tray.items[0], person="")
+    open_dialog(page, "options")
+    page.segmented_control(key="picture_side").set_value(1024).run()
     page.button(key="pictures_done").click().run()
     _ask(page, "Was ist das?")
     (image,) = _sent(script)
 
-    assert (once.width_px, once.height_px) == (300, 500)
-    assert image.size == (300, 500)
-    assert min(_pixel(image, 290, 10)) > 240  # the white corner has gone to the right
+    assert image.size == (768, 1024)
+    assert min(_pixel(image, 760, 10)) > 240  # the white corner has gone to the right
 
 
 def _pixel(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
@@ -160,12 +155,13 @@ def _pixel(image: Image.Image, x: int, y: int) -> tuple[int, ...]:
 
 def test_a_strip_is_offered_in_sharp_parts(page: AppTest, script: Script) -> None:
     """The offer says how many pictures it makes; it can be taken back, and is what is sent."""
-    _open_dialog(page, ("strip.jpg", _jpeg(600, 6000)))
+    put(page, ("strip.jpg", _jpeg(600, 6000)))
+    open_dialog(page, "options")
     offer = _button(page, "parts_").label
     _button(page, "parts_").click().run()
-    count = len(_drafts(page))
+    count = len(_waiting(page))
     _button(page, "whole_").click().run()
-    whole = len(_drafts(page))
+    whole = len(_waiting(page))
     _button(page, "parts_").click().run()
     page.button(key="pictures_done").click().run()
     _ask(page, "Was steht da?")
@@ -178,41 +174,26 @@ def test_a_strip_is_offered_in_sharp_parts(page: AppTest, script: Script) -> Non
 
 def test_a_small_picture_is_not_offered_in_parts(page: AppTest, script: Script) -> None:
     """Where nothing would be lost there is nothing to decide."""
-    _open_dialog(page, ("a.jpg", _jpeg(600, 400)))
+    put(page, ("a.jpg", _jpeg(600, 400)))
+    open_dialog(page, "options")
 
     assert not [button for button in page.button if (button.key or "").startswith("parts_")]
 
 
-def test_what_can_not_be_used_is_named_and_the_rest_goes_on(page: AppTest, script: Script) -> None:
-    """Twelve files, one of them no picture: nine pictures come in and three are named."""
-    files = [(f"bild{number}.jpg", _jpeg(60 + number, 40)) for number in range(11)]
-    _open_dialog(page, ("notiz.jpg", b"Das ist kein Bild."), *files)
-    told = "\n".join(warning.value for warning in page.warning)
-
-    assert len(_drafts(page)) == 10
-    assert "notiz.jpg" in told
-    assert "bild10.jpg" in told
-    assert "bild9.jpg" not in told
-
-
-def test_a_question_waits_for_the_pages_of_its_pdf(page: AppTest, script: Script) -> None:
-    """First page preselected, others to choose; words and other pictures go along in order."""
-    _ask(page, "Was kostet das?", [("vertrag.pdf", _pdf(15)), ("foto.jpg", _jpeg(300, 200))])
-    waiting = [text.value for text in page.text]
-    asked_meanwhile = len(script.asked)
-    chosen = [box.label for box in page.checkbox if box.value]
-    next(box for box in page.checkbox if box.label == SAY("pdf.page", number="3")).check().run()
-    page.pagination[0].set_value(2).run()
-    next(box for box in page.checkbox if box.label == SAY("pdf.page", number="15")).check().run()
-    assert page.button(key="pdf_ask").label == SAY("pdf.ask", count=3)
-    page.button(key="pdf_ask").click().run()
+def test_a_pdf_of_many_pages_takes_the_room_there_is(page: AppTest, script: Script) -> None:
+    """Its first pages beside the other picture; others can be chosen, in their order."""
+    put(page, ("foto.jpg", _jpeg(300, 200)), ("vertrag.pdf", _pdf(15)))
+    pages = [picture.attachment.receipt.source_page for picture in _waiting(page)]
+    memory = tab_of(page)
+    first = next(item for item in memory.tray.items if item.pdf)
+    take = partial(UPLOAD_MEMORY.take, memory)
+    choose_pages(memory.tray, services().pictures, first, (2, 14), person="", take=take)
+    _ask(page, "Was kostet das?")
     images = _sent(script)
 
-    assert "Was kostet das?" in waiting
-    assert asked_meanwhile == 0
-    assert chosen == [SAY("pdf.page", number="1")]
-    assert [_nearest(image) for image in images[:3]] == ["#ff0000", "#0000ff", "#c0c000"]
-    assert images[3].size == (300, 200)
+    assert pages == [None, *range(1, 10)]
+    assert images[0].size == (300, 200)
+    assert [_nearest(image) for image in images[1:]] == ["#0000ff", "#c0c000"]
     assert _parts(script)[-1]["text"] == "Was kostet das?"
 
 
@@ -227,28 +208,6 @@ def _nearest(image: Image.Image) -> str:
     return min(PAGE_COLOURS, key=distance)
 
 
-def test_not_choosing_pages_loses_nothing(page: AppTest, script: Script) -> None:
-    """Given up, the words are in the input again and the photo beside it."""
-    _ask(page, "Was kostet das?", [("vertrag.pdf", _pdf(3)), ("foto.jpg", _jpeg(300, 200))])
-
-    page.button(key="pdf_cancel").click().run()
-
-    assert page.chat_input[0].value == "Was kostet das?"
-    assert [draft.attachment.receipt.source_name for draft in _drafts(page)] == ["foto.jpg"]
-    assert script.asked == []
-
-
-def test_a_question_holds_ten_pages_at_most(page: AppTest, script: Script) -> None:
-    """With ten chosen, the other boxes wait and the page says why."""
-    _ask(page, "Alles?", [("vertrag.pdf", _pdf(12))])
-    for number in range(2, 11):
-        label = SAY("pdf.page", number=str(number))
-        next(box for box in page.checkbox if box.label == label).check().run()
-
-    assert SAY("pdf.full", limit="10") in _captions(page)
-    assert [box.label for box in page.checkbox if box.disabled] == ["Seite 11", "Seite 12"]
-
-
 def test_a_pdf_with_one_page_is_like_a_picture(page: AppTest, script: Script) -> None:
     """Nothing to choose where there is one page."""
     _ask(page, "Was kostet das?", [("rechnung.pdf", _pdf(1))])
@@ -256,23 +215,34 @@ def test_a_pdf_with_one_page_is_like_a_picture(page: AppTest, script: Script) ->
     assert [_nearest(image) for image in _sent(script)] == ["#ff0000"]
 
 
-def test_pages_can_be_chosen_in_the_dialog_too(page: AppTest, script: Script) -> None:
-    """The chosen pages become prepared pictures beside the others."""
-    _open_dialog(page, ("foto.jpg", _jpeg(300, 200)), ("vertrag.pdf", _pdf(4)))
-    for number, do in (("1", "uncheck"), ("2", "check"), ("4", "check")):
-        label = SAY("pdf.page", number=number)
-        getattr(next(box for box in page.checkbox if box.label == label), do)().run()
+def test_pages_are_chosen_by_looking_at_them(page: AppTest, script: Script) -> None:
+    """Those that are taken are ticked; with ten chosen, the other boxes wait and it says why."""
+    put(page, ("vertrag.pdf", _pdf(12)))
+    memory = tab_of(page)
+    memory.open_pdf = OpenPdf(
+        "pdf", memory.tray.items[0].id, PictureSource("vertrag.pdf", _pdf(12)), 12, "", {0, 1}
+    )
+    memory.dialog = "pages"
+    page.run()
+    for number in range(3, 11):
+        label = SAY("pdf.page", number=str(number))
+        next(box for box in page.checkbox if box.label == label).check().run()
+
+    assert SAY("pdf.full", limit="10") in _captions(page)
+    assert [box.label for box in page.checkbox if box.disabled] == ["Seite 11", "Seite 12"]
+    for number in range(4, 11):
+        label = SAY("pdf.page", number=str(number))
+        next(box for box in page.checkbox if box.label == label).uncheck().run()
     page.button(key="pdf_take").click().run()
-    receipts = [draft.attachment.receipt for draft in _drafts(page)]
+    pages = [picture.attachment.receipt.source_page for picture in _waiting(page)]
+    assert pages == [1, 2, 3]
+    assert not memory.dialog
 
-    assert [receipt.source_page for receipt in receipts] == [None, 2, 4]
-    assert page.file_uploader  # and there is room for more
 
-
-def _receipt(page: AppTest, place: int = 0) -> str:
-    """Open the receipt of a picture of the first question and read it."""
+def _receipt(page: AppTest) -> str:
+    """Open the receipt of the first question's pictures and read it."""
     question = _conversation(page).path()[0]
-    page.session_state[f"receipt_{question.id}_{place}"] = True
+    page.session_state[f"receipt_{question.id}"] = True
     page.run()
     assert not page.exception
     return _captions(page)
@@ -283,17 +253,23 @@ def _conversation(page: AppTest) -> Conversation:
 
 
 def test_the_receipt_says_what_was_sent_and_what_it_cost(page: AppTest, script: Script) -> None:
-    """Pixels before and after, detail, what was removed, the estimate and the real cost."""
+    """Pixels before and after and what was removed; to experts detail, estimate and cost too."""
     _ask(page, "Was ist das?", [("foto.jpg", _jpeg(3000, 2000, located=True))])
     told = _receipt(page)
+    page.toggle(key="expert").set_value(True).run()
+    told_experts = _receipt(page)
 
-    assert SAY("receipt.no_location") in told
+    assert "Verkleinert gesendet · Ort entfernt" in [each.label for each in page.expander]
     assert SAY("receipt.removed.location") in told
-    assert SAY("receipt.size", width="3000", height="2000") in told
-    assert SAY("receipt.size", width="2048", height="1365") in told
-    assert SAY("receipt.detail", detail=SAY("detail.auto")) in told
-    assert SAY("receipt.tokens", count=1105, family="GPT-4o") in told
-    assert SAY("receipt.cost", count=1234) in told
+    assert "3000 × 2000" in told  # noqa: RUF001 - as on the page
+    assert "2048 × 1365" in told  # noqa: RUF001
+    for number in (
+        SAY("receipt.detail", detail=SAY("detail.auto")),
+        SAY("receipt.tokens", count=1105, family="GPT-4o"),
+        SAY("receipt.cost", count=1234),
+    ):
+        assert number in told_experts
+        assert number not in told
 
 
 def test_a_picture_can_be_sent_again_sharper(page: AppTest, script: Script) -> None:
@@ -317,18 +293,7 @@ def test_what_can_not_get_sharper_is_not_offered(page: AppTest, script: Script) 
     _ask(page, "Was ist das?", files)
     large = _conversation(page).path()[0].message.attachments[0]
     services().pictures.forget(large.sha256)
-    told = _receipt(page, 0) + _receipt(page, 1)
+    told = _receipt(page)
 
     assert SAY("receipt.original_gone") in told
     assert not [button for button in page.button if (button.key or "").startswith("sharper_")]
-
-
-def test_files_of_a_dialog_closed_too_early_are_not_lost(page: AppTest, script: Script) -> None:
-    """What was uploaded and not yet prepared waits beside the input all the same."""
-    memory = page.session_state["tab"]
-    memory.to_prepare = [PictureSource("a.jpg", _jpeg(60, 40)), PictureSource("b.jpg", b"no")]
-
-    page.run()
-
-    assert [draft.attachment.receipt.source_name for draft in _drafts(page)] == ["a.jpg"]
-    assert memory.to_prepare == []

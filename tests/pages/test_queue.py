@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from augenblick.language import language
+from augenblick.core.language import language
 from tests.crash.playing import CountingEndpoint, shown_answer
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
@@ -41,13 +41,13 @@ async def _wait_and_move_up(server: AppServer) -> None:
         cookies = third.cookies
         async with open_page(server.url, cookies=cookies, query=third.query) as reloaded:
             await reloaded.wait_for(lambda: _says(reloaded, ONE_BEFORE))
-            await second.click("Stop")
+            await second.stop()
             await second.wait_for(lambda: second.is_idle and "Ask again" in second.buttons)
             await reloaded.wait_for(lambda: _says(reloaded, NEXT))
-            await first.click("Stop")
+            await first.stop()
             await reloaded.wait_for(lambda: " 5" in shown_answer(reloaded, "q3"))
             await third.wait_for(lambda: " 5" in shown_answer(third, "q3"))
-            await third.click("Stop")
+            await third.stop()
             await third.wait_for(lambda: third.is_idle)
 
 

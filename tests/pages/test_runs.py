@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from augenblick.ui.runs import BURST_RUNS, RUNS_PER_SECOND, budget_of_runs
+from augenblick.ui.rerun_limit import BURST_RUNS, RUNS_PER_SECOND, rerun_bucket
 
 
 def test_what_people_do_never_waits() -> None:
     """A burst of clicks, and three runs a second for an hour."""
-    budget = budget_of_runs()
+    budget = rerun_bucket()
 
     assert {budget.take(now=0.0) for _ in range(BURST_RUNS)} == {0.0}
     assert {budget.take(now=10 + n / 3) for n in range(3 * 3600)} == {0.0}
@@ -15,7 +15,7 @@ def test_what_people_do_never_waits() -> None:
 
 def test_what_a_machine_does_is_slowed_down() -> None:
     """Whoever asks again whenever a run has ended gets few a second; a rest makes up for it."""
-    budget = budget_of_runs()
+    budget = rerun_bucket()
     now, runs = 0.0, 0
     while now < 60:
         now += budget.take(now=now) + 0.001

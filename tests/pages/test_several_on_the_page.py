@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augenblick.conversations import Conversation
-from augenblick.language import language
-from augenblick.messages import ChoiceText, ReplyEnd
-from augenblick.reply import end_of_choice
+from augenblick.core.conversations import Conversation
+from augenblick.core.language import language
+from augenblick.core.messages import ChoiceText, ReplyEnd
+from augenblick.endpoint.reply import end_of_choice
 from augenblick.ui.resources import close_services, services
 from tests.faults.server import FaultServer
+from tests.pages.asking import ask
 from tests.several import REFUSED, Several
 
 MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
@@ -42,7 +43,7 @@ def page(script: Several) -> AppTest:
 
 def _ask(page: AppTest, n: int | None = 3) -> None:
     page.text_input(key="n").set_value("" if n is None else str(n)).run()
-    page.chat_input[0].set_value("Was steht da?").run()
+    ask(page, "Was steht da?")
     assert not page.exception
 
 
@@ -55,7 +56,11 @@ def _conversation(page: AppTest) -> Conversation:
 def _cards(page: AppTest, message: int = -1) -> list[list[str]]:
     """What stands in each card of an answer."""
     return [
-        [str(found.value) for found in (*column.markdown, *column.get("html"))]
+        [
+            str(found.value)
+            for found in (*column.markdown, *column.get("html"))
+            if "<button" not in str(found.value)
+        ]
         for column in page.chat_message[message].columns
         if column.markdown
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from augenblick.ui.sharing import origin_for_others
+from augenblick.ui.link_for_others import origin_for_others
 
 _LOOPBACK = ["localhost", "127.0.0.1", "::1"]
 

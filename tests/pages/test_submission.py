@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-from augenblick.images import PictureOptions, PicturePool, PictureSource
-from augenblick.messages import Detail, ImagePart
-from augenblick.settings import RequestSettings
-from augenblick.store import NewQuestion, OpenedReply
-from augenblick.ui.picture_choice import PictureChoice
-from augenblick.ui.submission import Draft, Submission
+from augenblick.core.messages import Detail, ImagePart
+from augenblick.core.settings import RequestSettings
+from augenblick.pictures import PictureOptions, PicturePool, PictureSource
+from augenblick.store.store_values import NewQuestion, OpenedReply
+from augenblick.ui.chat.submit import Draft, Submission
+from augenblick.ui.pictures.picture_choice import PictureChoice
 
 
 @pytest.fixture(scope="module")

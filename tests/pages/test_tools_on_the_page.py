@@ -11,15 +11,38 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augenblick.language import language
-from augenblick.tools import definition
-from augenblick.ui.resources import close_services
+from augenblick.core.conversations import ReplyRecord
+from augenblick.core.language import language
+from augenblick.core.messages import (
+    ChoiceText,
+    Message,
+    ReplyEnd,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolResult,
+    ToolRound,
+)
+from augenblick.core.settings import RequestSettings
+from augenblick.lab.tools import definition
+from augenblick.store.store_values import NewQuestion, Preset
+from augenblick.ui.experts.presets import WORKING_NAME
+from augenblick.ui.resources import close_services, services
 from tests.faults.server import FaultServer
+from tests.pages.asking import ask
 from tests.vendor_streams import Playlist, deepseek, openai, says
 
 MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
 GERMAN = language("de")
-SUM = '{"expression": "0.1 + 0.2"}'
+WHERE = '{"picture": 2}'
+CALCULATOR = {
+    "type": "function",
+    "function": {
+        "name": "calculate",
+        "description": "Calculate exactly, with decimal numbers: + - * / // % **, …",
+        "parameters": {"type": "object", "properties": {"expression": {"type": "string"}}},
+    },
+}  # as it was built in and stored until 0.3
 OWN = '{"name": "look_up", "description": "Finds.", "parameters": {"type": "object"}}'
 
 
@@ -34,7 +57,7 @@ def playlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Playli
         close_services()
 
 
-def _open(*, is_expert: bool = True) -> AppTest:
+def _open(conversation_id: str = "", *, is_expert: bool = True) -> AppTest:
     page = AppTest.from_file(str(MAIN), default_timeout=60)
     page.context = {
         "locale": "de-DE",
@@ -43,13 +66,15 @@ def _open(*, is_expert: bool = True) -> AppTest:
     }
     if is_expert:
         page.query_params["expert"] = "true"
+    if conversation_id:
+        page.query_params["c"] = conversation_id
     page.run()
     assert not page.exception
     return page
 
 
 def _ask(page: AppTest, text: str = "Was ist das?") -> None:
-    page.chat_input[0].set_value(text).run()
+    ask(page, text)
     assert not page.exception
 
 
@@ -75,16 +100,14 @@ def test_who_is_no_expert_meets_nothing_of_it(playlist: Playlist) -> None:
 
 
 def test_built_in_tools_are_sent_as_picked(playlist: Playlist) -> None:
-    """In the order of the panel; the clock's definition holds where the person is."""
+    """In the order of the panel."""
     page = _open()
 
-    page.button_group(key="tools_built_in").set_value(["current_time", "zoom"]).run()
+    page.button_group(key="tools_built_in").set_value(["read_codes", "zoom"]).run()
     _ask(page)
 
     body = playlist.body(0)
-    assert body["tools"] == [
-        definition("zoom"), definition("current_time", time_zone="Europe/Berlin"),
-    ]  # fmt: skip
+    assert body["tools"] == [definition("zoom"), definition("read_codes")]
     assert "tool_choice" not in body
 
 
@@ -161,40 +184,115 @@ def test_settings_from_elsewhere_are_shown(playlist: Playlist) -> None:
     own = {"type": "function", "function": json.loads(OWN)}
     choice = {"type": "function", "function": {"name": "look_up"}}
     memory = page.session_state["tab"]
-    memory.settings = replace(
-        memory.settings, tools=(definition("calculate"), own), tool_choice=choice
-    )
+    memory.settings = replace(memory.settings, tools=(definition("zoom"), own), tool_choice=choice)
 
     page.run()
     _ask(page)
 
-    assert page.button_group(key="tools_built_in").value == ["calculate"]
+    assert page.button_group(key="tools_built_in").value == ["zoom"]
     assert json.loads(page.text_area(key="tools_own").value or "") == [json.loads(OWN)]
-    assert playlist.body(0)["tools"] == [definition("calculate"), own]
+    assert playlist.body(0)["tools"] == [definition("zoom"), own]
     assert playlist.body(0)["tool_choice"] == choice
+
+
+def test_a_last_visit_with_the_calculator_goes_on_without_it(playlist: Playlist) -> None:
+    """What else was set is there and sent; nobody is asked for the result of a call."""
+    own = {"type": "function", "function": json.loads(OWN)}
+    stored = RequestSettings(
+        "", seed=7, tools=(definition("zoom"), CALCULATOR, own), tool_choice="auto"
+    )
+    services().store.save_preset(Preset(WORKING_NAME, stored), owner="our-browser")
+    services().store.save_preset(
+        Preset("Rechnen", replace(stored, tools=(CALCULATOR,), tool_choice="required")),
+        owner="our-browser",
+    )
+
+    page = _open()
+    _ask(page)
+
+    assert page.button_group(key="tools_built_in").value == ["zoom"]
+    assert json.loads(page.text_area(key="tools_own").value or "") == [json.loads(OWN)]
+    body = playlist.body(0)
+    assert (body["seed"], body["tools"], body["tool_choice"]) == (
+        7, [definition("zoom"), own], "auto",
+    )  # fmt: skip
+    page.button(key="expert_preset_use_0").click().run()
+    _ask(page, "Und nun?")
+    assert playlist.body(1)["seed"] == 7
+    assert not {"tools", "tool_choice"} & set(playlist.body(1))
+
+
+def test_an_answer_with_the_calculator_is_shown_and_goes_on(playlist: Playlist) -> None:
+    """One from before: what was called stays readable, and a replay offers what is left."""
+    result = '{"result": "0.3"}'
+    record = ReplyRecord(
+        "openai",
+        "gpt-4o",
+        ReplyEnd.TOOL_CALLS,
+        (ChoiceText("Moment.", tool_calls=(ToolCall("b", "calculate", "{}"),)),),
+        rounds=(
+            ToolRound((ToolCall("a", "calculate", "{}"),), (ToolResult("a", result),), "Zuerst."),
+        ),
+        settings=RequestSettings("gpt-4o", seed=7, tools=(CALCULATOR, definition("zoom"))),
+    )
+    conversation_id = _store_answer(record)
+    page = _open(conversation_id)
+
+    assert _labels(page) == [GERMAN.text("call.own", name="calculate")] * 2
+    assert result.replace("{", "{\n  ").replace("}", "\n}") in [
+        block.value for block in page.chat_message[-1].expander[0].code
+    ]
+
+    playlist.streams = [says("Fertig.")]
+    page.chat_message[-1].text_area[0].set_value("0.7")
+    page.chat_message[-1].button[0].click().run()
+
+    assert not page.exception
+    body = playlist.body(0)
+    assert (body["tools"], body["seed"]) == ([definition("zoom")], 7)
+    assert body["messages"][-1] == {"role": "tool", "content": "0.7", "tool_call_id": "b"}
+    assert "Fertig." in [block.value for block in page.chat_message[-1].markdown]
+
+
+def _store_answer(record: ReplyRecord) -> str:
+    """An answered question in the store; gives the conversation."""
+    store = services().store
+    question = NewQuestion(
+        submission_id="before",
+        owner="our-browser",
+        conversation_id=None,
+        parent_id=None,
+        message=Message(Role.USER, (TextPart("Was ist das?"),)),
+        pictures=(),
+        provider=record.provider,
+        model=record.model,
+    )
+    opened = store.save_question(question)
+    store.finish_reply(opened.reply_id, record)
+    return opened.conversation_id
 
 
 def test_what_was_called_stands_above_the_answer(playlist: Playlist) -> None:
     """Live as from the record, and readable for somebody who is no expert."""
     page = _open()
-    page.button_group(key="tools_built_in").set_value(["calculate"]).run()
+    page.button_group(key="tools_built_in").set_value(["read_codes"]).run()
     playlist.streams = [
-        deepseek("Addieren.", ("a", "calculate", SUM)),
+        deepseek("Addieren.", ("a", "read_codes", WHERE)),
         [*openai(("b", "fly", "{}"), text="Noch etwas.")],
-        says("Es sind 0,3."),
+        says("Es ist keiner da."),
     ]
 
     _ask(page)
 
     lines = [
         GERMAN.text("answer.reasoning"),
-        GERMAN.text("call.calculate", what="0.1 + 0.2 = 0.3"),
+        GERMAN.text("call.codes", number="2"),
         GERMAN.text("call.own", name="fly"),
     ]
     assert _labels(page) == lines
-    assert [block.value for block in page.chat_message[-1].expander[1].code] == [
-        '{\n  "expression": "0.1 + 0.2"\n}', '{\n  "result": "0.3"\n}',
-    ]  # fmt: skip
+    told = [block.value for block in page.chat_message[-1].expander[1].code]
+    assert told[0] == '{\n  "picture": 2\n}'
+    assert "There is no picture in this conversation" in told[1]
     live = [block.value for block in page.chat_message[-1].markdown]
     page.run()
     assert _labels(page) == lines

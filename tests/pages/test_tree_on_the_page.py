@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augenblick.conversations import Conversation
-from augenblick.language import language
+from augenblick.core.conversations import Conversation
+from augenblick.core.language import language
 from augenblick.ui.resources import close_services, services
 from tests.browser.playing import Script
 from tests.faults.server import FaultServer
+from tests.pages.asking import ask, ask_sample
 
 MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
 GERMAN = language("de")
@@ -39,7 +40,7 @@ def page(script: Script) -> AppTest:
 
 
 def _ask(page: AppTest, text: str) -> None:
-    page.chat_input[0].set_value(text).run()
+    ask(page, text)
     assert not page.exception
 
 
@@ -51,6 +52,11 @@ def _conversation(page: AppTest) -> Conversation:
 
 def _click(page: AppTest, name: str, node_id: str = "") -> None:
     page.button(key=f"{name}_{node_id}" if node_id else name).click().run()
+    assert not page.exception
+
+
+def _choose(page: AppTest, menu: str, option: str) -> None:
+    page.menu_button(key=menu).click(option).run()
     assert not page.exception
 
 
@@ -117,7 +123,7 @@ def test_pictures_stay_with_an_edited_question_or_are_taken_out(
     page: AppTest, script: Script
 ) -> None:
     """The picture of the first version goes again, unless it is switched off."""
-    _click(page, "sample_receipt")
+    ask_sample(page, "receipt")
     question = _conversation(page).path()[0]
     _edit(page, question.id, "Was kostet das Brot?")
     (message,) = json.loads(script.asked[-1].body)["messages"]
@@ -133,28 +139,21 @@ def test_pictures_stay_with_an_edited_question_or_are_taken_out(
     assert message["content"] == "Was kostet das Brot?"
 
 
-def test_deleting_says_what_else_goes(page: AppTest, script: Script) -> None:
-    """An answer goes with what hangs below it, after a yes; no keeps everything."""
-    _click(page, "sample_receipt")
+def test_a_deleted_answer_comes_back_with_all_below_it(page: AppTest, script: Script) -> None:
+    """It goes at once; the foot of the page says what went, and brings it back."""
+    ask_sample(page, "receipt")
     _ask(page, "Und die Mehrwertsteuer?")
-    first, answer, *_ = _conversation(page).path()
-    _click(page, "ask_again", _conversation(page).path()[-1].id)
+    before = _conversation(page)
+    first, answer, *_ = before.path()
 
-    _click(page, "bin", answer.id)
+    _choose(page, f"ways_{answer.id}", "delete")
 
-    said = " ".join(text.value for text in page.markdown)
-    for words in (
-        GERMAN.text("delete.answers", count=2),
-        GERMAN.text("delete.questions", count=1),
-        GERMAN.text("delete.for_good"),
-    ):
-        assert words in said
-    _click(page, "delete_no")
-    assert len(_conversation(page).nodes) == 5
-    _click(page, "bin", answer.id)
-    _click(page, "delete_yes")
+    assert GERMAN.text("delete.answer_below", count=1) in [text.value for text in page.markdown]
     assert [node.id for node in _conversation(page).nodes] == [first.id]
     assert len(page.chat_message) == 1
+    _click(page, "undo_delete")
+    assert _conversation(page).nodes == before.nodes
+    assert len(page.chat_message) == 4
 
 
 def test_deleting_the_only_question_can_be_undone(page: AppTest, script: Script) -> None:
@@ -164,8 +163,6 @@ def test_deleting_the_only_question_can_be_undone(page: AppTest, script: Script)
 
     _click(page, "pencil", question.id)
     _click(page, "edit_delete")
-    assert GERMAN.text("delete.whole") in [text.value for text in page.markdown]
-    _click(page, "delete_yes")
 
     assert not page.chat_message
     assert "c" not in page.query_params
@@ -175,13 +172,12 @@ def test_deleting_the_only_question_can_be_undone(page: AppTest, script: Script)
 
 def test_only_the_chosen_pictures_are_sent_again(page: AppTest, script: Script) -> None:
     """A switched-off picture stays out of the request, and so do all but the last so many."""
-    _click(page, "sample_receipt")
+    ask_sample(page, "receipt")
     question = _conversation(page).path()[0]
     _edit(page, question.id, "Was kostet das Brot?")
     _ask(page, "Und die Butter?")
     assert _pictures_sent(script) == [1, 0]
-    strip = page.expander[0]
-    assert strip.label.startswith(GERMAN.text("context.all", count=1))
+    assert _strip(page).startswith(GERMAN.text("context.all", count=1))
 
     page.session_state["context_strip"] = True
     page.run()
@@ -190,7 +186,14 @@ def test_only_the_chosen_pictures_are_sent_again(page: AppTest, script: Script) 
     _ask(page, "Und die Milch?")
 
     assert _pictures_sent(script) == [0, 0, 0]
-    assert page.expander[0].label == GERMAN.text("context.none")
+    assert _strip(page) == GERMAN.text("context.none")
+
+
+def _strip(page: AppTest) -> str:
+    """The line above the input."""
+    icon = ":material/photo_library:"
+    (label,) = [each.label for each in page.expander if each.icon == icon]
+    return label
 
 
 def _pictures_sent(script: Script) -> list[int]:

@@ -16,7 +16,7 @@ from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.MenuButton_pb2 import MenuButton
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from augenblick.places import PROJECT_DIR
+from augenblick.core.paths import PROJECT_DIR
 from tests.browser.playing import Script
 from tests.crash.playing import a_picture
 from tests.faults.server import FaultServer
@@ -108,7 +108,8 @@ def test_a_search_finds_only_ones_own(owned: Owned) -> None:
     """The words of another browser are not found, those of the own are."""
     for cookies, is_found in ((visit(owned.server.url), False), (owned.cookies, True)):
         opened = asyncio.run(_drawn(owned, cookies, "history"))
-        (field,) = {e.text_input.id for e in opened if e.WhichOneof("type") == "text_input"}
+        fields = {e.text_input.id for e in opened if e.WhichOneof("type") == "text_input"}
+        (field,) = (each for each in fields if "search_beside" not in each)
 
         words = WidgetState(id=field, string_value=SECRET[:8])
         drawn = asyncio.run(_drawn(owned, cookies, "history", "", words))

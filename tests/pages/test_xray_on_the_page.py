@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,10 +12,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from augenblick.conversations import ReplyRecord
-from augenblick.images import PictureSource
-from augenblick.language import language
-from augenblick.messages import (
+from augenblick.core.conversations import ReplyRecord
+from augenblick.core.language import language
+from augenblick.core.messages import (
     ImagePart,
     Message,
     PreparedPicture,
@@ -23,14 +23,18 @@ from augenblick.messages import (
     Timings,
     Usage,
 )
-from augenblick.providers import READER_NAME
-from augenblick.settings import RequestSettings
-from augenblick.sql_store import SqlStore
-from augenblick.store import NewQuestion
+from augenblick.core.providers import READER_NAME
+from augenblick.core.settings import RequestSettings
+from augenblick.endpoint.trace import WireEvent, WireExchange, WireRequest
+from augenblick.pictures import PictureSource
+from augenblick.store import Store
+from augenblick.store.store_values import NewQuestion
 from augenblick.ui.experts.summary import summary_for_experts
+from augenblick.ui.experts.xray_numbers import course_of
 from augenblick.ui.resources import close_services, services
 from tests.browser.playing import Script, photo
 from tests.faults.server import FaultServer, Received, Step
+from tests.pages.asking import ask
 
 MAIN = Path(__file__).resolve().parent.parent.parent / "augenblick" / "ui" / "main.py"
 KEY = "sk-canary-4711-abcdef"
@@ -63,7 +67,9 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
             },
             "two": {"base_url": second.base_url, "models": ["other"]},
         }
-        monkeypatch.setattr("augenblick.ui.resources._secrets", lambda: {"providers": tables})
+        monkeypatch.setattr(
+            "augenblick.ui.resources.configured_secrets", lambda: {"providers": tables}
+        )
         monkeypatch.setenv("AUGENBLICK_DATA_DIR", str(tmp_path))
         yield scripts
         close_services()
@@ -81,7 +87,7 @@ def _open(*, is_expert: bool = True, locale: str = "en-US") -> AppTest:
 
 def _ask(page: AppTest, text: str) -> str:
     """Ask, and give the id of the answer once its trace is kept."""
-    page.chat_input[0].set_value(text).run()
+    ask(page, text)
     assert not page.exception
     conversation_id = _conversation_id(page)
     answer = services().store.load_conversation(conversation_id).path()[-1]
@@ -96,12 +102,13 @@ def _conversation_id(page: AppTest) -> str:
 
 def _wait_for_traces() -> None:
     """A worker keeps the trace before it ends."""
-    while (worker := services().answering._any_worker()) is not None:
-        worker.join(10)
+    for worker in threading.enumerate():
+        if worker.name.startswith("reply-"):
+            worker.join(10)
 
 
 def _xray(page: AppTest, answer_id: str) -> AppTest:
-    page.button(key=f"xray_{answer_id}").click().run()
+    page.menu_button(key=f"ways_{answer_id}").click("xray").run()
     assert not page.exception
     return page
 
@@ -109,18 +116,21 @@ def _xray(page: AppTest, answer_id: str) -> AppTest:
 def test_whoever_is_no_expert_meets_nothing_of_it(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No button, no line near the input, the short line below, and no read of the store."""
+    """No way to it, no line near the input, the short one in the menu, no read of the store."""
     reads: list[str] = []
     for name in ("load_trace", "recent_figures"):
-        monkeypatch.setattr(SqlStore, name, lambda *_, name=name, **__: reads.append(name))
+        monkeypatch.setattr(Store, name, lambda *_, name=name, **__: reads.append(name))
     page = _open(is_expert=False)
 
     answer_id = _ask(page, "Wer bist du?")
 
-    assert f"xray_{answer_id}" not in [button.key for button in page.button]
-    said = [caption.value for caption in page.caption]
-    assert not [line for line in said if "≈" in line or "tokens in" in line]
-    assert [line for line in said if line.startswith("gpt-4o") and "1,005 tokens" in line]
+    first, *others = page.menu_button(key=f"ways_{answer_id}").options
+    assert "gpt-4o" in first
+    assert "1,005 tokens" in first
+    assert not [option for option in others if "Request log" in option]
+    assert not [
+        line.value for line in page.caption if "≈" in line.value or "output tokens" in line.value
+    ]
     assert reads == []
 
 
@@ -208,7 +218,7 @@ def test_a_damaged_trace_is_said_kindly(two: Two, damage: bytes) -> None:
 
 def test_an_answer_without_a_trace_says_so(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     """Older answers and imported ones have none."""
-    monkeypatch.setattr(SqlStore, "save_trace", lambda *_, **__: None)
+    monkeypatch.setattr(Store, "save_trace", lambda *_, **__: None)
     page = _open()
 
     page = _xray(page, _ask(page, "Wer bist du?"))
@@ -271,7 +281,7 @@ def test_the_code_of_a_remedied_request_holds_the_picture_that_was_made_to_fit(
     copied: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "augenblick.ui.experts.xray_again.copy_button", lambda text, **_: copied.append(text)
+            "augenblick.ui.experts.xray_replay.copy_button", lambda text, **_: copied.append(text)
         )
         page = _xray(page, answer_id)
 
@@ -286,7 +296,7 @@ def _ask_with_picture(folder: Path) -> tuple[str, str]:
     """Ask about a picture of 640 pixels, without a page; give answer and conversation."""
     parts = services()
     content = photo(folder, "schild.jpg").read_bytes()
-    (picture,) = parts.prepare([PictureSource("schild.jpg", content)])
+    (picture,) = parts.prepare([PictureSource("schild.jpg", content)], person="")
     assert isinstance(picture, PreparedPicture)
     question = NewQuestion(
         submission_id="one",
@@ -336,19 +346,19 @@ def test_what_the_next_request_takes_is_learned_and_read_once(
 ) -> None:
     """After an answer there are tokens, cost and time; a rerun asks the store nothing."""
     reads: list[str] = []
-    recent = SqlStore.recent_figures
+    recent = Store.recent_figures
 
-    def count(store: SqlStore, provider: str, model: str, *, limit: int) -> object:
+    def count(store: Store, provider: str, model: str, *, limit: int) -> object:
         reads.append(model)
         return recent(store, provider, model, limit=limit)
 
-    monkeypatch.setattr(SqlStore, "recent_figures", count)
+    monkeypatch.setattr(Store, "recent_figures", count)
     page = _open()
     assert not [caption for caption in page.caption if "≈" in caption.value]
     _ask(page, "x" * 3000)  # 754 tokens by the rule, 1000 as the endpoint counts
 
     (line,) = [caption.value for caption in page.caption if "≈" in caption.value]
-    assert line.startswith("≈ 1,000 tokens in · ≈ 0.")
+    assert line.startswith("≈ 1,000 input tokens · ≈ 0.")
     assert "ct" in line
     assert line.endswith(" s")
     before = len(reads)
@@ -363,13 +373,61 @@ def test_the_line_after_says_what_an_expert_asks_for() -> None:
         "one", "gpt-4o", usage=Usage(1234, 100, 1334), timings=Timings(0.1, 0.5, 4.5)
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("augenblick.ui.words.current", lambda: language("en"))
+        patch.setattr("augenblick.ui.i18n.current", lambda: language("en"))
         whole = summary_for_experts(record)
         bare = summary_for_experts(replace(record, usage=None, timings=Timings()))
         reader = summary_for_experts(replace(record, provider=READER_NAME))
 
     assert whole == (
-        "gpt-4o · 1,234 tokens in, 100 out · 25 tokens/s · first token after 0.5 s · 4.5 s"
+        "gpt-4o · 1,234 input, 100 output tokens · 25 tokens/s · first token after 0.5 s · 4.5 s"
     )
     assert bare == "gpt-4o"
     assert reader == whole
+
+
+def _event(at_seconds: float, delta: dict[str, str]) -> WireEvent:
+    return WireEvent(at_seconds, json.dumps({"choices": [{"index": 0, "delta": delta}]}))
+
+
+def test_content_is_counted_from_the_first_on() -> None:
+    """Signs of life, broken events and counts are none."""
+    events = (
+        WireEvent(0.1, "hello", is_comment=True),
+        _event(0.2, {"role": "assistant", "content": ""}),
+        _event(1.0, {"reasoning_content": "abcd"}),
+        _event(2.0, {"content": "abcdefgh"}),
+        WireEvent(2.5, "[" * 100_000),
+        _event(4.0, {"content": "abcd"}),
+        WireEvent(4.1, "{broken"),
+        WireEvent(5.0, json.dumps({"choices": [], "usage": {"completion_tokens": 32}})),
+        WireEvent(5.1, "[DONE]"),
+    )
+    exchange = WireExchange(WireRequest("POST", "http://h", ()), 0.0, 200, events=events)
+
+    assert course_of(exchange) == [(1.0, 4), (2.0, 12), (4.0, 16)]
+    assert course_of(replace(exchange, events=())) == []
+
+
+def test_an_answer_in_one_piece_has_numbers_and_no_chart(two: Two) -> None:
+    """There is no course to draw."""
+    two.first.words = ("Ja.",)
+    page = _open()
+    page = _xray(page, _ask(page, "Ja?"))
+
+    numbers = [each.value for each in page.markdown if "prompt" in each.value]
+    assert len(numbers) == 1
+    assert language("en").text("xray.longest_gap") not in numbers[0]
+    assert not [*page.get("vega_lite_chart"), *page.get("arrow_vega_lite_chart")]
+
+
+@pytest.mark.parametrize("count", [3, 399, 400, 401, 1203])
+def test_a_course_of_any_length_is_drawn(two: Two, count: int) -> None:
+    """With a bounded number of points, and its longest pause among the numbers."""
+    two.first.words = ("a ",) * count
+    page = _open()
+    page = _xray(page, _ask(page, "Zähle"))
+
+    charts = [*page.get("vega_lite_chart"), *page.get("arrow_vega_lite_chart")]
+    assert len(charts) == 1
+    (numbers,) = [each.value for each in page.markdown if "prompt" in each.value]
+    assert language("en").text("xray.longest_gap") in numbers

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -16,17 +16,23 @@ import openai
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from augenblick.samples import SAMPLES, Sample
+from augenblick.pictures.samples import SAMPLES, Sample
 
 MODEL = "augenblick-reader"
 
 
+def _new_connections() -> httpx2.Client:
+    """A client that opens a connection for each request."""
+    return httpx2.Client(timeout=120, limits=httpx2.Limits(max_keepalive_connections=0))
+
+
 @dataclass(frozen=True)
 class Running:
-    """A reader that answers."""
+    """A reader that answers. `http` is one client, for to make one takes 35 ms of CPU."""
 
     process: subprocess.Popen[str]
     address: str
+    http: httpx2.Client = field(default_factory=_new_connections)
 
     def post(
         self, body: Mapping[str, Any] | bytes, *, language: str = "", **headers: str
@@ -35,12 +41,12 @@ class Running:
         sent = {"content-type": "application/json", "accept-language": language, **headers}
         url = f"{self.address}/v1/chat/completions"
         if isinstance(body, bytes):
-            return httpx2.post(url, content=body, headers=sent, timeout=120)
-        return httpx2.post(url, json=body, headers=sent, timeout=120)
+            return self.http.post(url, content=body, headers=sent)
+        return self.http.post(url, json=body, headers=sent)
 
     def health(self) -> Any:
         """What the reader says of itself."""
-        return httpx2.get(f"{self.address}/health", timeout=20).json()
+        return self.http.get(f"{self.address}/health", timeout=20).json()
 
 
 def start_reader(*options: str) -> Running:
@@ -58,6 +64,7 @@ def start_reader(*options: str) -> Running:
 
 def stop(running: Running) -> None:
     """End a reader and close its pipe."""
+    running.http.close()
     running.process.terminate()
     running.process.wait(timeout=20)
     if running.process.stdout is not None:

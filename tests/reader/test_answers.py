@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from augenblick.samples import BAR_CODE_CONTENT, QR_CONTENT, SAMPLES, Sample
+from augenblick.pictures.samples import BAR_CODE_CONTENT, QR_CONTENT, SAMPLES, Sample
 
 from .conftest import MODEL, Running, encoded, question, recognised, said, sample, user, written
 
 _NOTE = {
-    "de": "Gegenstände, Personen oder Szenen erkenne ich nicht",
-    "en": "I don't recognise objects",
+    "de": "Ich erkenne nur Text, Codes, Farben und manche Tiere und Dinge; mit einem verbundenen "
+    "Modell geht mehr.",
+    "en": "I only recognise text, codes, colours and some animals and things; a connected model "
+    "can do more.",
+    "fr": "Je ne reconnais que le texte, les codes, les couleurs et certains animaux et objets"
+    "\u202f; un modèle connecté peut faire plus.",
 }
 
 
@@ -53,6 +57,8 @@ def test_umlauts(reader: Running) -> None:
     [
         ("Wie hoch ist der Gesamtbetrag?", "**Gesamtbetrag: 22,24 €**"),
         ("What is the total?", "**Total: 22.24 €**"),
+        ("Quel est le total\u202f?", "**Total\u202f: 22,24 €**"),
+        ("Quelle est la date\u202f?", "**samedi 21 novembre 2026**"),
         ("Welches Datum steht darauf?", "**Samstag, 21. November 2026**"),
         (
             "Was kosten die Käsebrötchen?",
@@ -65,12 +71,11 @@ def test_umlauts(reader: Running) -> None:
     ],
 )
 def test_direct_answers(reader: Running, text: str, start: str) -> None:
-    """Below the line that names the picture comes what was asked, and not the limits."""
+    """The result comes first; no size and no limits, which nobody has asked for."""
     answer = _ask(reader, text, sample("receipt").path.read_bytes())
-    caption, _blank, rest = answer.partition("\n\n")
 
-    assert "1080 \u00d7 1530" in caption
-    assert rest.startswith(start)
+    assert answer.startswith(start)
+    assert "1530" not in answer
     assert not any(note in answer for note in _NOTE.values())
 
 
@@ -80,6 +85,7 @@ def test_direct_answers(reader: Running, text: str, start: str) -> None:
         ("Wann ist am Samstag geöffnet?", ["Samstag  7:00 - 13:00", "Saturday"]),
         ("When is it open on Wednesday?", ["Montag - Freitag  6:30 - 18:30", "Monday - Friday"]),
         ("Ist sonntags offen?", ["Sonntag  geschlossen", "Sunday  closed"]),
+        ("Quels sont les horaires le samedi\u202f?", ["Samstag  7:00 - 13:00", "Saturday"]),
     ],
 )
 def test_opening_hours(reader: Running, text: str, expected: list[str]) -> None:
@@ -113,32 +119,32 @@ def test_text_and_date(reader: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "language"), [("Was ist das?", "de"), ("What is this?", "en"), ("Describe it", "en")]
+    ("text", "language"),
+    [
+        ("Was ist das?", "de"),
+        ("What is this?", "en"),
+        ("Describe it", "en"),
+        ("Qu\u2019est-ce que c\u2019est\u202f?", "fr"),
+    ],
 )
 def test_limits_are_said(reader: Running, text: str, language: str) -> None:
-    """Asked for objects, it says what it can't do and how to connect a model that can."""
+    """Asked for objects, it says what it sees, then in half a sentence what it can't."""
     answer = _ask(reader, text, sample("sign").path.read_bytes())
 
-    assert answer.startswith(_NOTE[language])
-    assert "OPENAI_BASE_URL" in answer
-    assert "`[providers.NAME]` in `.streamlit/secrets.toml`" in answer
-    assert "Bäckerei Süßmund" in answer
+    assert answer.startswith("````text\nBäckerei Süßmund\n")
+    assert answer.endswith("\n\n" + _NOTE[language])
 
 
-def test_limits_are_said_once(reader: Running) -> None:
-    """The note stands in a conversation once; afterwards a short sentence is enough."""
-    first = user("Was ist das?", sample("sign").path.read_bytes())
-    said_first = said(reader.post({"model": MODEL, "messages": [first]}))
-    again = _follow(
-        reader,
-        "Und welche Personen siehst du?",
-        first,
-        {"role": "assistant", "content": said_first},
-    )
+def test_a_photo_without_a_question(reader: Running) -> None:
+    """What was read comes first, else what was seen; limits are said only where little was."""
+    sign = said(reader.post(question("", sample("sign").path.read_bytes()), language="de"))
+    empty = encoded(Image.new("RGB", (400, 300), (200, 30, 30)))
+    nothing = said(reader.post(question("", empty), language="de"))
 
-    assert _NOTE["de"] in said_first
-    assert _NOTE["de"] not in again
-    assert "übersteigt" in again
+    assert sign.startswith("````text\nBäckerei Süßmund\n")
+    assert _NOTE["de"] not in sign
+    assert nothing.startswith("Hauptfarben: Rot")
+    assert nothing.endswith("Im Bild ist kein Text zu finden.\n\n" + _NOTE["de"])
 
 
 def test_unknown_question(reader: Running) -> None:
@@ -153,13 +159,13 @@ def test_follow_up_without_picture(reader: Running) -> None:
     """A later question is about the pictures that came before, and they aren't read again."""
     first = user("Was ist das?", sample("receipt").path.read_bytes())
     _follow(reader, "Lies den Text vor.", first)
-    looks = reader.health()["looks"]
+    analyzed = reader.health()["analyzed"]
     reply = {"role": "assistant", "content": "Ein Kassenbon."}
 
     answer = _follow(reader, "Wie hoch ist die Summe?", first, reply)
 
     assert answer.startswith("**Gesamtbetrag: 22,24 €**")
-    assert reader.health()["looks"] == looks
+    assert reader.health()["analyzed"] == analyzed
 
 
 def test_newest_pictures_count(reader: Running) -> None:
@@ -197,25 +203,27 @@ def test_several_pictures(reader: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "header", "start"),
+    ("text", "header", "words"),
     [
         ("Wie groß ist das Bild?", "en", "Das Bild hat"),
         ("How large is the picture?", "de", "The picture has"),
-        ("", "de-DE,de;q=0.9,en;q=0.5", "**Bild**"),
-        ("", "en;q=0.4, de;q=0.8", "**Bild**"),
-        ("", "fr, en", "**Picture**"),
-        ("", "", "**Picture**"),
-        ("", ";;q=x,", "**Picture**"),
+        ("", "de-DE,de;q=0.9,en;q=0.5", "Hauptfarben"),
+        ("", "en;q=0.4, de;q=0.8", "Hauptfarben"),
+        ("", "la, en", "Main colours"),
+        ("", "", "Main colours"),
+        ("", ";;q=x,", "Main colours"),
         ("Antworte bitte auf Englisch: wie groß?", "de", "The picture has"),
         ("Answer in German: what size?", "en", "Das Bild hat"),
+        ("Quelle est la taille en pixels ?", "de", "L\u2019image fait"),
+        ("", "fr, en;q=0.5", "Couleurs principales"),
     ],
 )
-def test_language(reader: Running, text: str, header: str, start: str) -> None:
+def test_language(reader: Running, text: str, header: str, words: str) -> None:
     """The answer is in the question's language, else in the browser's, else in English."""
     picture = encoded(written("4711"))
     answer = said(reader.post(question(text, picture), language=header))
 
-    assert answer.startswith(start)
+    assert words in answer
 
 
 def test_language_of_the_conversation(reader: Running) -> None:
@@ -237,7 +245,7 @@ def test_foreign_signs_stay_literal(reader: Running) -> None:
     """Text in a picture can't become a heading, a link or the end of its code block."""
     lines = ["# Titel *fett* [x](http://a.de)", "``` Ende", "Preis $5.00 und $7.00"]
     answer = _ask(reader, "Lies den Text vor.", encoded(written(*lines)))
-    opening, block = answer.split("\n\n")[2].split("text\n", 1)
+    opening, block = answer.split("text\n", 1)
 
     assert set(opening) == {"`"}
     assert opening not in block.removesuffix("\n" + opening)

@@ -41,7 +41,6 @@ RIGHT: list[dict[str, Any]] = [
     {"tools": [_TOOL]},
     {"tools": [_TOOL], "tool_choice": "auto", "parallel_tool_calls": False},
     {"tools": [_TOOL], "tool_choice": "none"},
-    {"functions": [{"name": "f"}], "function_call": "auto"},
     {"logprobs": False},
     {"modalities": ["text"]},
     {"store": True, "metadata": {"a": "b"}},
@@ -91,10 +90,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"tools": [_TOOL], "tool_choice": {"type": "function"}}, "tool_choice"),
     ({"tools": [_TOOL], "tool_choice": "other"}, "tool_choice"),
     ({"parallel_tool_calls": True}, "parallel_tool_calls"),
-    ({"function_call": {"name": "f"}, "functions": [{"name": "f"}]}, "function_call"),
+    ({"functions": [{"name": "f"}]}, "functions"),
     ({"logprobs": True}, "logprobs"),
     ({"top_logprobs": 3}, "top_logprobs"),
-    ({"top_logprobs": 21}, "top_logprobs"),
     ({"modalities": ["text", "audio"]}, "modalities[1]"),
     ({"audio": {"voice": "x"}}, "audio"),
     ({"web_search_options": {}}, "web_search_options"),
@@ -155,7 +153,7 @@ WRONG_MESSAGES: list[tuple[Any, str]] = [
     ),
     (
         [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}],
-        "messages[0].content[0].input_audio",
+        "messages[0].content[0].type",
     ),
     ([{"role": "user", "content": "x"}, {"role": "user"}], "messages[1].content"),
 ]

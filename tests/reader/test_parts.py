@@ -6,17 +6,20 @@ import re
 from pathlib import Path
 from string import Formatter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import augenblick.reader
-from augenblick.reader.facts import amounts_in, dates_in, items_in, times_in, total_in
-from augenblick.reader.layout import Cell, lines_of
+from augenblick.core.language import LANGUAGES, read_catalogue
+from augenblick.reader.layout import Cell, Line, line_of, rows_of
 from augenblick.reader.markdown import code_span, fenced
-from augenblick.reader.question import Topic, topics_of
+from augenblick.reader.picture_facts import amounts_in, dates_in, times_in
+from augenblick.reader.question import Topic, may_name_a_thing, topics_of
+from augenblick.reader.receipts import items_in, total_in
+from augenblick.reader.things import thing_of, things
 from augenblick.reader.tokens import Cutter, count_tokens
-from augenblick.reader.words import LANGUAGES, catalogue
 
 _TEXTS = st.text(alphabet="ab1 \nä€.`", max_size=60)
 
@@ -49,37 +52,62 @@ def test_limit_is_exact(pieces: list[str], limit: int) -> None:
     assert cutter.finish_reason == ("length" if out != whole else "stop")
 
 
-def _cell(text: str, left: float, top: float, *, width: float | None = None) -> Cell:
-    return Cell(text, left, top, left + (width or 20 * len(text)), top + 30)
+Drawn = tuple[str, float, float, float, float]
+
+
+def _drawn(text: str, left: float, top: float, *, width: float | None = None) -> Drawn:
+    return text, left, top, left + (width or 20 * len(text)), top + 30
+
+
+def _lines(*drawn: Drawn) -> list[str]:
+    """What is read from cells in the order of the lines."""
+    cells = [Cell(number, *place) for number, (_text, *place) in enumerate(drawn)]
+    texts = {number: text for number, (text, *_place) in enumerate(drawn)}
+    return [line_of(row, texts, None).text for row in rows_of(cells)]
 
 
 def test_labels_and_prices_share_a_line() -> None:
     """What stands on one height is one line, however wide the gap."""
     cells = [
-        _cell("2,99", 900, 102),
-        _cell("Brot", 10, 100),
-        _cell("Käse", 10, 150),
-        _cell("4,50", 900, 149),
+        _drawn("2,99", 900, 102),
+        _drawn("Brot", 10, 100),
+        _drawn("Käse", 10, 150),
+        _drawn("4,50", 900, 149),
     ]
 
-    assert [line.text for line in lines_of(cells)] == ["Brot  2,99", "Käse  4,50"]
+    assert _lines(*cells) == ["Brot  2,99", "Käse  4,50"]
 
 
 def test_columns_are_read_one_after_the_other() -> None:
     """Two columns of running text below a heading are read from top to bottom, left first."""
-    heading = _cell("Ein Titel über die ganze Breite", 10, 10, width=1000)
-    left = [_cell(f"linke Spalte, Zeile {n}", 10, 100 + 40 * n) for n in range(4)]
-    right = [_cell(f"rechte Spalte, Zeile {n}", 560, 100 + 40 * n) for n in range(4)]
+    heading = _drawn("Ein Titel über die ganze Breite", 10, 10, width=1000)
+    left = [_drawn(f"linke Spalte, Zeile {n}", 10, 100 + 40 * n) for n in range(4)]
+    right = [_drawn(f"rechte Spalte, Zeile {n}", 560, 100 + 40 * n) for n in range(4)]
     shuffled = [cell for pair in zip(right, left, strict=True) for cell in pair]
 
-    read = [line.text for line in lines_of([*shuffled, heading])]
+    assert _lines(*shuffled, heading) == [text for text, *_place in (heading, *left, *right)]
 
-    assert read == [cell.text for cell in (heading, *left, *right)]
+
+def test_what_could_not_be_read_is_left_out_of_its_line() -> None:
+    """A cell without text leaves no gap, and the line is the one of the others."""
+    row = rows_of([Cell(0, 10, 100, 90, 130), Cell(1, 300, 101, 420, 131)])[0]
+
+    assert line_of(row, {1: "4,50"}, None) == Line(("4,50",), "4,50", 30)
+
+
+def test_paragraphs_begin_behind_a_gap() -> None:
+    """A line far below the one that was read before it begins a paragraph."""
+    first, near, far = rows_of([Cell(n, 10, top, 200, top + 30) for n, top in
+                                enumerate((10, 50, 130))])  # fmt: skip
+
+    assert not line_of(near, {1: "b"}, first).starts_paragraph
+    assert line_of(far, {2: "c"}, near).starts_paragraph
+    assert not line_of(far, {2: "c"}, None).starts_paragraph
 
 
 def test_nothing_is_read_from_nothing() -> None:
-    """No boxes are no lines."""
-    assert lines_of([]) == ()
+    """No boxes are no rows."""
+    assert rows_of([]) == []
 
 
 @pytest.mark.parametrize(
@@ -165,28 +193,84 @@ def test_fences_hold(text: str) -> None:
         ("How much is the bread?", [Topic.PRICE]),
         ("Danke, und wie hoch ist die Summe?", [Topic.TOTAL]),
         ("Ist das gesund?", []),
+        ("Quel est le total\u202f?", [Topic.TOTAL]),
+        ("Recopier le texte", [Topic.TEXT]),
+        ("Qu\u2019est-ce que c\u2019est\u202f?", [Topic.OBJECTS]),
+        ("Quels sont les horaires le samedi\u202f?", [Topic.HOURS]),
+        ("Que contient le QR code\u202f?", [Topic.CODE]),
+        (
+            "De quelle couleur est la voiture, et combien de personnes\u202f?",
+            [Topic.COLOURS, Topic.OBJECTS],
+        ),
+        ("L'image est-elle nette\u202f?", [Topic.SHARPNESS]),
+        ("How much is the flour, net\u202f?", [Topic.PRICE]),
     ],
 )
 def test_topics(text: str, topics: list[Topic]) -> None:
-    """Questions in both languages are understood in the order they ask."""
+    """Questions in all languages are understood in the order they ask."""
     assert list(topics_of(text)) == topics
 
 
+def test_people_are_never_a_thing() -> None:
+    """No word is for people, for apes, for a weapon or for what covers a face."""
+    classes = {number for thing in things() for number in thing.classes}
+
+    assert classes <= set(range(1000))
+    assert not classes & {*range(365, 385), 399, 413, 643, 652, 763, 764, 981, 982, 983}
+
+
+def test_a_narrow_thing_is_named_before_a_wide_one() -> None:
+    """What is surely an owl is one; what may be a swan or a goose is a bird."""
+    owl, water_bird, unsure = (np.zeros(1000, np.float32) for _ in range(3))
+    owl[24] = 0.95
+    water_bird[[99, 100]] = 0.45
+    unsure[[24, 281]] = 0.45
+
+    assert [thing_of(each) for each in (owl, water_bird, unsure)] == ["owl", "bird", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [
+        ("Was ist das?", True),
+        ("Welches Tier ist das?", True),
+        ("What is in the picture?", True),
+        ("Wie viele Autos stehen da?", False),
+        ("Wo ist das?", False),
+        ("Who is this?", False),
+        ("Beschreibe die Person", False),
+        ("Qu'est-ce que c'est ?", True),
+        ("Combien de chats y a-t-il ?", False),
+        ("Qu'est-ce qui est sur l'image ?", True),
+        ("Qui est-ce ?", False),
+        ("Où est-ce ?", False),
+    ],
+)
+def test_a_thing_is_named_only_where_it_may_be_the_answer(text: str, *, may: bool) -> None:
+    """Asked how many, where or who, it names no thing."""
+    assert may_name_a_thing(text) is may
+
+
 def test_catalogues_are_complete() -> None:
-    """Every sentence is there in both languages with the same gaps, and none is unused."""
+    """Every sentence is there in every language with the same gaps, and none is unused."""
     sources = Path(augenblick.reader.__file__).parent.glob("*.py")
     used = {
         key
         for path in sources
         for key in re.findall(r'"(reader\.[a-z_]+\.[a-z_]+)"', path.read_text())
     }
-    german, english = (catalogue(language) for language in LANGUAGES)
+    used |= {f"reader.thing.{thing.key}" for thing in things()}
+    english = _sentences("en")
 
-    assert set(german) == used
-    assert set(english) == used
-    for key in used:
-        assert _gaps(german[key]) == _gaps(english[key])
-        assert german[key]
+    for sentences in map(_sentences, LANGUAGES):
+        assert (sorted(used - set(sentences)), sorted(set(sentences) - used)) == ([], [])
+        for key in used:
+            assert _gaps(sentences[key]) == _gaps(english[key])
+            assert sentences[key]
+
+
+def _sentences(code: str) -> dict[str, str]:
+    return {str(each.id): str(each.string) for each in read_catalogue(code, "reader") if each.id}
 
 
 def _gaps(sentence: str) -> set[str]:

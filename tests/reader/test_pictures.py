@@ -15,7 +15,7 @@ from PIL import Image
 
 from .conftest import MODEL, Running, data_uri, encoded, part, question, recognised, said, written
 
-_PICTURE = written("Guten Tag", "Köln 4711")
+_PICTURE = written("Guten Tag", "Köln 4711", size=(560, 480))
 _LINES = ["Guten Tag", "Köln 4711"]
 
 
@@ -78,6 +78,17 @@ def test_transparency(reader: Running) -> None:
     assert recognised(answer) == _LINES
 
 
+def test_white_writing_on_transparency(reader: Running) -> None:
+    """White letters on a transparent ground are laid on a dark one, and read."""
+    letters = _PICTURE.convert("L").point(lambda value: 255 - value)
+    white = Image.new("RGBA", _PICTURE.size, "white")
+    white.putalpha(letters)
+
+    answer = said(reader.post(question("Lies den Text vor.", encoded(white))))
+
+    assert recognised(answer) == _LINES
+
+
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_exif_orientation(reader: Running, orientation: int) -> None:
     """A picture stored sideways with its orientation noted is read and measured upright."""
@@ -100,8 +111,8 @@ def test_exif_orientation(reader: Running, orientation: int) -> None:
     answer = said(reader.post(question("Lies den Text vor. Wie groß ist das Bild?", content)))
 
     assert recognised(answer) == _LINES
-    assert "900 \u00d7 520 Pixel" in answer
-    assert "nach dem Vermerk der Kamera" in answer
+    assert "560 \u00d7 480 Pixel" in answer
+    assert "nach den Angaben der Kamera" in answer
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
@@ -197,7 +208,9 @@ def test_too_many(reader: Running) -> None:
 
 def test_smallest(reader: Running) -> None:
     """A picture of one pixel is described, not crashed on."""
-    answer = said(reader.post(question("Was ist das?", encoded(Image.new("RGB", (1, 1))))))
+    answer = said(
+        reader.post(question("Was ist das, wie groß?", encoded(Image.new("RGB", (1, 1)))))
+    )
 
     assert "1 \u00d7 1 Pixel" in answer
 
@@ -206,7 +219,7 @@ def test_long_and_thin(reader: Running) -> None:
     """A strip is described, not crashed on."""
     strip = encoded(Image.new("RGB", (6000, 3), "white"))
 
-    assert "6000 \u00d7 3" in said(reader.post(question("Was ist das?", strip)))
+    assert "6000 \u00d7 3" in said(reader.post(question("Was ist das, wie groß?", strip)))
 
 
 def test_spaces_in_base64(reader: Running) -> None:

@@ -43,22 +43,10 @@ def _head(reader: Running, body: bytes) -> socket.socket:
     return connection
 
 
-def test_warms_up() -> None:
-    """Health answers before the model is loaded, and tells when it is."""
-    running = start_reader()
-    try:
-        assert running.health()["status"] == "ok"
-        assert _wait_until(lambda: bool(running.health()["warm"]))
-    finally:
-        stop(running)
-
-
 def test_first_words_before_reading(reader: Running) -> None:
     """While a picture is still being read the stream has begun and health answers."""
     body = question("Lies die Texte vor.", *_fresh(3), stream=True)
-    with httpx2.stream(
-        "POST", f"{reader.address}/v1/chat/completions", json=body, timeout=120
-    ) as reply:
+    with reader.http.stream("POST", f"{reader.address}/v1/chat/completions", json=body) as reply:
         lines = (line for line in reply.iter_lines() if line)
         first = [next(lines) for _ in range(4)]
         state = reader.health()
@@ -71,7 +59,7 @@ def test_first_words_before_reading(reader: Running) -> None:
 
 def test_one_word_at_a_time(reader: Running) -> None:
     """Every event of a stream carries at most one word."""
-    body = question("Lies den Text vor.", *_fresh(1), stream=True)
+    body = question("Lies die Texte vor.", *_fresh(3), stream=True)
     events = reader.post(body).text.split("\n\n")
     deltas = [
         json.loads(event.removeprefix("data: "))["choices"][0]["delta"].get("content", "")
@@ -87,7 +75,7 @@ def test_leaving_stops_the_work(reader: Running) -> None:
     """A client that closes its connection gives its waiting pictures up, streamed or not."""
     for stream in (True, False):
         assert _wait_until(lambda: reader.health()["waiting"] == 0)
-        looks = reader.health()["looks"]
+        analyzed = reader.health()["analyzed"]
         pictures = _fresh(24)
         body = json.dumps(question("Lies die Texte vor.", *pictures, stream=stream)).encode()
         connection = _head(reader, body)
@@ -95,13 +83,13 @@ def test_leaving_stops_the_work(reader: Running) -> None:
         connection.close()
 
         assert _wait_until(lambda: reader.health()["waiting"] == 0)
-        assert reader.health()["looks"] - looks < 24
+        assert reader.health()["analyzed"] - analyzed < 24
 
 
 def test_same_picture_is_read_once(reader: Running) -> None:
     """A picture sent twice at once, and again later, is read a single time."""
     (picture,) = _fresh(1)
-    looks = reader.health()["looks"]
+    analyzed = reader.health()["analyzed"]
     body = json.dumps(question("Lies den Text vor.", picture)).encode()
     connections = [_head(reader, body) for _ in range(3)]
     for connection in connections:
@@ -109,7 +97,7 @@ def test_same_picture_is_read_once(reader: Running) -> None:
         connection.close()
 
     assert reader.post(body).status_code == 200
-    assert reader.health()["looks"] == looks + 1
+    assert reader.health()["analyzed"] == analyzed + 1
 
 
 def test_pause_between_words() -> None:
@@ -125,15 +113,18 @@ def test_pause_between_words() -> None:
         stop(running)
 
 
-def test_prints_one_line() -> None:
-    """Standard output holds the address and nothing else."""
+def test_warms_up_and_prints_one_line() -> None:
+    """Health answers before the model is loaded, and tells when it is; then nothing is printed."""
     running = start_reader()
-    running.post(question("Lies den Text vor.", *_fresh(1)))
-    running.process.terminate()
-    assert running.process.stdout is not None
-
-    assert running.process.stdout.read() == ""
-    stop(running)
+    try:
+        assert running.health()["status"] == "ok"
+        assert _wait_until(lambda: bool(running.health()["warm"]))
+        running.post(question("Lies den Text vor.", *_fresh(1)))
+        running.process.terminate()
+        assert running.process.stdout is not None
+        assert running.process.stdout.read() == ""
+    finally:
+        stop(running)
 
 
 def test_ends_quietly() -> None:
@@ -155,9 +146,9 @@ def test_ends_quietly() -> None:
 def test_ends_with_its_parent() -> None:
     """When the process that started it is killed, the reader goes too."""
     code = (
-        "import subprocess, sys, os, time\n"
+        "import subprocess, sys, time\n"
         "reader = subprocess.Popen([sys.executable, '-m', 'augenblick.reader', '--port', '0',"
-        " '--parent', str(os.getpid())], stdout=subprocess.PIPE, text=True)\n"
+        " '--until-stdin-ends'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)\n"
         "print(reader.stdout.readline().split()[-1], flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -179,17 +170,17 @@ def _answers(address: str) -> bool:
         return False
 
 
-def test_imports_nothing_from_the_core() -> None:
-    """The reader needs no other part of the project, and stays light until it is asked."""
+def test_stays_light() -> None:
+    """It starts without what only a question needs, and never loads another room or its weight."""
     code = (
         "import sys, augenblick.reader.__main__\n"
-        "print([name for name in sys.modules if name.startswith('augenblick.')"
-        " and not name.startswith('augenblick.reader')])\n"
-        "heavy = ('numpy', 'PIL', 'rapidocr', 'jsonschema')\n"
+        "heavy = ('numpy', 'PIL', 'rapidocr', 'jsonschema', 'pydantic')\n"
         "print([name for name in heavy if name in sys.modules])\n"
-        "import augenblick.reader.asking, augenblick.reader.replying\n"
-        "print([name for name in sys.modules if name.startswith('augenblick.')"
-        " and not name.startswith('augenblick.reader')])\n"
+        "import augenblick.reader.prompt, augenblick.reader.completion\n"
+        "rooms = {name.split('.')[1] for name in sys.modules if name.startswith('augenblick.')}\n"
+        "print(sorted(rooms - {'reader', 'core', 'pictures'}))\n"
+        "foreign = ('streamlit', 'sqlalchemy', 'requests', 'urllib3')\n"
+        "print([name for name in foreign if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

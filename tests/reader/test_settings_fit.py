@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from augenblick.messages import Message, Role, TextPart
-from augenblick.payload import build_payload
-from augenblick.settings import RequestSettings
+from augenblick.core.messages import Message, Role, TextPart
+from augenblick.core.settings import RequestSettings
+from augenblick.endpoint.payload import build_payload
 from tests.settings_table import RIGHT, WRONG
 
 from .conftest import MODEL, Running

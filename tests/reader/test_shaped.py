@@ -10,8 +10,8 @@ import openai
 import pydantic
 import pytest
 
-from augenblick.reader.facts import tax_in
-from augenblick.samples import BAR_CODE_CONTENT, QR_CONTENT
+from augenblick.pictures.samples import BAR_CODE_CONTENT, QR_CONTENT
+from augenblick.reader.receipts import tax_in
 
 from .conftest import MODEL, Running, encoded, question, sample, user, written
 
@@ -177,7 +177,7 @@ def test_refusal(reader: Running) -> None:
 
 
 def test_refusal_streams(client: openai.OpenAI) -> None:
-    """A refusal comes in its own lane of the stream."""
+    """A refusal comes in its own channel of the stream."""
     messages: Any = [user("Fill in, please.", sample("sign").path.read_bytes())]
     form: Any = _format(_object({"iban": _STRING}))
     with client.chat.completions.create(
@@ -185,7 +185,7 @@ def test_refusal_streams(client: openai.OpenAI) -> None:
     ) as stream:
         deltas = [chunk.choices[0].delta for chunk in stream]
 
-    assert "".join(delta.refusal or "" for delta in deltas).startswith("Nothing in the pictures")
+    assert "".join(delta.refusal or "" for delta in deltas).startswith("The pictures show nothing")
     assert not any(delta.content for delta in deltas)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from augenblick.sql_store import SqlStore
+from augenblick.store import Store
 from tests.store.postgres import PostgresServer, find_programs, running_postgres
 
 
@@ -31,16 +31,16 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
+def store(url: str) -> Iterator[Store]:
     """An open, empty store."""
-    opened = SqlStore(url)
+    opened = Store(url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def sqlite_store(tmp_path: Path) -> Iterator[SqlStore]:
+def sqlite_store(tmp_path: Path) -> Iterator[Store]:
     """An open, empty store on SQLite, in `tmp_path/store.db`."""
-    opened = SqlStore(f"sqlite:///{tmp_path}/store.db")
+    opened = Store(f"sqlite:///{tmp_path}/store.db")
     yield opened
     opened.close()

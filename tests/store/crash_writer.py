@@ -11,13 +11,13 @@ import os
 import random
 import sys
 import threading
-import time
-from functools import partial
 
-from augenblick.reply_log import ReplyLog
-from augenblick.sql_store import SqlStore
-from augenblick.store import OpenedReply
-from tests.store.values import a_picture, a_question, a_record, words
+from augenblick.chat.live import LiveReply
+from augenblick.chat.saver import Saver
+from augenblick.endpoint.reply import Added
+from augenblick.store import Store
+from augenblick.store.store_values import OpenedReply
+from tests.store.values import a_picture, a_question, a_record
 
 LIVE_REPLIES = 20
 
@@ -32,7 +32,7 @@ def words_up_to(count: int) -> str:
     return "".join(f"{number} " for number in range(count))
 
 
-def open_one(store: SqlStore) -> OpenedReply:
+def open_one(store: Store) -> OpenedReply:
     """Save a question with a picture."""
     picture = a_picture(os.urandom(2000))
     submission_id = os.urandom(8).hex()
@@ -41,25 +41,37 @@ def open_one(store: SqlStore) -> OpenedReply:
     return opened
 
 
-def answer_for_ever(store: SqlStore, log: ReplyLog) -> None:
+def answer_for_ever(store: Store, saver: Saver) -> None:
     """One reply after the other, each some hundred words long."""
     while True:
-        reply_id = open_one(store).reply_id
+        opened = open_one(store)
+        live = LiveReply(opened, on_stop=lambda: None, wake_saver=saver.wake)
+        saver.watch(live)
+        position, seen = 0, 0
         length = random.randrange(20, 300)
-        for number in range(length):
-            log.append([words(reply_id, f"{number} ")], partial(note, "text", reply_id, number + 1))
-            time.sleep(random.random() * 0.004)
-        record = a_record(words_up_to(length))
-        log.finish(reply_id, record, partial(note, "end", reply_id, length))
+        for number in range(length + 1):
+            if number < length:
+                saver.add(live, [Added(0, "text", f"{number} ")])
+            else:
+                live.end(a_record(words_up_to(length)))
+            progress = live.follow(position, timeout_seconds=random.random() * 0.004)
+            position = progress.position
+            if progress.pieces:
+                seen += "".join(piece.text for piece in progress.pieces).count(" ")
+                note("text", opened.reply_id, seen)
+        live.wait_for_end(timeout_seconds=60)  # the last text
+        live.follow(position, timeout_seconds=60)
+        if live.follow(timeout_seconds=60).record is not None:
+            note("end", opened.reply_id, length)
 
 
 def main(url: str) -> None:
     """Answer until killed."""
-    store = SqlStore(url)
+    store = Store(url)
     store.interrupt_open_replies()
-    log = ReplyLog(store, tick_seconds=random.choice([0.0, 0.01, 0.05]))
+    saver = Saver(store, interval_seconds=random.choice([0.01, 0.05]))
     threads = [
-        threading.Thread(target=answer_for_ever, args=(store, log)) for _ in range(LIVE_REPLIES)
+        threading.Thread(target=answer_for_ever, args=(store, saver)) for _ in range(LIVE_REPLIES)
     ]
     for thread in threads:
         thread.start()

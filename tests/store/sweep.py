@@ -18,8 +18,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from augenblick.messages import ReplyEnd
-from augenblick.sql_store import SqlStore
+from augenblick.core.messages import ReplyEnd
+from augenblick.store import Store
 from tests.store.crash_writer import words_up_to
 from tests.store.postgres import find_programs, running_postgres
 
@@ -95,7 +95,7 @@ def read_report(report: str) -> dict[str, Durable]:
 def check(url: str, reported: dict[str, Durable], findings: Findings) -> None:
     """Open the store as a restarted server does and look for all that was reported."""
     started = time.perf_counter()
-    store = SqlStore(url)
+    store = Store(url)
     store.interrupt_open_replies()
     findings.restart_seconds.append(time.perf_counter() - started)
     for reply_id, durable in reported.items():
@@ -108,7 +108,7 @@ def check(url: str, reported: dict[str, Durable], findings: Findings) -> None:
         findings.damaged_files += not is_whole(Path(url.removeprefix("sqlite:///")))
 
 
-def check_reply(store: SqlStore, reply_id: str, durable: Durable, findings: Findings) -> None:
+def check_reply(store: Store, reply_id: str, durable: Durable, findings: Findings) -> None:
     """Compare one reply with what was reported of it."""
     conversation = store.load_conversation(durable.conversation_id)
     answer = next(node for node in conversation.nodes if node.id == reply_id)

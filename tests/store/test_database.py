@@ -16,37 +16,37 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, update
 
-from augenblick.errors import ConfigurationError, StoreError, StoreUnavailable
-from augenblick.sql_store import SqlStore
-from augenblick.sql_store.tables import Base, ReplyRow
+from augenblick.core.errors import ConfigurationError, StoreError, StoreUnavailable
+from augenblick.store import Store
+from augenblick.store import tables as t
 from tests.store.postgres import PostgresServer
 from tests.store.values import a_picture, a_question, words
 
 PROJECT = Path(__file__).parents[2]
 
 
-def test_the_migrations_make_the_tables_of_the_code(store: SqlStore) -> None:
+def test_the_migrations_make_the_tables_of_the_code(store: Store) -> None:
     """After all migrations nothing is left that the tables of the code would change."""
-    with store._database.reading() as connection:
+    with store._databases.kept.reading() as connection:
         context = MigrationContext.configure(connection)
-        left = compare_metadata(context, Base.metadata)
-    if store._database.is_sqlite:  # which indexes words in FTS5, with tables of its own
+        left = compare_metadata(context, t.metadata)
+    if store._databases.kept.is_sqlite:  # which indexes words in FTS5, with tables of its own
         left = [it for it in left if "search_index" not in repr(it)]
         assert [it[0] for it in left] == ["add_index"]
         assert left.pop()[1].name == "ix_search_text_words"
     assert left == []
 
 
-def test_the_database_itself_allows_one_open_reply(store: SqlStore) -> None:
+def test_the_database_itself_allows_one_open_reply(store: Store) -> None:
     """Even code that forgets to ask can't open a second reply of a conversation."""
     first = store.save_question(a_question())
     other = store.save_question(a_question())
     moved = (
-        update(ReplyRow)
-        .where(ReplyRow.node_id == other.reply_id)
+        update(t.reply)
+        .where(t.reply.c.node_id == other.reply_id)
         .values(conversation_id=first.conversation_id)
     )
-    with pytest.raises(StoreError), store._writing() as connection:
+    with pytest.raises(StoreError), store._databases.kept.writing() as connection:
         connection.execute(moved)
 
 
@@ -65,13 +65,13 @@ def test_the_database_itself_allows_one_open_reply(store: SqlStore) -> None:
 def test_an_address_that_cannot_be_used_is_told(url: str) -> None:
     """What isn't SQLite in a file or PostgreSQL is a fault of the configuration, named plainly."""
     with pytest.raises(ConfigurationError) as raised:
-        SqlStore(url)
+        Store(url)
     assert "hunter2" not in f"{raised.value!r} {raised.value.detail}"
 
 
 def test_postgres_may_be_written_short(postgres: PostgresServer) -> None:
     """The scheme that hosting services hand out works."""
-    store = SqlStore(postgres.new_database().replace("postgresql://", "postgres://"))
+    store = Store(postgres.new_database().replace("postgresql://", "postgres://"))
     assert store.is_writable()
     store.close()
 
@@ -79,7 +79,7 @@ def test_postgres_may_be_written_short(postgres: PostgresServer) -> None:
 def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     """A PostgreSQL nobody answers for is StoreUnavailable, without the password."""
     with pytest.raises(StoreUnavailable) as raised:
-        SqlStore(f"postgresql://me:hunter2@/db?host={tmp_path}")
+        Store(f"postgresql://me:hunter2@/db?host={tmp_path}")
     assert raised.value.params == {"reason": "unreachable"}
     assert "hunter2" not in f"{raised.value!r} {raised.value.detail}"
 
@@ -87,11 +87,11 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     """An older program doesn't touch tables it doesn't know."""
     url = f"sqlite:///{tmp_path}/store.db"
-    SqlStore(url).close()
+    Store(url).close()
     with closing(sqlite3.connect(tmp_path / "store.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(ConfigurationError, match="newer"):
-        SqlStore(url)
+        Store(url)
 
 
 def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
     file.write_bytes(b"not a database at all " * 100)
     with pytest.raises(StoreUnavailable) as raised:
-        SqlStore(f"sqlite:///{file}")
+        Store(f"sqlite:///{file}")
     assert raised.value.params == {"reason": "damaged"}
     assert file.read_bytes().startswith(b"not a database")
 
@@ -108,10 +108,10 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     """A file where the data folder should be is an error of ours."""
     (tmp_path / "data").write_text("in the way")
     with pytest.raises(StoreUnavailable):
-        SqlStore(f"sqlite:///{tmp_path}/data/store.db")
+        Store(f"sqlite:///{tmp_path}/data/store.db")
 
 
-def test_errors_hold_no_values(sqlite_store: SqlStore, tmp_path: Path) -> None:
+def test_errors_hold_no_values(sqlite_store: Store, tmp_path: Path) -> None:
     """When writing fails, no question, picture or answer stands in the error or its causes."""
     secret = "the secret of the question"
     opened = sqlite_store.save_question(a_question())
@@ -134,9 +134,9 @@ def test_errors_hold_no_values(sqlite_store: SqlStore, tmp_path: Path) -> None:
     assert asked.value.params == {"reason": "locked"}
 
 
-def test_sqlite_is_set_to_lose_nothing(sqlite_store: SqlStore) -> None:
+def test_sqlite_is_set_to_lose_nothing(sqlite_store: Store) -> None:
     """Write-ahead log, a full sync at every commit, foreign keys checked."""
-    with sqlite_store._database.reading() as connection:
+    with sqlite_store._databases.kept.reading() as connection:
         values = [
             connection.exec_driver_sql(statement).scalar()
             for statement in ("PRAGMA journal_mode", "PRAGMA synchronous", "PRAGMA foreign_keys")
@@ -144,7 +144,7 @@ def test_sqlite_is_set_to_lose_nothing(sqlite_store: SqlStore) -> None:
     assert values == ["wal", 2, 1]
 
 
-def test_indices_serve_what_is_asked(sqlite_store: SqlStore) -> None:
+def test_indices_serve_what_is_asked(sqlite_store: Store) -> None:
     """Listing, loading and the start-up sweep search an index instead of the whole table."""
     queries = {
         "SELECT id FROM conversation WHERE owner = 'x' AND deleted_at IS NULL"
@@ -158,7 +158,7 @@ def test_indices_serve_what_is_asked(sqlite_store: SqlStore) -> None:
         "SELECT text FROM delta WHERE reply_id = 'x' ORDER BY reply_id, batch": "PRIMARY KEY",
         "SELECT text FROM part WHERE node_id = 'x' ORDER BY position": "sqlite_autoindex_part",
     }
-    with sqlite_store._database.reading() as connection:
+    with sqlite_store._databases.kept.reading() as connection:
         for query, index in queries.items():
             plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all())
             assert index in plan
@@ -167,7 +167,7 @@ def test_indices_serve_what_is_asked(sqlite_store: SqlStore) -> None:
 
 def test_many_processes_open_a_new_database_at_once(url: str) -> None:
     """Four servers started together agree on who makes the tables."""
-    code = "import sys; from augenblick.sql_store import SqlStore; SqlStore(sys.argv[1]).close()"
+    code = "import sys; from augenblick.store import Store; Store(sys.argv[1]).close()"
     starting = [
         subprocess.Popen([sys.executable, "-c", code, url], cwd=PROJECT, stderr=subprocess.PIPE)
         for _ in range(4)
@@ -178,11 +178,11 @@ def test_many_processes_open_a_new_database_at_once(url: str) -> None:
 
 def test_a_submit_counts_once_among_processes(url: str) -> None:
     """Four servers that get the same submit save it once, and one of them asks."""
-    SqlStore(url).close()
+    Store(url).close()
     code = (
-        "import sys, time; from augenblick.sql_store import SqlStore\n"
+        "import sys, time; from augenblick.store import Store\n"
         "from tests.store.values import a_question\n"
-        "store = SqlStore(sys.argv[1]); sys.stdin.readline()\n"
+        "store = Store(sys.argv[1]); sys.stdin.readline()\n"
         "opened = [store.save_question(a_question(submission_id=str(n))) for n in range(20)]\n"
         "print(*(int(reply.is_new) for reply in opened)); print(opened[0].reply_id)\n"
         "sys.stdin.readline()"
@@ -213,12 +213,12 @@ def test_presence_leaves_nothing_behind(tmp_path: Path) -> None:
     """A closed server leaves no file; the file of a killed one goes with the next start."""
     url = f"sqlite:///{tmp_path}/store.db"
     code = (
-        "import os, sys; from augenblick.sql_store import SqlStore\n"
-        "store = SqlStore(sys.argv[1]); os.kill(os.getpid(), 9)"
+        "import os, sys; from augenblick.store import Store\n"
+        "store = Store(sys.argv[1]); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, url], cwd=PROJECT, check=False)
     assert len(presence_files(tmp_path)) == 1
-    store = SqlStore(url)
+    store = Store(url)
     left = store.save_question(a_question())
     assert store.interrupt_open_replies() == 0
     assert len(presence_files(tmp_path)) == 1
@@ -235,11 +235,11 @@ def presence_files(folder: Path) -> list[str]:
 def test_a_restarted_postgres_does_not_make_the_living_dead(postgres: PostgresServer) -> None:
     """Right after PostgreSQL restarted, a new server leaves the replies of the others alone."""
     url = postgres.new_database()
-    here = SqlStore(url)
+    here = Store(url)
     opened = here.save_question(a_question())
     postgres.stop()
     postgres.start()
-    new = SqlStore(url)
+    new = Store(url)
     assert new.interrupt_open_replies() == 0
     here.append([words(opened.reply_id, "still here")])
     node = new.load_conversation(opened.conversation_id).live_node
@@ -251,7 +251,7 @@ def test_a_restarted_postgres_does_not_make_the_living_dead(postgres: PostgresSe
 
 def test_pages_outlive_a_restart_of_postgres(postgres: PostgresServer) -> None:
     """The first call after a restart finds a new connection instead of an error."""
-    store = SqlStore(postgres.new_database())
+    store = Store(postgres.new_database())
     opened = store.save_question(a_question())
     postgres.stop()
     assert not store.is_writable()
@@ -265,18 +265,19 @@ def test_pages_outlive_a_restart_of_postgres(postgres: PostgresServer) -> None:
 
 def test_a_crowd_reads_at_once(tmp_path: Path) -> None:
     """Sixty readers of a file have a connection each; none waits for another, nor fails."""
-    with closing(SqlStore(f"sqlite:///{tmp_path / 'a.db'}")) as store, ExitStack() as reading:
+    with closing(Store(f"sqlite:///{tmp_path / 'a.db'}")) as store, ExitStack() as reading:
         found = [
-            reading.enter_context(store._database.reading()).scalar(select(1)) for _ in range(60)
+            reading.enter_context(store._databases.kept.reading()).scalar(select(1))
+            for _ in range(60)
         ]
 
     assert found == [1] * 60
 
 
-def test_text_of_live_answers_waits_for_two_other_writers_at_most(sqlite_store: SqlStore) -> None:
+def test_text_of_live_answers_waits_for_two_other_writers_at_most(sqlite_store: Store) -> None:
     """However many questions are to be saved: all live answers stand still meanwhile."""
     opened = sqlite_store.save_question(a_question())
-    database, order = sqlite_store._database, list[str]()
+    database, order = sqlite_store._databases.kept, list[str]()
     first_is_in, begins = threading.Event(), threading.Event()
 
     def save() -> None:

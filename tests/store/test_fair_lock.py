@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from augenblick.sql_store.fair_lock import FairLock
+from augenblick.store.fair_lock import FairLock
 
 _PATIENCE_SECONDS = 30.0
 

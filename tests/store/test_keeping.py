@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
-from augenblick.errors import ConversationNotFound
-from augenblick.messages import (
+from augenblick.core.conversations import ReplyRecord
+from augenblick.core.errors import ConversationNotFound, Failure, StoreError
+from augenblick.core.messages import (
+    Adjustment,
     ChoiceText,
     Detail,
     ImagePart,
@@ -19,9 +22,9 @@ from augenblick.messages import (
     ToolRound,
     Usage,
 )
-from augenblick.settings import RequestSettings
-from augenblick.sql_store import SqlStore
-from augenblick.store import Preset, ReplyDelta
+from augenblick.core.settings import RequestSettings
+from augenblick.store import Store
+from augenblick.store.store_values import Preset, ReplyDelta
 from tests.store.values import a_picture, a_question, a_record
 
 SETTINGS = RequestSettings(
@@ -35,7 +38,7 @@ SETTINGS = RequestSettings(
 )
 
 
-def test_settings_and_calls_come_back_as_they_were(store: SqlStore) -> None:
+def test_settings_and_calls_come_back_as_they_were(store: Store) -> None:
     """A record keeps what was asked with, each call, and the picture that a call returned."""
     opened = store.save_question(a_question(pictures=(a_picture(),)))
     closer = a_picture(b"closer")
@@ -54,11 +57,12 @@ def test_settings_and_calls_come_back_as_they_were(store: SqlStore) -> None:
     assert found == record
     assert store.load_content(closer.attachment.sha256) == b"closer"
     store.delete_message(opened.conversation_id, opened.reply_id, owner="me")
+    store.purge(deleted_before=datetime.now(UTC) + timedelta(seconds=1))
     with pytest.raises(KeyError):
         store.load_content(closer.attachment.sha256)
 
 
-def test_a_reply_that_has_ended_takes_no_more_pictures(store: SqlStore) -> None:
+def test_a_reply_that_has_ended_takes_no_more_pictures(store: Store) -> None:
     """A picture that comes too late is not kept."""
     opened = store.save_question(a_question())
     store.finish_reply(opened.reply_id, a_record())
@@ -68,7 +72,7 @@ def test_a_reply_that_has_ended_takes_no_more_pictures(store: SqlStore) -> None:
         store.load_content(late.attachment.sha256)
 
 
-def test_what_an_open_reply_has_called_outlives_its_process(store: SqlStore) -> None:
+def test_what_an_open_reply_has_called_outlives_its_process(store: Store) -> None:
     """Calls and results without their texts, which stand in the text of the reply already."""
     opened = store.save_question(a_question())
     store.append([ReplyDelta(opened.reply_id, 0, "text", "Let me look.\n\nA ")])
@@ -89,7 +93,7 @@ def test_what_an_open_reply_has_called_outlives_its_process(store: SqlStore) -> 
     assert store.load_conversation(opened.conversation_id).nodes[-1].reply == ended
 
 
-def test_the_picked_choice_goes_on_and_is_found(store: SqlStore) -> None:
+def test_the_picked_choice_goes_on_and_is_found(store: Store) -> None:
     """Another choice becomes the answer for later turns and for the search."""
     opened = store.save_question(a_question())
     choices = (ChoiceText("A zebra"), ChoiceText("An okapi"))
@@ -105,7 +109,7 @@ def test_the_picked_choice_goes_on_and_is_found(store: SqlStore) -> None:
             store.pick_choice(opened.reply_id, unknown, owner="me")
 
 
-def test_a_trace_is_replaced_and_goes_with_its_answer(store: SqlStore) -> None:
+def test_a_trace_is_replaced_and_goes_with_its_answer(store: Store) -> None:
     """The newest trace counts; one for a reply that is gone is not kept."""
     opened = store.save_question(a_question())
     assert store.load_trace(opened.reply_id, owner="me") is None
@@ -120,7 +124,7 @@ def test_a_trace_is_replaced_and_goes_with_its_answer(store: SqlStore) -> None:
         store.load_trace(opened.reply_id, owner="me")
 
 
-def test_presets_are_kept_by_name_until_everything_goes(store: SqlStore) -> None:
+def test_presets_are_kept_by_name_until_everything_goes(store: Store) -> None:
     """The newest of a name counts, each owner has their own, and deletion takes them along."""
     low = Preset("Low", RequestSettings("", temperature=0.1))
     store.save_preset(Preset(" Low \n", SETTINGS), owner="me")
@@ -137,7 +141,7 @@ def test_presets_are_kept_by_name_until_everything_goes(store: SqlStore) -> None
     assert store.list_presets("me") == []
 
 
-def test_figures_are_of_whole_answers_of_that_model_newest_first(store: SqlStore) -> None:
+def test_figures_are_of_whole_answers_of_that_model_newest_first(store: Store) -> None:
     """Whoever asked; what failed, what was not counted and other models do not say anything."""
     assert store.recent_figures("reader", "look") == []
     for number, (owner, end, model, is_counted) in enumerate(
@@ -167,7 +171,7 @@ def test_figures_are_of_whole_answers_of_that_model_newest_first(store: SqlStore
     assert store.recent_figures("elsewhere", "look") == []
 
 
-def test_a_preset_keeps_every_sign_and_every_number(store: SqlStore) -> None:
+def test_a_preset_keeps_every_sign_and_every_number(store: Store) -> None:
     """What a person typed comes back as it was, signs that databases dislike included."""
     settings = RequestSettings(
         "", system="a\x00b\n\t€🙂", seed=2**63 - 1, extra={"x": [None, 0.1, {"y\x00": "\\u0000"}]}
@@ -176,3 +180,53 @@ def test_a_preset_keeps_every_sign_and_every_number(store: SqlStore) -> None:
     store.save_preset(Preset("\u2060", settings), owner="somebody")
 
     assert list(store.list_presets("somebody")) == [Preset("\u2060", settings)]
+
+
+ODD_COLUMNS = {
+    "usage": '{"prompt_tokens": 7, "of_a_later_version": {"x": 1}}',
+    "timings": "{}",
+    "failure": '{"code": "timeout", "params": {"seconds": null, "host": "h"}, "new": 1}',
+    "adjustments": '[{"code": "dropped_field"}, {"code": "shrank_pictures", "params": [1]}]',
+    "choices": '[{"text": "A cat.", "tool_calls": [{"id": "1", "name": "f", "arguments": "", '
+    '"type": "function"}], "audio": 0, "finish_reason": 3}, {}]',
+    "rounds": '[{"calls": [], "results": [{"call_id": "1", "content": "", "picture": "gone"}]}]',
+    "settings": '{"model": "m", "later": true}',
+}
+
+
+def test_json_of_other_versions_is_read(store: Store) -> None:
+    """Unknown keys are ignored, missing ones and what does not fit get their defaults."""
+    opened = store.save_question(a_question())
+    store.finish_reply(opened.reply_id, a_record())
+    with store._databases.kept.writing() as connection:
+        for name, value in ODD_COLUMNS.items():
+            statement = text(f"UPDATE reply SET {name} = :value")  # noqa: S608 - names from above
+            connection.execute(statement, {"value": value})
+
+    found = store.load_conversation(opened.conversation_id).nodes[-1].reply
+
+    assert found == ReplyRecord(
+        "reader",
+        "look",
+        ReplyEnd.COMPLETE,
+        (ChoiceText("A cat.", tool_calls=(ToolCall("1", "f", ""),)), ChoiceText()),
+        usage=Usage(7),
+        failure=Failure("timeout", {"host": "h"}),
+        adjustments=(Adjustment("dropped_field"), Adjustment("shrank_pictures")),
+        rounds=(ToolRound((), (ToolResult("1", ""),)),),
+        settings=RequestSettings("m"),
+    )
+
+
+def test_json_that_is_no_such_value_tells_nothing_of_it(store: Store) -> None:
+    """It is an error of the store, without what stands in the column."""
+    opened = store.save_question(a_question())
+    store.finish_reply(opened.reply_id, a_record())
+    with store._databases.kept.writing() as connection:
+        connection.execute(text("""UPDATE reply SET choices = '"a secret"'"""))
+
+    with pytest.raises(StoreError) as raised:
+        store.load_conversation(opened.conversation_id)
+
+    assert "secret" not in f"{raised.value!r} {raised.value.detail}"
+    assert raised.value.__cause__ is None

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from augenblick.conversations import PictureSelection
-from augenblick.errors import AugenblickError, ConversationNotFound
-from augenblick.settings import RequestSettings
-from augenblick.sql_store import SqlStore
-from augenblick.store import ConversationStore, Holdings, OpenedReply, Preset
+from augenblick.core.conversations import PictureSelection
+from augenblick.core.errors import AugenblickError, ConversationNotFound
+from augenblick.core.settings import RequestSettings
+from augenblick.store import Store
+from augenblick.store.store_values import OpenedReply, Preset, StorageStats
 from tests.store.values import a_picture, a_question, a_record
 
 
@@ -28,10 +28,10 @@ class Place:
     token: str
 
 
-Attempt = Callable[[SqlStore, str, Place], object]
+Attempt = Callable[[Store, str, Place], object]
 
 
-def _open_reply(store: SqlStore, owner: str, place: Place) -> OpenedReply:
+def _open_reply(store: Store, owner: str, place: Place) -> OpenedReply:
     return store.open_reply(
         owner=owner,
         submission_id=f"again {owner} {place}",
@@ -40,6 +40,11 @@ def _open_reply(store: SqlStore, owner: str, place: Place) -> OpenedReply:
         provider="p",
         model="m",
     )
+
+
+def _restore_message(store: Store, owner: str, at: Place) -> None:
+    deleted = store.delete_message(at.conversation_id, at.reply_id, owner=owner)
+    store.restore_message(deleted, owner=owner)
 
 
 BY_ID: dict[str, Attempt] = {
@@ -63,6 +68,7 @@ BY_ID: dict[str, Attempt] = {
     "delete_message": lambda store, owner, at: store.delete_message(
         at.conversation_id, at.reply_id, owner=owner
     ),
+    "restore_message": _restore_message,
     "delete_conversation": lambda store, owner, at: store.delete_conversation(
         at.conversation_id, owner=owner
     ),
@@ -78,24 +84,26 @@ BY_ID: dict[str, Attempt] = {
 
 PRESET = Preset("Receipts", RequestSettings("", temperature=0.2, stop=("END",)))
 
-ABOUT_ONESELF: dict[str, Callable[[SqlStore, str], object]] = {
+ABOUT_ONESELF: dict[str, Callable[[Store, str], object]] = {
     "list_conversations": lambda store, owner: list(store.list_conversations(owner)),
     "search": lambda store, owner: list(store.search(owner, "secret")),
-    "holdings": lambda store, owner: store.holdings(owner),
+    "storage_stats": lambda store, owner: store.storage_stats(owner),
     "list_pictures": lambda store, owner: store.list_pictures(owner),
+    "list_earlier_pictures": lambda store, owner: list(store.list_earlier_pictures(owner)),
+    "find_earlier_picture": lambda store, owner: store.find_earlier_picture(
+        owner, a_picture().attachment.sha256
+    ),
     "list_shares": lambda store, owner: list(store.list_shares(owner)),
     "list_presets": lambda store, owner: list(store.list_presets(owner)),
     "save_preset": lambda store, owner: store.save_preset(PRESET, owner=owner),
     "delete_preset": lambda store, owner: store.delete_preset(PRESET.name, owner=owner),
     "delete_everything": lambda store, owner: store.delete_everything(owner),
-    "import_conversation": lambda store, owner: store.import_conversation(
-        owner=owner, title="Mine", nodes=(), pictures=()
-    ),
+    "begin_import": lambda store, owner: store.begin_import(owner=owner).finish(title="Mine"),
 }
 """Calls about all that an owner has."""
 
 
-def a_place(store: SqlStore) -> Place:
+def a_place(store: Store) -> Place:
     """A conversation of "you", shared, with an answer that is being written."""
     first = store.save_question(a_question("A secret", pictures=(a_picture(),), owner="you"))
     store.finish_reply(first.reply_id, a_record("Another secret"))
@@ -117,14 +125,14 @@ def a_place(store: SqlStore) -> Place:
     )
 
 
-def everything_of_you(store: SqlStore, place: Place) -> tuple[object, ...]:
+def everything_of_you(store: Store, place: Place) -> tuple[object, ...]:
     """All that the store says about the conversation, to see whether it was changed."""
     return (
         store.load_conversation(place.conversation_id),
         store.list_conversations("you"),
         store.list_shares("you"),
         store.find_share(place.token),
-        store.holdings("you"),
+        store.storage_stats("you"),
         store.stop_requests([place.live_id]),
         store.search("you", "secret"),
         store.load_trace(place.reply_id, owner="you"),
@@ -143,13 +151,13 @@ def test_every_call_with_an_owner_is_tried_here() -> None:
     """A new call of the contract that says who asks can't be forgotten in these tests."""
     calls = {
         name
-        for name, call in inspect.getmembers(ConversationStore, inspect.isfunction)
-        if "owner" in inspect.signature(call).parameters
+        for name, call in inspect.getmembers(Store, inspect.isfunction)
+        if "owner" in inspect.signature(call).parameters and not name.startswith("_")
     }
     assert calls == set(BY_ID) | set(ABOUT_ONESELF)
 
 
-def test_somebody_elses_is_as_if_it_were_not(store: SqlStore) -> None:
+def test_somebody_elses_is_as_if_it_were_not(store: Store) -> None:
     """Each call fails for a stranger as it does for what never was, and changes nothing."""
     place = a_place(store)
     nothing = Place("nothing", "nothing", "nothing", "nothing", "nothing")
@@ -162,7 +170,7 @@ def test_somebody_elses_is_as_if_it_were_not(store: SqlStore) -> None:
         assert everything_of_you(store, place) == before, name
 
 
-def test_a_stranger_can_ask_nothing_there(store: SqlStore) -> None:
+def test_a_stranger_can_ask_nothing_there(store: Store) -> None:
     """Neither the id, a node nor a submission of somebody else opens a way in."""
     place = a_place(store)
     before = everything_of_you(store, place)
@@ -183,33 +191,33 @@ def test_a_stranger_can_ask_nothing_there(store: SqlStore) -> None:
     assert len(store.list_conversations("me")) == 1
 
 
-def test_lists_searches_and_counts_show_the_own_only(store: SqlStore) -> None:
+def test_lists_searches_and_counts_show_the_own_only(store: Store) -> None:
     """What is said about one owner holds nothing of another, and deleting touches nothing."""
     place = a_place(store)
     before = everything_of_you(store, place)
-    empty: dict[str, object] = {"holdings": Holdings(), "list_pictures": frozenset()}
+    empty: dict[str, object] = {"storage_stats": StorageStats(), "list_pictures": frozenset()}
     assert not store.list_pictures("me", conversation_id=place.conversation_id)
     assert store.list_pictures("you", conversation_id=place.conversation_id)
     for name, attempt in ABOUT_ONESELF.items():
-        if name != "import_conversation":
+        if name != "begin_import":
             assert attempt(store, "me") == empty.get(
                 name, [] if "list" in name or name == "search" else None
             ), name
-    ABOUT_ONESELF["import_conversation"](store, "me")
+    ABOUT_ONESELF["begin_import"](store, "me")
     store.delete_everything("me")
     assert everything_of_you(store, place) == before
 
 
-def test_the_owner_may_do_it_all(store: SqlStore) -> None:
+def test_the_owner_may_do_it_all(store: Store) -> None:
     """Every one of these calls works for whom it belongs to, and the server reads it as well."""
     for name, attempt in BY_ID.items():
         place = a_place(store)
-        if name in {"open_reply", "delete_message"}:
+        if name in {"open_reply", "delete_message", "restore_message"}:
             store.finish_reply(place.live_id, a_record())
         attempt(store, "you", place)
         if name not in {"delete_conversation", "delete_message", "restore_conversation"}:
             assert store.load_conversation(place.conversation_id).id == place.conversation_id
-    held = store.holdings("you")
+    held = store.storage_stats("you")
     assert held.conversations == len(BY_ID) - 1
     assert (held.pictures, held.picture_bytes) == (1, len(b"picture"))
     assert held.oldest_at is not None

@@ -5,16 +5,15 @@ from __future__ import annotations
 import tempfile
 from itertools import count
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from augenblick.conversations import Conversation
-from augenblick.errors import ReplyInProgress
-from augenblick.messages import ReplyEnd
-from augenblick.sql_store import SqlStore
-from augenblick.store import OpenedReply
+from augenblick.core.conversations import Conversation
+from augenblick.core.messages import ReplyEnd
+from augenblick.store import Store
+from augenblick.store.store_values import OpenedReply
+from tests.raising import raises
 from tests.store.values import a_question, a_record, words
 
 TEXTS = st.text(max_size=30)
@@ -27,7 +26,7 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.store = SqlStore(f"sqlite:///{self.folder.name}/store.db")
+        self.store = Store(f"sqlite:///{self.folder.name}/store.db")
         self.submissions = count()
         self.parents: dict[str, str | None] = {}  # in order of creation
         self.texts: dict[str, str] = {}
@@ -73,7 +72,7 @@ class Histories(RuleBasedStateMachine):
         parent_id = places[pick % len(places)]
         question = a_question(text, conversation_id=self.conversation_id, parent_id=parent_id)
         if self.live_id:
-            with pytest.raises(ReplyInProgress):
+            with raises("reply_in_progress"):
                 self.store.save_question(question)
             return
         opened = self.store.save_question(question)
@@ -84,7 +83,7 @@ class Histories(RuleBasedStateMachine):
         """Open another answer to any question; refused while one is open."""
         question_id = self.questions[pick % len(self.questions)]
         if self.live_id:
-            with pytest.raises(ReplyInProgress):
+            with raises("reply_in_progress"):
                 self.open_reply(question_id)
             return
         self.note_answer(self.open_reply(question_id))

@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from itertools import count
 
-from augenblick.conversations import ReplyRecord
-from augenblick.messages import (
+from augenblick.core.conversations import ReplyRecord
+from augenblick.core.messages import (
     Attachment,
     ChoiceText,
     Detail,
     ImagePart,
     Message,
-    PictureReceipt,
     PreparedPicture,
+    Provenance,
     ReplyEnd,
     Role,
     TextPart,
 )
-from augenblick.store import NewQuestion, ReplyDelta
+from augenblick.store import Store
+from augenblick.store.store_values import ImportedNode, NewQuestion, ReplyDelta
 
 _numbers = count()
 
 
 def a_picture(content: bytes = b"picture", *, name: str = "cat.jpg") -> PreparedPicture:
     """A picture that is none: the store doesn't look into the bytes."""
-    receipt = PictureReceipt(name, "JPEG", 4000, 640, 480, removed=("location", "camera"))
+    receipt = Provenance(name, "JPEG", 4000, 640, 480, removed=("location", "camera"))
     sha256 = hashlib.sha256(content).hexdigest()
     attachment = Attachment(sha256, "image/jpeg", 640, 480, len(content), receipt)
     return PreparedPicture(attachment, content, b"small " + content, 64, 48)
+
+
+def import_conversation(
+    store: Store,
+    *,
+    owner: str,
+    title: str,
+    nodes: Sequence[ImportedNode],
+    pictures: Sequence[PreparedPicture],
+    leaf_id: str | None = None,
+) -> str:
+    """Write a whole conversation from elsewhere and return its id."""
+    saved = store.begin_import(owner=owner)
+    for picture in pictures:
+        saved.add_picture(picture)
+    saved.add(nodes)
+    return saved.finish(title=title, leaf_id=leaf_id)
 
 
 def a_question(
@@ -64,6 +83,6 @@ def a_record(text: str = "A cat.", end: ReplyEnd = ReplyEnd.COMPLETE) -> ReplyRe
     return ReplyRecord("reader", "look", end, (ChoiceText(text, finish_reason="stop"),))
 
 
-def words(reply_id: str, text: str, *, lane: str = "text", choice_index: int = 0) -> ReplyDelta:
+def words(reply_id: str, text: str, *, channel: str = "text", choice_index: int = 0) -> ReplyDelta:
     """Text for an open reply."""
-    return ReplyDelta(reply_id, choice_index, lane, text)
+    return ReplyDelta(reply_id, choice_index, channel, text)

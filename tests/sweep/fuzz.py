@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from augenblick.client import ChatClient, Deadlines
-from augenblick.messages import ReplyEnd
-from augenblick.reply import Reply, parse_chunk
-from tests.faults.asking import NO_RETRY, ask, provider_at, question
+from augenblick.core.messages import ReplyEnd
+from augenblick.endpoint.client import ChatClient, Deadlines
+from augenblick.endpoint.reply import Reply, parse_chunk
+from tests.faults.asking import NO_RETRY, ask, lost_channel, provider_at, question
 from tests.faults.server import FaultServer, Received, Reset, Step
 from tests.sweep.kill import Recording
 
@@ -124,18 +124,17 @@ def fold_random(seeds: Iterable[str]) -> FuzzCount:
 
 def _fold_one(chance: random.Random, count: FuzzCount) -> None:
     reply = Reply(n=chance.choice((1, 1, 2)))
-    handed_out: dict[tuple[int, str], str] = {}
+    handed_out: dict[int, dict[str, str]] = {}
     for at in range(chance.randrange(_MAX_CHUNKS)):
         chunk = parse_chunk(random_chunk(chance))
         for piece in reply.fold(chunk, at_seconds=float(at)):
-            key = (piece.choice_index, piece.lane)
-            handed_out[key] = handed_out.get(key, "") + piece.text
+            said = handed_out.setdefault(piece.choice_index, {})
+            said[piece.channel] = said.get(piece.channel, "") + piece.text
     end = reply.close(was_stopped=chance.random() < 0.1)
     count.by_end[end] += 1
-    for (index, lane), text in handed_out.items():
-        kept = getattr(reply.choices[index], lane)
-        if reply.revision == 0 and not kept.startswith(text):
-            raise AssertionError(f"handed out {text!r}, kept {kept!r}")
+    for index, said in handed_out.items():
+        if lost_channel(reply.choices[index], said) is not None:
+            raise AssertionError(f"handed out {said!r}, kept {reply.choices[index]!r}")
     for choice in reply.choices:
         calls = [
             part for call in choice.tool_calls for part in (call.id, call.name, call.arguments)
@@ -191,5 +190,5 @@ def _answer_one(client: ChatClient, seed: str, count: FuzzCount) -> None:
         return
     count.by_end[outcome.end] += 1
     count.by_code[outcome.code or "none"] += 1
-    if outcome.unfaithful_lane() is not None:
+    if outcome.unfaithful_channel() is not None:
         count.complaints.append(f"response {seed}: {dict(outcome.added)} is not {outcome.choices}")

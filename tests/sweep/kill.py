@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from augenblick.client import ChatClient
-from augenblick.messages import ChoiceText, ReplyEnd
+from augenblick.core.messages import ChoiceText, ReplyEnd
+from augenblick.endpoint.client import ChatClient
 from tests.faults.asking import NO_RETRY, Outcome, ask, provider_at, question
 from tests.faults.server import (
     Ending,
@@ -129,7 +129,7 @@ def complaint_about(kill: Kill, outcome: Outcome) -> str | None:
     said = said_by(outcome)
     if said not in (expected.least, expected.most):
         return f"{kill.id}: kept {said}, complete were {expected.least}"
-    if outcome.unfaithful_lane() is not None:
+    if outcome.unfaithful_channel() is not None:
         return f"{kill.id}: {dict(outcome.added)} was handed out, {said} kept"
     if not expected.may_be_finished and outcome.end not in BROKEN:
         return f"{kill.id}: a truncated answer is called {outcome.end}"
@@ -139,14 +139,14 @@ def complaint_about(kill: Kill, outcome: Outcome) -> str | None:
 
 
 def said_by(outcome: Outcome) -> Said:
-    """What a reply kept, lane by lane, without the empty ones."""
+    """What a reply kept, channel by channel, without the empty ones."""
     said: Said = {}
     for index, choice in enumerate(outcome.choices):
-        said.update({(index, lane): text for lane, text in _lanes(choice) if text})
+        said.update({(index, channel): text for channel, text in _channels(choice) if text})
     return said
 
 
-def _lanes(choice: ChoiceText) -> Iterator[tuple[str, str]]:
+def _channels(choice: ChoiceText) -> Iterator[tuple[str, str]]:
     yield "text", choice.text
     yield "reasoning", choice.reasoning
     for number, call in enumerate(choice.tool_calls):

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from augenblick.sse import read_events
+from augenblick.endpoint.sse import read_events
 from tests.sweep.random_streams import random_cuts, random_stream
 from tests.sweep.reference import read_stream
 from tests.sweep.streams import is_whole

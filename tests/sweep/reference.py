@@ -1,8 +1,8 @@
 """The event stream algorithm a second time, written to be read and not to be fast.
 
 Follows https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
-step by step on the whole stream at once: nothing is split, so nothing can be split wrongly. Shares
-no line with `augenblick.sse`.
+step by step on the whole stream at once: nothing is split, so nothing can be split wrongly. Only
+an id is that of its own event, as `augenblick.endpoint.sse` has it, with which no line is shared.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LINE_END = re.compile("\r\n|\n|\r")
 
 @dataclass(frozen=True, slots=True)
 class ReferenceEvent:
-    """An event as dispatched: type, data and the last event id at that moment."""
+    """An event as dispatched: type, data and its own id."""
 
     event: str
     data: str
@@ -58,7 +58,7 @@ class _Block:
     def __init__(self) -> None:
         self._data = ""
         self._event = ""
-        self._last_id = ""
+        self._id = ""
         self.comment_count = 0
 
     def take(self, line: str) -> None:
@@ -71,12 +71,12 @@ class _Block:
             self._event = value
         elif name == "data":
             self._data += value + "\n"
-        elif name == "id" and "\0" not in value:
-            self._last_id = value
+        elif name == "id":
+            self._id = value
 
     def dispatch(self) -> ReferenceEvent | None:
-        data, event = self._data, self._event
-        self._data, self._event = "", ""
+        data, event, own_id = self._data, self._event, self._id
+        self._data, self._event, self._id = "", "", ""
         if not data:
             return None
-        return ReferenceEvent(event or "message", data.removesuffix("\n"), self._last_id)
+        return ReferenceEvent(event or "message", data.removesuffix("\n"), own_id)

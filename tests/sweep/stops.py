@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from augenblick.client import Cancellation, ChatClient
-from augenblick.errors import Cancelled
-from augenblick.payload import Payload
+from augenblick.core.errors import Cancelled
+from augenblick.endpoint.client import Cancellation, ChatClient
+from augenblick.endpoint.payload import Payload
 from tests.faults.asking import provider_at, question
 from tests.faults.server import (
     Ending,

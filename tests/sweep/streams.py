@@ -2,7 +2,7 @@
 
 The streams are written down after the shapes that OpenAI, Azure, DeepSeek and OpenRouter document
 or that users published; none holds anybody's data. What must be kept is worked out with the
-reference parser and a few lines of folding that share nothing with `augenblick.reply`.
+reference parser and a few lines of folding that share nothing with `augenblick.endpoint.reply`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Any
 from tests.sweep.reference import ReferenceEvent, read_stream
 
 STREAMS_DIR = Path(__file__).parent.parent / "faults" / "streams"
-Said = dict[tuple[int, str], str]  # (choice index, lane) -> text; a lane "tool 0" holds arguments
+Said = dict[
+    tuple[int, str], str
+]  # (choice index, channel) -> text; a channel "tool 0" holds arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ def _fold(events: tuple[ReferenceEvent, ...]) -> tuple[Said, bool]:
             index = choice["index"]
             seen.add(index)
             delta = choice.get("delta") or {}
-            for lane, text in _texts(delta):
-                said[index, lane] += text
+            for channel, text in _texts(delta):
+                said[index, channel] += text
             if choice["finish_reason"]:
                 finished.add(index)
     is_finished = is_done or (bool(seen) and seen == finished)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from augenblick.sse import read_events
+from augenblick.endpoint.sse import read_events
 from tests.sweep.fuzz import answer_mutated, fold_random
 from tests.sweep.kill import FRAMINGS, kills, record, run_kills
 from tests.sweep.parser import actual_read, compare, expected_read
