@@ -34,7 +34,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from augenblick.places import PROJECT_DIR
+from augenblick.core.paths import PROJECT_DIR
 from bench.crowd import cpu_seconds, resident_megabytes
 from bench.devtools import Tab, open_tab
 from bench.pages import PAGE_SETTINGS, page_command
@@ -229,7 +229,7 @@ def running_app(name: str, endpoint: str) -> Iterator[App]:
         folder = Path(path)
         if name == "ours":
             with serve_app(folder, env=env) as server:
-                yield App(name, server, area, answers)
+                yield App(name, server, ".composer textarea", answers)
             return
         if name != "gradio":
             command = page_command(name)

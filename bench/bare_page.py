@@ -15,8 +15,8 @@ import requests
 import streamlit as st
 from sseclient import SSEClient
 
-from augenblick.ui.answer import Blocks
-from augenblick.ui.pace import FRAME_SECONDS
+from augenblick.ui.chat.follow import Blocks
+from augenblick.ui.frame_rate import FRAME_SECONDS
 
 _READ_BYTES = 65_536
 

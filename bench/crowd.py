@@ -34,7 +34,7 @@ from pathlib import Path
 import uvloop
 from streamlit.proto.Element_pb2 import Element
 
-from augenblick.places import PROJECT_DIR
+from augenblick.core.paths import PROJECT_DIR
 from bench.crowd_endpoint import TOKEN_CHARS
 from bench.pages import PAGE_SETTINGS, page_command
 from tests.crash.playing import descendants, stored_conversations

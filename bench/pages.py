@@ -3,7 +3,7 @@
 import sys
 from typing import Final
 
-from augenblick.places import PROJECT_DIR
+from augenblick.core.paths import PROJECT_DIR
 
 PAGE_SETTINGS: Final = {
     "PYTHONPATH": str(PROJECT_DIR),

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from augenblick.images import (
+from augenblick.pictures import (
     PictureLimits,
     PictureOptions,
     PicturePool,

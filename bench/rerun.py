@@ -27,15 +27,15 @@ from PIL import Image
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner
 from streamlit.testing.v1 import AppTest
 
-from augenblick.images import PicturePool, PictureSource
-from augenblick.messages import PreparedPicture
-from augenblick.places import PROJECT_DIR
-from augenblick.sql_store import SqlStore
+from augenblick.core.messages import PreparedPicture
+from augenblick.core.paths import PROJECT_DIR
+from augenblick.pictures import PicturePool, PictureSource
+from augenblick.store import Store
+from augenblick.ui.pictures.thumbnails import Thumbnails
 from augenblick.ui.resources import close_services
-from augenblick.ui.state import Tab
-from augenblick.ui.thumbnails import Thumbnails
+from augenblick.ui.tab_state import Tab
 from augenblick.web.browser_cookie import browser_id, cookie_key
-from tests.blocks.texts import CORPUS
+from tests.core.blocks.texts import CORPUS
 from tests.serving import AppServer, serve_app
 from tests.store.values import a_question, a_record
 from tests.streamlit_client import open_page, visit
@@ -47,7 +47,7 @@ _MESSAGES = 200
 _PICTURES = 50
 
 
-def a_conversation(store: SqlStore, pictures: list[PreparedPicture], owner: str) -> str:
+def a_conversation(store: Store, pictures: list[PreparedPicture], owner: str) -> str:
     """Save questions and answers, a picture with each of the last questions; returns the id."""
     conversation_id = parent_id = None
     without = _MESSAGES // 2 - len(pictures)
@@ -154,7 +154,7 @@ def measure(folder: Path, *, shows_profile: bool) -> None:
     with serve_app(folder, env=env) as server:
         cookies = visit(server.url)
         key = cookie_key({}, folder=server.data_dir)
-        store = SqlStore(f"sqlite:///{server.data_dir / 'augenblick.db'}")
+        store = Store(f"sqlite:///{server.data_dir / 'augenblick.db'}")
         pictures = some_pictures(_PICTURES)
         theirs = a_conversation(store, pictures, browser_id(cookies, key=key) or "")
         print(f"{_MESSAGES} messages, {_PICTURES} pictures{'':<23} {'median':>8} {'least':>8} ms")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from augenblick.language import language
+from augenblick.core.language import language
 from tests.serving import serve_app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +63,7 @@ def _open(browser: Browser, url: str, locale: str, scheme: str, width: int) -> P
     )
     page = context.new_page()
     page.goto(url)
-    expect(page.get_by_test_id("stChatInput")).to_be_visible(timeout=30_000)
+    expect(page.locator(".composer textarea")).to_be_visible(timeout=30_000)
     page.wait_for_timeout(1500)  # pictures and fonts
     return page
 

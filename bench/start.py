@@ -2,6 +2,8 @@
 
 - imports: what `app.py` and the pages load before the first visitor, and which modules take longest
 - cold: from starting the server to its first answer, and from there to the first drawn page
+- shifts: how far what was drawn moves while the start page comes (Layout Instability, web.dev/cls),
+  beside a bare Streamlit page, on a first visit and on the next
 - submit: from submitting a question to the request at the endpoint, over a WebSocket, with
   a new photo, with one that was prepared before, and with a question that follows upon a picture
 - memory: what the server holds after 200, 1000 and 2000 answers, each in a conversation of its own
@@ -24,14 +26,22 @@ from pathlib import Path
 
 from PIL import Image
 
-from augenblick.places import PROJECT_DIR
+from augenblick.core.paths import PROJECT_DIR
 from bench.answer import running_endpoint
 from bench.crowd import resident_megabytes
-from tests.serving import AppServer, ask, serve_app
+from bench.devtools import Tab, open_tab
+from tests.serving import AppServer, ask, serve_app, serve_command
 from tests.streamlit_client import Page, open_page, visit
 
 _ROUNDS = 15
 _LOOKS_AT = (200, 1000, 2000)
+_SETTLED_SECONDS = 4.0
+_SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
 _TABS = 8  # that ask side by side while memory is watched
 _IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \|(\s+)(\S+)")
 _SHOWN_IMPORTS = 14
@@ -74,6 +84,27 @@ def print_cold(folder: Path, env: dict[str, str]) -> None:
     )
 
 
+def print_shifts(folder: Path, env: dict[str, str]) -> None:
+    """The sum of all layout shifts at the width of a desk, before anybody touches anything."""
+    script = PROJECT_DIR / "bench" / "naive_page.py"
+    bare = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port=0"]
+    with (
+        serve_app(folder, env=env) as ours,
+        serve_command(bare, folder, cwd=folder, env=env) as theirs,
+    ):
+        for name, url in (("ours", ours.url), ("bare Streamlit page", theirs.url)):
+            with open_tab(_SHIFTS) as tab:
+                found = [_shifted(tab, url) for _ in ("first visit", "next")]
+            print(f"layout shift, {name}: first visit {found[0]:.3f}, next {found[1]:.3f}")
+
+
+def _shifted(tab: Tab, url: str) -> float:
+    tab.send("Page.navigate", url=url)
+    tab.wait_for("document.querySelector('[data-testid=stChatInput]')")
+    time.sleep(_SETTLED_SECONDS)
+    return float(tab.evaluate("window.shifted"))
+
+
 async def _first_page(server: AppServer) -> None:
     async with open_page(server.url) as page:
         await _at_rest(page)
@@ -100,7 +131,7 @@ async def print_submits(server: AppServer, endpoint: str) -> None:
 
 
 async def _at_rest(page: Page) -> None:
-    await page.wait_for(lambda: page.is_idle and page.chat_input is not None)
+    await page.wait_for(lambda: page.is_idle and page.composer is not None)
 
 
 async def _answered(page: Page, endpoint: str, photo: bytes | None) -> float:
@@ -153,6 +184,7 @@ def main() -> None:
         env = {"OPENAI_BASE_URL": endpoint, "OPENAI_API_KEY": "bench", "OPENAI_MODEL": "bench"}
         folder = Path(path)
         print_cold(folder, env)
+        print_shifts(folder, env)
         with serve_app(folder, env=env) as server:
             print("from submitting to the request at the endpoint    median    least ms")
             asyncio.run(print_submits(server, endpoint))

@@ -1,9 +1,9 @@
-"""`python bench/store.py`: what the reply log and the store cost, with 10 to 400 live replies.
+"""`python bench/store.py`: what the saver and the store cost, with 10 to 400 live replies.
 
-Every live reply brings 20 deltas a second, as a fast endpoint does, and somebody waits for each.
-Measured from handing a delta
-over until it is told durable, on the disk of the temporary folder, `synchronous=FULL`. Then:
-reading a long conversation, saving a question with a picture, and one delta handed to an idle log.
+Every live reply brings 20 pieces a second, as a fast endpoint does, and somebody waits for each.
+Measured from handing a piece over until it is confirmed, on the disk of the temporary folder,
+`synchronous=FULL`. Then: reading a long conversation, saving a question with a picture, and one
+piece handed to an idle saver.
 `--find` measures instead what a person with 100,000 messages waits for: the list, searches, and
 deletions with pictures. `--postgres` measures a server of its own.
 """
@@ -16,6 +16,7 @@ import random
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,12 +25,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from augenblick.messages import Message, Role, TextPart
-from augenblick.reply_log import ReplyLog
-from augenblick.sql_store import SqlStore
-from augenblick.store import ImportedNode, ReplyDelta
+from augenblick.chat.live import LiveReply
+from augenblick.chat.saver import Saver
+from augenblick.core.messages import Message, Role, TextPart
+from augenblick.endpoint.reply import Added
+from augenblick.store import Store
+from augenblick.store.store_values import ImportedNode, OpenedReply, ReplyDelta
 from tests.store.sweep import database_url
-from tests.store.values import a_picture, a_question, a_record, words
+from tests.store.values import a_picture, a_question, a_record
 
 DELTAS_PER_SECOND = 20
 TEXT = "measured "
@@ -62,7 +65,7 @@ class Measured:
         )
 
 
-def measure(store: SqlStore, live: int, seconds: float) -> Measured:
+def measure(store: Store, live: int, seconds: float) -> Measured:
     """So many replies for so many seconds, from one thread that keeps the beat."""
     measured = Measured(live, seconds)
     opened = [store.save_question(a_question()) for _ in range(live)]
@@ -75,9 +78,8 @@ def measure(store: SqlStore, live: int, seconds: float) -> Measured:
 
     store.append = append  # type: ignore[method-assign]
     cpu = time.process_time()
-    with ReplyLog(store) as log:
-        bring(log, [reply.reply_id for reply in opened], measured)
-        log.flush(60)
+    with Saver(store) as saver:
+        bring(saver, [TimedReply(reply, saver, measured.latencies) for reply in opened], measured)
         measured.cpu_seconds = time.process_time() - cpu
     store.append = plainly  # type: ignore[method-assign]
     count = int(measured.seconds * DELTAS_PER_SECOND)
@@ -88,24 +90,45 @@ def measure(store: SqlStore, live: int, seconds: float) -> Measured:
     return measured
 
 
-def bring(log: ReplyLog, reply_ids: list[str], measured: Measured) -> None:
-    """Hand over each reply's deltas, evenly spread over time."""
+class TimedReply(LiveReply):
+    """Notes how long each piece takes until it is confirmed."""
+
+    def __init__(self, opened: OpenedReply, saver: Saver, latencies: list[float]) -> None:
+        super().__init__(opened, on_stop=lambda: None, wake_saver=saver.wake)
+        self._latencies = latencies
+        self._handed_over: deque[tuple[int, float]] = deque()  # position after it, and when
+        self._length = 0
+        self.confirmed = threading.Event()
+        saver.watch(self)
+
+    def add(self, added: Sequence[Added]) -> None:
+        """As it does, with somebody waiting for it."""
+        self._length += sum(len(piece.text) for piece in added)
+        self._handed_over.append((self._length, time.perf_counter()))
+        self.confirmed.clear()
+        super().add(added)
+        self._wake_saver()
+
+    def confirm(self, position: int) -> None:
+        """As it does."""
+        super().confirm(position)
+        now = time.perf_counter()
+        while self._handed_over and self._handed_over[0][0] <= position:
+            self._latencies.append(now - self._handed_over.popleft()[1])
+        self.confirmed.set()
+
+
+def bring(saver: Saver, replies: list[TimedReply], measured: Measured) -> None:
+    """Hand over each reply's pieces, evenly spread over time."""
     beats = int(measured.seconds * DELTAS_PER_SECOND)
-    gap = 1 / (DELTAS_PER_SECOND * len(reply_ids))
+    gap = 1 / (DELTAS_PER_SECOND * len(replies))
     due = time.perf_counter()
     for _ in range(beats):
-        for reply_id in reply_ids:
+        for reply in replies:
             due += gap
             if (pause := due - time.perf_counter()) > 0.001:
                 time.sleep(pause)
-            log.append([words(reply_id, TEXT)], stopwatch(measured.latencies))
-            log.hurry()
-
-
-def stopwatch(latencies: list[float]) -> Callable[[], None]:
-    """Started now; notes the seconds when called."""
-    started = time.perf_counter()
-    return lambda: latencies.append(time.perf_counter() - started)
+            saver.add(reply, [Added(0, "text", TEXT)])
 
 
 def milliseconds(work: Callable[[], object], repeats: int) -> str:
@@ -118,7 +141,7 @@ def milliseconds(work: Callable[[], object], repeats: int) -> str:
     return f"{sorted(times)[len(times) // 2]:.2f} ms (slowest {max(times):.2f})"
 
 
-def a_long_conversation(store: SqlStore) -> str:
+def a_long_conversation(store: Store) -> str:
     """200 messages with 50 pictures; returns the id."""
     opened = store.save_question(a_question(pictures=(a_picture(os.urandom(1000)),)))
     for number in range(1, 100):
@@ -135,15 +158,14 @@ def a_long_conversation(store: SqlStore) -> str:
     return opened.conversation_id
 
 
-def first_token(store: SqlStore) -> str:
-    """A delta handed to an idle log, until durable."""
-    reply_id = store.save_question(a_question()).reply_id
-    with ReplyLog(store, tick_seconds=0) as log:
+def first_token(store: Store) -> str:
+    """A piece handed to an idle saver, until confirmed."""
+    with Saver(store) as saver:
+        reply = TimedReply(store.save_question(a_question()), saver, [])
 
         def one() -> None:
-            done = threading.Event()
-            log.append([words(reply_id, TEXT)], done.set)
-            done.wait()
+            saver.add(reply, [Added(0, "text", TEXT)])
+            reply.confirmed.wait()
 
         return milliseconds(one, 100)
 
@@ -160,7 +182,7 @@ def a_text(rng: random.Random, count: int) -> str:
     return f"{' '.join(picked)} {rng.randint(1, 9999)},{rng.randint(10, 99)} €."
 
 
-def fill(store: SqlStore, messages: int) -> None:
+def fill(store: Store, messages: int) -> None:
     """Conversations of 20 messages: 4,999 of them, and one of another 20 that holds rare words."""
     rng = random.Random(1)
     for number in range(messages // 20):
@@ -178,10 +200,12 @@ def fill(store: SqlStore, messages: int) -> None:
         if number == 77:
             rare = Message(Role.USER, (TextPart("Ein Nashorn am Tümpel, 22,24 €"),))
             nodes[0] = ImportedNode("0", None, rare)
-        store.import_conversation(owner="me", title="", nodes=nodes, pictures=())
+        imported = store.begin_import(owner="me")
+        imported.add(nodes)
+        imported.finish(title="")
 
 
-def measure_finding(store: SqlStore, messages: int) -> None:
+def measure_finding(store: Store, messages: int) -> None:
     """The list and searches of one person with all these messages; then deletions."""
     fill(store, messages)
     print(f"{messages} messages in {messages // 20} conversations")
@@ -192,7 +216,7 @@ def measure_finding(store: SqlStore, messages: int) -> None:
         hits = len(store.search("me", search, limit=10_000))
         timing = milliseconds(partial(store.search, "me", search), 10)
         print(f"search {search:25} {timing}, {hits} found")
-    print(f"holdings                         {milliseconds(lambda: store.holdings('me'), 5)}")
+    print(f"how much is stored               {milliseconds(lambda: store.storage_stats('me'), 5)}")
     listing = iter(store.list_conversations("me", limit=100))
     deleting = milliseconds(lambda: remove(store, next(listing).id), 20)
     print(f"delete 20 messages for good      {deleting}")
@@ -202,12 +226,12 @@ def measure_finding(store: SqlStore, messages: int) -> None:
     print(f"delete a 0.5 MB picture for good {deleting}")
 
 
-def listed(store: SqlStore, offset: int) -> None:
+def listed(store: Store, offset: int) -> None:
     """A page of the list."""
     assert len(store.list_conversations("me", limit=50, offset=offset)) == 50
 
 
-def remove(store: SqlStore, conversation_id: str) -> None:
+def remove(store: Store, conversation_id: str) -> None:
     """Delete a conversation and purge at once."""
     store.delete_conversation(conversation_id, owner="me")
     assert store.purge(deleted_before=datetime.now(UTC)) == 1
@@ -222,7 +246,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=100_000, help="to find something among")
     options = parser.parse_args()
     with database_url(postgres=options.postgres) as url:
-        store = SqlStore(url)
+        store = Store(url)
         if options.find:
             measure_finding(store, options.messages)
             store.close()

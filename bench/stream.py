@@ -27,8 +27,8 @@ import httpx_sse
 import openai
 import requests
 
-from augenblick.client import ChatClient
-from augenblick.providers import ApiKey, Provider
+from augenblick.core.providers import ApiKey, Provider
+from augenblick.endpoint.client import ChatClient
 from tests.faults.server import FaultServer, Framing, Received, Step, head
 
 _PACED_EVENTS = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from augenblick.places import PROJECT_DIR
+from augenblick.core.paths import PROJECT_DIR
 
 _FILE = PROJECT_DIR / "docs" / "bench.md"
 _START = "# Measured\n\nWritten by `make bench`; trust ratios within a table.\n"
