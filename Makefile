@@ -4,13 +4,16 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
+# Whole files to each of two workers, in the order of tests/conftest.py.
+PYTEST := $(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 # Long proofs and measurements, one module a line; each runs as `python -m`.
 SWEEPS := \
 	tests.sweep \
-	tests.images.sweep \
+	tests.pictures.sweep \
 	tests.store.sweep \
-	tests.crash.sweep
+	tests.crash.sweep \
+	bench.soak
 BENCHES := \
 	bench.stream \
 	bench.pictures \
@@ -18,6 +21,7 @@ BENCHES := \
 	bench.crowd \
 	bench.answer \
 	bench.rerun \
+	bench.evidence \
 	bench.start
 
 # A virtual environment that was copied, or whose Python is gone, is made anew.
@@ -38,7 +42,11 @@ run: $(VENV)/.run ## Start the server; SHARE=1 lets the team in, PORT=n, HOST=na
 .PHONY: test
 test: $(VENV)/.test check ## Check everything and run all tests
 	@.ci/provide
-	@$(PY) -m pytest -n 2 --dist loadgroup
+	@$(PYTEST)
+
+.PHONY: quick
+quick: $(VENV)/.test check ## Check everything and run the tests that start no server, browser or other process
+	@$(PYTEST) -m quick
 
 .PHONY: check
 check: $(VENV)/.test ## Lint, formatting and types
@@ -56,7 +64,7 @@ screenshots: $(VENV)/.test ## Draw the pictures of the pages anew
 	@$(PY) -m bench.screenshots
 
 .PHONY: sweep
-sweep: $(VENV)/.test ## The long proofs: faults at every byte, damaged pictures, crashes
+sweep: $(VENV)/.test ## The long proofs: faults at every byte, damaged pictures, crashes, an hour's use
 	@.ci/provide
 	@set -e; for module in $(SWEEPS); do echo "== $$module"; $(PY) -m $$module; done
 
