@@ -122,6 +122,7 @@ class Tab:
     failure: Failure | None = None  # why the last act did not work
     camera_round: int = 0
     earlier_portion: int = 0  # which of the earlier messages are drawn, counted from the newest
+    drawn_data: dict[str, Mapping[str, object]] = field(default_factory=dict)  # of components
     busy_count: int = 0  # how often the composer was drawn while an answer came
     was_writing: bool = False  # whether an answer has been seen being written
     own_id: str = field(default_factory=_new_own_id)  # who asks, where the browser has no cookie

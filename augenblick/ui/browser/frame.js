@@ -356,6 +356,7 @@ const install = () => {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const isFirst = page === undefined;
+  if (data.at < page?.at) return; // component_data.py
   [page, place, trigger] = [data, parentElement, setTriggerValue];
   if (isFirst) install();
   write();

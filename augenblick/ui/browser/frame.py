@@ -16,6 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from augenblick.core.conversations import Conversation
 from augenblick.core.messages import ReplyEnd
 from augenblick.ui import i18n, notices
+from augenblick.ui.browser.component_data import dated
 from augenblick.ui.plain_text import plain_text
 from augenblick.ui.tab_state import CONVERSATION_PARAM, tab
 from augenblick.web.language_cookie import LANGUAGE_COOKIE
@@ -104,7 +105,11 @@ def draw_frame(other_pages: tuple[str, ...]) -> None:
         "conversation": tab().conversation_id,
     }
     _component(
-        key="frame", data=data, width="content", height="content", on_back_change=lambda: None
+        key="frame",
+        data=dated("frame", data),
+        width="content",
+        height="content",
+        on_back_change=lambda: None,
     )
 
 

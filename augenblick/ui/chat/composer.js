@@ -779,6 +779,7 @@ const rememberPending = () => {
 export default function ({ data: next, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".composer");
   const isFirst = data === null;
+  if (next.at < data?.at) return; // component_data.py
   const before = data?.url ?? storage()?.getItem(TRAY);
   act = (kind, more = {}) => setTriggerValue("act", { kind, ...more });
   data = next;
@@ -792,7 +793,7 @@ export default function ({ data: next, parentElement, setTriggerValue }) {
   flush();
   render();
   return () => {
-    if (ui?.root !== root) return;
+    if (ui?.root !== root || root.isConnected) return;
     ui.leave();
     ui = null;
   };

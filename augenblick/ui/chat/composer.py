@@ -21,6 +21,7 @@ from augenblick.core.settings import RequestSettings
 from augenblick.pictures import PictureSource
 from augenblick.pictures.samples import SAMPLES
 from augenblick.ui import i18n
+from augenblick.ui.browser.component_data import dated
 from augenblick.ui.chat.local_offer import draw_offer
 from augenblick.ui.chat.model_choice import ModelChoice
 from augenblick.ui.chat.submit import Draft, Question, Submission
@@ -70,7 +71,7 @@ def draw_composer(conversation: Conversation | None, *, is_busy: bool, model: st
     with st.bottom:
         _component(
             key=KEY,
-            data=_data(memory, conversation, is_busy=is_busy),
+            data=dated(KEY, _data(memory, conversation, is_busy=is_busy)),
             on_act_change=_take_act,
         )
     draw_dialog(model)

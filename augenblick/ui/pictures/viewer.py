@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from augenblick.core.conversations import Conversation, Node
 from augenblick.core.messages import Attachment
 from augenblick.ui import i18n
+from augenblick.ui.browser.component_data import dated
 from augenblick.ui.chat.submit import Draft
 from augenblick.ui.pictures.picture_names import picture_name
 from augenblick.web.addresses import base_path
@@ -95,12 +96,15 @@ def draw_viewer(place: DeltaGenerator, conversation: Conversation, path: Sequenc
     with place:
         _component(
             key="viewer_pictures",
-            data={
-                "pictures": list({each["sha256"]: each for each in every}.values()),
-                "newest": by_node[turn][0][0].sha256,
-                "turn": turn,
-                "labels": _labels(),
-            },
+            data=dated(
+                "viewer",
+                {
+                    "pictures": list({each["sha256"]: each for each in every}.values()),
+                    "newest": by_node[turn][0][0].sha256,
+                    "turn": turn,
+                    "labels": _labels(),
+                },
+            ),
             height="content",
         )
 
