@@ -281,11 +281,12 @@ def test_the_first_of_several_pictures_is_not_kept_waiting(reader: Running) -> N
 
 def test_what_needs_no_reading_does_not_wait_for_it(reader: Running) -> None:
     """Colours are told while another picture, and its own text, are not read."""
+    other = question("Welche Farben hat das Bild?", _page())  # drawing it takes long
     reading = _stream(reader, "Lies den Text vor.", _page())
     next(delta for delta in reading if delta.get("content"))
     analyzed = reader.health()["analyzed"]
 
-    answer = said(reader.post(question("Welche Farben hat das Bild?", _page())))
+    answer = said(reader.post(other))
 
     assert answer.startswith("Hauptfarben des ganzen Bildes: ")
     assert reader.health() == reader.health() | {"waiting": 1, "analyzed": analyzed}
