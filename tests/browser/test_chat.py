@@ -469,6 +469,12 @@ def test_with_nothing_configured_a_sample_is_answered_with_one_click(
     expect(messages(page).last).to_contain_text("21.11.2026", timeout=60_000)
     expect(page.get_by_test_id("stSidebar").get_by_role("combobox")).to_have_count(0)
 
+    connect = messages(page).get_by_role("link", name="Ein Modell verbinden")
+    expect(connect).to_have_count(0)
+    ask(page, "Wer ist auf dem Foto?")
+    connect.click()  # below what it can't do stands the way to what can
+    expect(page.get_by_role("heading", name="Modelle und Verbindungen")).to_be_visible()
+
 
 def test_the_model_picker_shows_what_the_endpoint_lists(
     open_page: OpenPage, tmp_path: Path

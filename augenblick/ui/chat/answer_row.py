@@ -16,6 +16,7 @@ from augenblick.ui.browser.copying import copy_answer_button, read_aloud
 from augenblick.ui.chat.drawn_answer import Places, as_choice
 from augenblick.ui.chat.evidence_marks import draw_check
 from augenblick.ui.chat.markdown_filter import literal
+from augenblick.ui.chat.reader_limits import draw_limits
 from augenblick.ui.chat.sight_notice import draw_sight
 from augenblick.ui.chat.versions import Actions, draw_alternatives, named
 from augenblick.ui.experts.summary import summary_for_experts
@@ -75,6 +76,7 @@ def draw_below(
             record = as_choice(record, record.picked_choice)
         else:
             notices.show_end(record)
+        draw_limits(record)
         draw_detections(
             record.picked.text,
             actions.pictures_for(question),
