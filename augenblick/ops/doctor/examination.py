@@ -8,13 +8,16 @@ import time
 from itertools import pairwise
 
 from augenblick.core.errors import AugenblickError, TimedOut
-from augenblick.core.messages import ReplyEnd
+from augenblick.core.messages import ReplyEnd, Timings, Usage
+from augenblick.core.model_cards import Finding, Mark
 from augenblick.core.providers import Provider
 from augenblick.core.settings import RequestSettings
+from augenblick.lab.estimates import tokens_per_second
 from augenblick.ops.doctor.field_checks import examine_fields
-from augenblick.ops.doctor.findings import Finding, Mark, Report
+from augenblick.ops.doctor.findings import Report, told
 from augenblick.ops.doctor.probe_pictures import COLOURS, DIRECTIONS, TestPicture, draw_test_picture
 from augenblick.ops.doctor.probes import Examinee, Observation, as_payload, is_refusal
+from augenblick.store.store_values import Figures
 
 _COUNT = "Count from 1 to 20 in words, separated by commas. Write nothing else."
 _COUNT_FURTHER = "Count from 1 to 100 in words, separated by commas. Write nothing else."
@@ -58,6 +61,7 @@ def examine(
         findings += _examine_model(examinee, chosen, chance or random.Random())
     else:
         findings.append(Finding("answer", Mark.FAIL, "no_model"))
+    findings.append(Finding("spent", Mark.OK, "counted", examinee.spent()))
     seconds = round(time.monotonic() - began, 1)
     return Report(provider.label, provider.base_url, chosen, tuple(findings), seconds)
 
@@ -86,7 +90,8 @@ def _examine_model(examinee: Examinee, model: str, chance: random.Random) -> lis
     if stream.code == "buffered":  # or quick after a long thought: then more takes longer
         further = as_payload(RequestSettings(model), _COUNT_FURTHER)
         stream = _judge_stream(examinee.ask(further))
-    findings = [answer, stream, _judge_first_token(counted), _judge_usage(counted)]
+    findings = [answer, stream, _judge_first_token(counted), _judge_speed(counted)]
+    findings.append(_judge_usage(counted))
     findings += _examine_picture(examinee, model, chance)
     findings.append(_examine_stopping(examinee, model))
     return [*findings, *examine_fields(examinee, model)]
@@ -135,6 +140,18 @@ def _judge_first_token(counted: Observation) -> Finding:
     if seconds > _SLOW_FIRST_TOKEN_SECONDS:
         return Finding("first_token", Mark.NOTE, "slow", params)
     return Finding("first_token", Mark.OK, "quick", params)
+
+
+def _judge_speed(counted: Observation) -> Finding:
+    """How fast the answer was written once it had begun."""
+    timings = Timings(
+        first_token_seconds=counted.first_token_seconds, total_seconds=counted.seconds
+    )
+    tokens = counted.usage or Usage()
+    speed = tokens_per_second(Figures(tokens, timings)) if counted.was_streamed else None
+    if speed is None:
+        return Finding("speed", Mark.NOTE, "untold")
+    return Finding("speed", Mark.OK, "measured", {"tokens": round(speed, 1)})
 
 
 def _judge_usage(counted: Observation) -> Finding:
@@ -214,4 +231,4 @@ def _examine_stopping(examinee: Examinee, model: str) -> Finding:
 
 
 def _failed(name: str, mark: Mark, error: AugenblickError) -> Finding:
-    return Finding(name, mark, "error", {"error": error.code, "detail": error.detail})
+    return Finding(name, mark, "error", told(error))

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from augenblick.core.messages import ReplyEnd
+from augenblick.core.model_cards import Finding, Mark, Param
 from augenblick.core.settings import RequestSettings
-from augenblick.ops.doctor.findings import Finding, Mark
+from augenblick.ops.doctor.findings import told
 from augenblick.ops.doctor.probes import Examinee, Observation, as_payload, is_refusal
 
 Shows = Callable[[Observation], bool | None]  # None: an answer that tells nothing
@@ -195,9 +196,9 @@ def _judge(probe: FieldProbe, seen: Observation | None, control: Observation | N
     if seen is None or (control is None and _needs_control(probe, seen)):
         return _untold(name, "no_time")
     if seen.error is not None and not is_refusal(seen.error):
-        return _untold(name, "error", error=seen.error.code, detail=seen.error.detail)
+        return _untold(name, "error", **told(seen.error))
     if control is not None and control.error is not None:
-        return _untold(name, "control", error=control.error.code, detail=control.error.detail)
+        return _untold(name, "control", **told(control.error))
     if seen.error is not None:
         return Finding(name, Mark.GAP, "refused", {"detail": seen.error.detail})
     if probe.shows is None:
@@ -226,7 +227,7 @@ def _shown(probe: FieldProbe, observation: Observation) -> bool | None:
     return probe.shows(observation)
 
 
-def _untold(name: str, reason: str, **params: str) -> Finding:
+def _untold(name: str, reason: str, **params: Param) -> Finding:
     return Finding(name, Mark.UNKNOWN, "untold", {"reason": reason, **params})
 
 

@@ -1,22 +1,12 @@
-"""What an examination found, as values: findings, the report and its grade."""
+"""What an examination found, as values: the report and its grade."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
-Param = str | int | float
-
-
-class Mark(StrEnum):
-    """How good a finding is."""
-
-    OK = "ok"
-    NOTE = "note"  # nothing is missing, but one should know it
-    GAP = "gap"  # something the app offers will not work
-    FAIL = "fail"  # the app can't work
-    UNKNOWN = "unknown"  # could not be found out
+from augenblick.core.errors import AugenblickError, Failure
+from augenblick.core.model_cards import Finding, Mark, Param
 
 
 class Grade(StrEnum):
@@ -30,16 +20,6 @@ class Grade(StrEnum):
     def exit_code(self) -> int:
         """What the command ends with: 0, 1 or 2."""
         return list(Grade).index(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing found out. `name` and `code` are the keys of its sentence, `params` fill it."""
-
-    name: str
-    mark: Mark
-    code: str
-    params: Mapping[str, Param] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +46,29 @@ class Report:
             if finding.name == name:
                 return finding
         raise KeyError(name)
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it tells nothing: no answer came, or later none to any question about a field."""
+        fields = self._fields()
+        is_away = all(each.params.get("reason") in {"error", "control"} for each in fields)
+        return self.grade is Grade.UNUSABLE or (bool(fields) and is_away)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it tells nothing; None where the endpoint answered with nothing."""
+        answers = [each for each in self.findings if each.name == "answer"]
+        for finding in (*answers, *self._fields()):
+            if "error" in finding.params:
+                params = dict(finding.params)
+                code, detail = str(params.pop("error")), str(params.pop("detail", ""))
+                return Failure(code, params, detail)
+        return None
+
+    def _fields(self) -> tuple[Finding, ...]:
+        return tuple(each for each in self.findings if each.name.startswith("field."))
+
+
+def told(error: AugenblickError) -> dict[str, Param]:
+    """An error among the params of a finding."""
+    return {**error.params, "error": error.code, "detail": error.detail}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,16 +18,19 @@ from augenblick.core.messages import (
     TextPart,
     Usage,
 )
+from augenblick.core.model_cards import Param
 from augenblick.core.providers import Provider
 from augenblick.core.settings import RequestSettings
 from augenblick.endpoint.client import Cancellation, ChatClient, Deadlines, RetryPolicy
 from augenblick.endpoint.payload import DataUris, Payload, build_payload
 from augenblick.endpoint.reply import Chunk, Reply
 from augenblick.ops.doctor.probe_pictures import TestPicture
+from augenblick.pictures.token_costs import estimate_text
 
 _ENDS_OF_ITS_OWN = {
     ReplyEnd.COMPLETE, ReplyEnd.LENGTH, ReplyEnd.TOOL_CALLS, ReplyEnd.REFUSED,
 }  # fmt: skip
+_PICTURE_TOKENS = 400  # of a test picture and its question, where nobody counts
 _ONCE = RetryPolicy(attempts=2, base_seconds=0.5, cap_seconds=2.0, max_asked_seconds=5.0)
 
 
@@ -73,11 +77,18 @@ class Examinee:
     def __init__(self, provider: Provider, *, ends_at: float) -> None:
         self.provider = provider
         self._ends_at = ends_at  # on time.monotonic
+        self._spent: dict[str, int] = {"requests": 0, "prompt": 0, "completion": 0}
+        self._lock = threading.Lock()
 
     @property
     def seconds_left(self) -> float:
         """How much of the time is left, never below zero."""
         return max(0.0, self._ends_at - time.monotonic())
+
+    def spent(self) -> dict[str, Param]:
+        """How much was asked: `requests`, and about how many tokens (`prompt`, `completion`)."""
+        with self._lock:
+            return {**self._spent}
 
     def list_models(self) -> tuple[str, ...]:
         """The names at `/models`. Raises ProviderError."""
@@ -102,6 +113,7 @@ class Examinee:
             error = caught
         seconds = time.monotonic() - began
         end = reply.close(failure=error.failure if error else None, at_seconds=seconds)
+        self._count(payload, reply)
         return Observation(
             end, error, reply.choices, reply.usage, was_streamed, tuple(arrivals), seconds
         )
@@ -109,6 +121,7 @@ class Examinee:
     def stop_early(self, payload: Mapping[str, Any]) -> Stop:
         """Ask, wait for two pieces of the answer, then stop."""
         cancellation = Cancellation()
+        reply = Reply()
         arrived = 0
         stopped_at = time.monotonic()
         try:
@@ -117,6 +130,7 @@ class Examinee:
                 client.stream(payload, cancellation=cancellation) as stream,
             ):
                 for chunk in stream:
+                    reply.fold(chunk, at_seconds=0.0)
                     arrived += any(choice.text or choice.reasoning for choice in chunk.choices)
                     if arrived >= 2 and not cancellation.is_cancelled:  # noqa: PLR2004 - see above
                         stopped_at = time.monotonic()
@@ -125,7 +139,19 @@ class Examinee:
             return Stop(was_under_way=True, seconds_to_free=time.monotonic() - stopped_at)
         except AugenblickError as error:
             return Stop(was_under_way=False, error=error)
+        finally:
+            self._count(payload, reply)
         return Stop(was_under_way=False)
+
+    def _count(self, payload: Mapping[str, Any], reply: Reply) -> None:
+        """Add a request to what was spent, estimated where the endpoint does not say."""
+        usage = reply.usage or Usage()
+        said = "".join(choice.reasoning + choice.text for choice in reply.choices)
+        prompt, completion = usage.prompt_tokens, usage.completion_tokens
+        with self._lock:
+            self._spent["requests"] += 1
+            self._spent["prompt"] += _asked_tokens(payload) if prompt is None else prompt
+            self._spent["completion"] += estimate_text(said) if completion is None else completion
 
     def _client(self, within_seconds: float) -> ChatClient:
         seconds = max(0.1, min(within_seconds, self.seconds_left))
@@ -147,6 +173,13 @@ def as_payload(settings: RequestSettings, text: str, picture: TestPicture | None
         return build_payload([message], settings, data_uri=DataUris(lambda _: b""))
     message = Message(Role.USER, (ImagePart(picture.attachment), TextPart(text)))
     return build_payload([message], settings, data_uri=DataUris(lambda _: picture.content))
+
+
+def _asked_tokens(payload: Mapping[str, Any]) -> int:
+    contents = [message["content"] for message in payload["messages"]]
+    words = "".join(each for each in contents if isinstance(each, str))
+    pictures = sum(not isinstance(each, str) for each in contents)
+    return estimate_text(words) + pictures * _PICTURE_TOKENS
 
 
 def is_refusal(error: AugenblickError | None) -> bool:

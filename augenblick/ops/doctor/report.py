@@ -6,8 +6,9 @@ import json
 import shutil
 import textwrap
 
+from augenblick.core.model_cards import Finding
 from augenblick.ops.doctor import verdict_texts
-from augenblick.ops.doctor.findings import Finding, Report
+from augenblick.ops.doctor.findings import Report
 
 _MARK_WIDTH = 6
 _TITLE_WIDTH = 30

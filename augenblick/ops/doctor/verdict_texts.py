@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from augenblick.ops.doctor.findings import Finding, Grade, Mark
+from augenblick.core.model_cards import Finding, Mark
+from augenblick.ops.doctor.findings import Grade
 
 TITLES = {
     "models": "list of models",
     "answer": "answers",
     "stream": "streams",
     "first_token": "first token",
+    "speed": "speed",
     "usage": "usage",
     "picture": "sees pictures",
     "picture_tokens": "picture tokens",
     "stopping": "stopping",
+    "spent": "this examination",
 }
 MARKS = {
     Mark.OK: "ok",
@@ -43,6 +46,8 @@ SENTENCES = {
     "there or on the way",
     "first_token.quick": "after {seconds} s",
     "first_token.slow": "only after {seconds} s",
+    "speed.measured": "{tokens} tokens a second",
+    "speed.untold": "could not be told: no token counts, or not streamed",
     "usage.told": "{prompt} prompt tokens, {completion} completion tokens",
     "usage.missing": "not told, even when asked for: no token counts and no costs",
     "usage.untold": "could not be told: the answer did not come to its end",
@@ -58,6 +63,7 @@ SENTENCES = {
     "stops computing can't be seen from here",
     "stopping.slow": "connection closed only {milliseconds} ms after stopping",
     "stopping.over_before": "the answer was over before it could be stopped",
+    "spent.counted": "{requests} requests, about {prompt} tokens in and {completion} out",
     "field.effect_seen": "effect seen",
     "field.no_effect_seen": "taken, no effect seen",
     "field.refused": "refused",
