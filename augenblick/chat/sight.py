@@ -17,14 +17,13 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from augenblick.core.errors import AugenblickError
+from augenblick.chat.known_models import KnownModels
+from augenblick.core.errors import AugenblickError, StoreError
 from augenblick.core.providers import Provider
 from augenblick.endpoint.client import ChatClient
-from augenblick.store import Store
 
 _log = logging.getLogger("augenblick.sight")
 
-_LESSON: Final = "sees_test_picture"
 _QUESTION: Final = "Which three-digit number is in this picture? Answer with the number only."
 _TRIES: Final = 2  # a model that sees may misread one; a blind one guesses right once in 450
 _NUMBERS: Final = re.compile(r"(?<!\d)(?:\d{3}|\d(?:[\s,.-]{1,2}\d){2})(?!\d)")  # also "4-0-7"
@@ -45,74 +44,76 @@ class SightChecks:
 
     def __init__(
         self,
-        store: Store,
+        known: KnownModels,
         *,
         open_client: Callable[[Provider], ChatClient],
         draw_number: Callable[[str], bytes],
         is_on: bool = True,
     ) -> None:
-        self._store = store
+        self._known = known
         self._open_client = open_client
         self._draw_number = draw_number
         self._is_on = is_on
-        self._known: dict[tuple[str, str], Sight] = {}
+        self._checking: set[tuple[str, str]] = set()
         self._checked_at: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
     def is_blind(self, provider: str, model: str) -> bool:
-        """Whether this process knows that a model sees nothing."""
-        return self._known.get((provider, model)) is Sight.BLIND
+        """Whether it is known that a model sees nothing; no check begins."""
+        try:
+            return self._known.of(provider, model).sees is False
+        except StoreError:
+            return False
 
     def of(self, provider: Provider, model: str) -> Sight:
         """What is known; begins a check where nothing is. Raises StoreError."""
         if not self._is_on or provider.is_reader:
             return Sight.UNKNOWN
         key = provider.name, model
-        known = self._known.get(key)
-        if known is None:
-            kept = self._store.load_lessons(*key).get(_LESSON)
-            found = Sight(kept) if kept in {Sight.SEES, Sight.BLIND} else Sight.UNKNOWN
-            known = self._known.setdefault(key, found)  # another thread may be further
-        checked_at = self._checked_at.get(key, float("-inf"))
-        if known is Sight.UNKNOWN and time.monotonic() - checked_at > _AGAIN_SECONDS:
-            self.again(provider, model)
-        return self._known[key]
+        if key in self._checking:
+            return Sight.CHECKING
+        sees = self._known.of(*key).sees
+        if sees is not None:
+            return Sight.SEES if sees else Sight.BLIND
+        if time.monotonic() - self._checked_at.get(key, float("-inf")) <= _AGAIN_SECONDS:
+            return Sight.UNKNOWN
+        self.again(provider, model)
+        return Sight.CHECKING
 
     def again(self, provider: Provider, model: str) -> None:
         """Check once more, whatever is known; a check that fails changes nothing."""
         key = provider.name, model
         with self._lock:
-            before = self._known.get(key, Sight.UNKNOWN)
-            if before is Sight.CHECKING:
+            if key in self._checking:
                 return
-            self._known[key] = Sight.CHECKING
+            self._checking.add(key)
         threading.Thread(
-            target=self._check, args=(provider, model, before), name="sight", daemon=True
+            target=self._check, args=(provider, model), name="sight", daemon=True
         ).start()
 
-    def _check(self, provider: Provider, model: str, before: Sight) -> None:
-        key = provider.name, model
-        found = Sight.UNKNOWN
-        try:
-            found = self._tried(provider, model)
-            if found is not Sight.UNKNOWN:
-                self._store.save_lesson(*key, _LESSON, found)
-        except AugenblickError:  # nothing was found out, or it can't be kept
-            _log.info("The test picture for %s could not be tried or noted.", provider.name)
-        finally:
-            with self._lock:
-                self._known[key] = before if found is Sight.UNKNOWN else found
-                self._checked_at[key] = time.monotonic()
+    def sees(self, provider: Provider, model: str) -> bool | None:
+        """Try a model with a test picture, twice at most; None where it answers with nothing.
 
-    def _tried(self, provider: Provider, model: str) -> Sight:
+        Nothing is noted. Raises ProviderError.
+        """
         for _ in range(_TRIES):
             number = str(100 + secrets.randbelow(900))
             said = self._asked(provider, model, self._draw_number(number))
             if not said.strip():
-                return Sight.UNKNOWN
+                return None
             if any(re.sub(r"\D", "", each) == number for each in _NUMBERS.findall(said)):
-                return Sight.SEES
-        return Sight.BLIND
+                return True
+        return False
+
+    def _check(self, provider: Provider, model: str) -> None:
+        key = provider.name, model
+        try:
+            self._known.save(*key, sees=self.sees(provider, model))
+        except AugenblickError:  # nothing was found out, or it can't be kept
+            _log.info("The test picture for %s could not be tried or noted.", provider.name)
+        finally:
+            self._checked_at[key] = time.monotonic()
+            self._checking.discard(key)
 
     def _asked(self, provider: Provider, model: str, picture: bytes) -> str:
         url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"

@@ -26,6 +26,7 @@ from augenblick.core.messages import (
     ToolRound,
     Usage,
 )
+from augenblick.core.model_cards import Finding
 from augenblick.core.picture_text import PictureText
 from augenblick.core.settings import RequestSettings
 
@@ -157,6 +158,7 @@ _Selection = Annotated[PictureSelection, PlainSerializer(_selection_fields)]
 ADJUSTMENTS = JsonColumn(TypeAdapter(tuple[Adjustment, ...]))
 CHOICES = JsonColumn(TypeAdapter(tuple[ChoiceText, ...]))
 FAILURE = JsonColumn(TypeAdapter(Failure))
+FINDINGS = JsonColumn(TypeAdapter(tuple[Finding, ...]))
 PICTURE_TEXT = JsonColumn(TypeAdapter(PictureText))
 PROVENANCE = JsonColumn(TypeAdapter(Provenance))
 ROUNDS = JsonColumn(TypeAdapter(tuple[StoredRound, ...]))

@@ -18,6 +18,7 @@ from augenblick.store.library import Library
 from augenblick.store.questions import Questions
 from augenblick.store.replies import Replies
 from augenblick.store.saved_conversations import Conversations
+from augenblick.store.saved_model_cards import ModelCards
 from augenblick.store.saved_presets import Presets
 from augenblick.store.search import Search
 from augenblick.store.sharing import Sharing
@@ -38,6 +39,7 @@ class Store(
     Traces,
     Presets,
     Lessons,
+    ModelCards,
 ):
     """Conversations, attachments and replies on SQLite or PostgreSQL; temporary ones in memory.
 

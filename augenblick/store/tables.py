@@ -323,6 +323,18 @@ lesson = Table(
     Column("value", _TEXT, nullable=False),
 )
 
+# What is known of a model at an endpoint: whether it sees, what a check found.
+model_card = Table(
+    "model_card",
+    metadata,
+    Column("provider", _TEXT, primary_key=True),
+    Column("model", _TEXT, primary_key=True),
+    Column("sees", Boolean),
+    Column("sees_at", _MOMENT),
+    Column("findings", j.FINDINGS),
+    Column("checked_at", _MOMENT),
+)
+
 # One row that is written to find out whether writing works.
 probe = Table(
     "probe",

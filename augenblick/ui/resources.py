@@ -22,6 +22,7 @@ from streamlit import config
 
 from augenblick.chat.ask import Answering
 from augenblick.chat.checking import Checking
+from augenblick.chat.known_models import KnownModels
 from augenblick.chat.reply_queue import read_limits
 from augenblick.chat.saver import Saver
 from augenblick.chat.sight import SightChecks
@@ -68,6 +69,7 @@ class Services:
     fitted: PictureVariants
     answering: Answering
     checking: Checking
+    known: KnownModels
     sight: SightChecks
     models: ModelLists
     local: LocalModels
@@ -183,8 +185,9 @@ def services() -> Services:
         toolbox=Toolbox(PictureInspector(pictures, load_content=store.load_content)),
     )
     checking = Checking(store, reader_url=_reader_url)
+    known = KnownModels(store)
     sight = SightChecks(
-        store,
+        known,
         open_client=ChatClient,
         draw_number=draw_number,
         is_on=not is_switched_off(os.environ, "AUGENBLICK_TEST_PICTURE"),
@@ -202,6 +205,7 @@ def services() -> Services:
         fitted,
         answering,
         checking,
+        known,
         sight,
         models,
         local,

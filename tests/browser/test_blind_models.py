@@ -37,6 +37,10 @@ def test_an_answer_of_a_model_that_sees_nothing_is_marked(
             page.reload()
             expect(warning).to_be_visible()
             assert len(script.asked) == 4
+            page.goto(f"{server.url}/endpoints")
+            card = page.locator(".model-card")
+            expect(card).to_contain_text("Sees picturesNo")
+            expect(card).to_contain_text("Tried with a test picture on")
             page.close()
 
 

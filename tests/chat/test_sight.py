@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from augenblick.chat.known_models import KnownModels
 from augenblick.chat.sight import Sight, SightChecks
 from augenblick.core.providers import ApiKey, Provider
 from augenblick.endpoint.client import ChatClient
@@ -53,15 +54,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def _checks(store: Store, *, draw: Callable[[str], bytes] = draw_number) -> SightChecks:
-    return SightChecks(store, open_client=ChatClient, draw_number=draw)
+    return SightChecks(KnownModels(store), open_client=ChatClient, draw_number=draw)
 
 
 def _found(checks: SightChecks, provider: Provider) -> Sight:
     assert checks.of(provider, "m") is Sight.CHECKING
     ends = time.monotonic() + 30
-    while checks._known["test", "m"] is Sight.CHECKING and time.monotonic() < ends:
+    while (known := checks.of(provider, "m")) is Sight.CHECKING and time.monotonic() < ends:
         time.sleep(0.01)
-    return checks._known["test", "m"]
+    return known
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_a_model_that_sees_is_asked_once(store: Store, way: str) -> None:
 
 def test_a_check_that_fails_takes_nothing_back(store: Store) -> None:
     """Who was found to be blind stays so while its server is away."""
-    store.save_lesson("test", "m", "sees_test_picture", "blind")
+    store.save_model_card("test", "m", sees=False)
     with FaultServer(Script()) as gone:
         provider = Provider("test", "Test", gone.base_url, ApiKey("k"))
     checks = _checks(store)
@@ -140,12 +141,14 @@ def test_where_a_check_fails_nobody_is_accused(store: Store, script: Script) -> 
         assert checks.of(provider, "m") is Sight.UNKNOWN
         assert len(script.asked) == count
     assert not checks.is_blind("test", "m")
-    assert store.load_lessons("test", "m") == {}
+    assert store.load_model_cards() == {}
 
 
 def test_where_it_is_switched_off_nothing_is_asked(store: Store) -> None:
     """Nor ever of the built-in reader."""
     provider = Provider("test", "Test", "http://127.0.0.1:9/v1", ApiKey("k"))
-    off = SightChecks(store, open_client=ChatClient, draw_number=draw_number, is_on=False)
+    off = SightChecks(
+        KnownModels(store), open_client=ChatClient, draw_number=draw_number, is_on=False
+    )
     assert off.of(provider, "m") is Sight.UNKNOWN
-    assert off._known == {}
+    assert not off._checking
