@@ -21,5 +21,6 @@ for provider in providers:
     endpoints.draw_provider(provider, parts)
 endpoints.draw_local(parts)
 endpoints.draw_connecting()
-if not all(parts.models.state(provider).is_known for provider in providers):
+is_known = all(parts.models.state(provider).is_known for provider in providers)
+if not is_known or parts.checks.running:
     tab_state.come_back_soon()

@@ -37,6 +37,7 @@ from augenblick.endpoint.client import ChatClient
 from augenblick.endpoint.local_servers import LocalServer, find_local_servers, read_local_ports
 from augenblick.lab.picture_inspector import PictureInspector
 from augenblick.lab.tools import Toolbox
+from augenblick.ops.doctor import examine
 from augenblick.ops.reader_process import ReaderProcess, SharedReader, running_reader
 from augenblick.pictures import PicturePool, PictureSource
 from augenblick.pictures.number_picture import draw_number
@@ -46,6 +47,7 @@ from augenblick.store import Store, open_store
 from augenblick.store.retention import Retention, read_retention
 from augenblick.store.store_values import NewQuestion, OpenedReply
 from augenblick.ui.admin.local_models import LocalModels
+from augenblick.ui.admin.model_checks import ModelChecks
 from augenblick.ui.admin.model_lists import ModelLists
 from augenblick.ui.pictures.thumbnails import thumbnails
 from augenblick.ui.tab_state import tab
@@ -55,6 +57,7 @@ _log = logging.getLogger(__name__)
 _READER_WAIT_SECONDS = 20.0
 _LEFT_REPLIES_SECONDS = 5.0
 _PURGE_SECONDS = 120.0
+_CHECK_SECONDS = 240.0
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class Services:
     checking: Checking
     known: KnownModels
     sight: SightChecks
+    checks: ModelChecks
     models: ModelLists
     local: LocalModels
     cookie_key: bytes = field(repr=False)
@@ -192,6 +196,12 @@ def services() -> Services:
         draw_number=draw_number,
         is_on=not is_switched_off(os.environ, "AUGENBLICK_TEST_PICTURE"),
     )
+    checks = ModelChecks(
+        known,
+        examine=partial(examine, within_seconds=_CHECK_SECONDS),
+        sees=sight.sees,
+        is_on=not is_switched_off(os.environ, "AUGENBLICK_MODEL_CHECK"),
+    )
     models = ModelLists(answering.list_models)
     ports = read_local_ports(os.environ)
     local = LocalModels(partial(_find_local_servers, ports), is_on=bool(ports))
@@ -207,6 +217,7 @@ def services() -> Services:
         checking,
         known,
         sight,
+        checks,
         models,
         local,
         key,

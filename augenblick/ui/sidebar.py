@@ -53,7 +53,7 @@ def draw_sidebar(parts: Services, conversation: Conversation | None) -> Sidebar:
     with own_place:
         choice = draw_choice(parts, conversation)
         is_temporary = conversation.is_temporary if conversation else tab().is_temporary
-        draw_panel(parts, is_kept=bool(parts.browser()) and not is_temporary)
+        draw_panel(parts, choice, is_kept=bool(parts.browser()) and not is_temporary)
     return Sidebar(choice, recent_place)
 
 

@@ -271,6 +271,9 @@ def _other_pages(walk: Walk) -> None:
         elif path == "/endpoints":
             walk.page.get_by_text("Connect a model").click()
             walk.rest("how to connect")
+            walk.page.get_by_role("button", name="Check this model").click()
+            expect(walk.page.locator(".model-card")).to_be_visible(timeout=120_000)
+            walk.rest("card of a model")
 
 
 def _experts(walk: Walk) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from augenblick.core.model_names import short_name
 from augenblick.core.providers import Provider
 from augenblick.ui import i18n, notices
+from augenblick.ui.admin.model_card import draw_checking
 from augenblick.ui.admin.model_lists import State
 from augenblick.ui.chat.markdown_filter import literal
 from augenblick.ui.resources import Services
@@ -36,7 +37,9 @@ def draw_provider(provider: Provider, parts: Services) -> None:
             st.caption(i18n.t("endpoints.reader"))
         else:
             st.caption(urlsplit(provider.base_url).netloc)
-            _draw_models(parts.models.of(provider))
+            models = parts.models.of(provider)
+            _draw_models(models)
+            draw_checking(provider, models, parts)
         if state.failure is not None:
             notices.show_failure(state.failure)
         st.button(

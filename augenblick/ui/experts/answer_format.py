@@ -18,6 +18,7 @@ from augenblick.lab.form_fields import FieldKind, FormField
 from augenblick.lab.form_prompts import JSON_INSTRUCTION
 from augenblick.ui import i18n
 from augenblick.ui.chat.markdown_filter import literal
+from augenblick.ui.experts.field_effects import draw_format_note
 from augenblick.ui.experts.field_inputs import section
 from augenblick.ui.experts.field_table import draw_table
 from augenblick.ui.experts.format_draft import FormatDraft, FormatKind
@@ -55,6 +56,9 @@ def draw_answer_format() -> None:
             st.caption(i18n.t("form.json_help", instruction=JSON_INSTRUCTION))
         elif draft.kind is FormatKind.OWN:
             _draw_schema(draft)
+        if draft.kind is not FormatKind.TEXT:
+            is_object = draft.kind is FormatKind.JSON
+            draw_format_note("json_object" if is_object else "json_schema")
     if draft.is_table_open:
         _open_table(draft)
 

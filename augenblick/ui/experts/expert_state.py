@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from augenblick.core.errors import SettingsInvalid
@@ -25,4 +26,5 @@ class PanelMemory:
     ignored: tuple[SettingsInvalid, ...] = ()  # what the address asked for in vain
     from_link: RequestSettings | None = None  # other settings than those of the last visit
     clearing: tuple[SettingsInvalid, ...] = ()  # of these, what is still to be taken out
+    without_effect: Mapping[str, str] = field(default_factory=dict)  # fields, and why they are grey
     round: int = 0

@@ -10,6 +10,7 @@ import streamlit as st
 from augenblick.core.errors import SettingsInvalid
 from augenblick.core.settings import FIELDS
 from augenblick.ui import i18n
+from augenblick.ui.experts.field_effects import has_no_effect, with_reason
 from augenblick.ui.experts.field_texts import allowed_range, help_for, show_problem
 from augenblick.ui.experts.setting_entries import ENTRIES, FLAGS
 from augenblick.ui.tab_state import tab
@@ -68,7 +69,8 @@ def _draw_line(name: str) -> None:
     st.text_input(
         _label(name),
         key=entry.key,
-        help=help_for(name),
+        help=with_reason(name, help_for(name)),
+        disabled=has_no_effect(name),
         placeholder=i18n.t("expert.not_sent"),
         bind="query-params" if entry.is_in_address else None,
         persist_state="session",
@@ -81,7 +83,8 @@ def _draw_area(name: str, *, height: int, longest: int = _LONGEST_TEXT) -> None:
     st.text_area(
         _label(name),
         key=entry.key,
-        help=help_for(name),
+        help=with_reason(name, help_for(name)),
+        disabled=has_no_effect(name),
         placeholder=i18n.t("expert.not_sent"),
         height=height,
         max_chars=longest,
@@ -98,7 +101,8 @@ def _draw_flag(name: str) -> None:
         FLAGS,
         index=None,
         key=ENTRIES[name].key,
-        help=help_for(name),
+        help=with_reason(name, help_for(name)),
+        disabled=has_no_effect(name),
         placeholder="true",
         bind="query-params",
         persist_state="session",

@@ -8,8 +8,10 @@ from streamlit.delta_generator import DeltaGenerator
 from augenblick.core.errors import SettingsInvalid
 from augenblick.core.settings import RequestSettings
 from augenblick.ui import i18n
+from augenblick.ui.chat.model_choice import ModelChoice
 from augenblick.ui.experts import presets
 from augenblick.ui.experts.answer_format import draw_answer_format
+from augenblick.ui.experts.field_effects import note_effects
 from augenblick.ui.experts.field_inputs import (
     draw_length,
     draw_request,
@@ -25,7 +27,7 @@ from augenblick.ui.tab_state import tab
 _SWITCH_KEY = "expert"  # also the name of the query parameter
 
 
-def draw_panel(parts: Services, *, is_kept: bool) -> None:
+def draw_panel(parts: Services, choice: ModelChoice, *, is_kept: bool) -> None:
     """Draw the switch and, while it is on, the sections below it.
 
     `is_kept` says whether what is set here may be stored, which it may not be where nothing is.
@@ -38,6 +40,7 @@ def draw_panel(parts: Services, *, is_kept: bool) -> None:
         persist_state="session",
     )
     if tab().is_expert:
+        note_effects(parts, choice)
         _draw_sections(parts, is_kept=is_kept)
 
 

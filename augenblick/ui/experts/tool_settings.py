@@ -21,6 +21,7 @@ from augenblick.lab.tools import (
 )
 from augenblick.ui import i18n
 from augenblick.ui.chat.markdown_filter import literal
+from augenblick.ui.experts.field_effects import has_no_effect, with_reason
 from augenblick.ui.experts.field_inputs import section
 from augenblick.ui.tab_state import tab
 
@@ -49,7 +50,8 @@ def draw_tools() -> None:
                 "read_codes": i18n.t("tools.read_codes"),
             }.__getitem__,
             key=_BUILT_IN_KEY,
-            help=i18n.t("tools.built_in.help"),
+            help=with_reason("tools", i18n.t("tools.built_in.help")),
+            disabled=has_no_effect("tools"),
             persist_state="session",
         )
         own = _draw_own()
@@ -68,7 +70,8 @@ def _draw_own() -> Tools:
         key=_OWN_KEY,
         height=120,
         placeholder=_EXAMPLE,
-        help=i18n.t("tools.own.help"),
+        help=with_reason("tools", i18n.t("tools.own.help")),
+        disabled=has_no_effect("tools"),
         persist_state="session",
     )
     try:
@@ -94,8 +97,8 @@ def _draw_choice(tools: Tools) -> str | Mapping[str, Any] | None:
         options,
         format_func={option: _choice_name(option) for option in options}.__getitem__,
         key=_CHOICE_KEY,
-        help=i18n.t("tools.choice.help"),
-        disabled=not tools,
+        help=with_reason("tool_choice", i18n.t("tools.choice.help")),
+        disabled=not tools or has_no_effect("tool_choice"),
         persist_state="session",
     )
     if not (chosen and tools):
