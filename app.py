@@ -33,6 +33,7 @@ from augenblick.core.errors import AugenblickError, ConfigurationError
 from augenblick.core.memory import give_back_memory
 from augenblick.core.paths import PROJECT_DIR, data_dir
 from augenblick.core.providers import read_providers
+from augenblick.core.switches import EVIDENCE_SWITCH, is_switched_off
 from augenblick.endpoint.local_servers import read_local_ports
 from augenblick.ops.reader_process import (
     READER_URL_VARIABLE,
@@ -263,7 +264,11 @@ middleware = [
     Middleware(BrowserCookie, key=_cookie_key),
 ]
 routes: list[BaseRoute] = [
-    *share_routes(lambda: services().store, prefix=_prefix),
+    *share_routes(
+        lambda: services().store,
+        is_checked=not is_switched_off(os.environ, EVIDENCE_SWITCH),
+        prefix=_prefix,
+    ),
     *device_routes(_cookie_key, prefix=_prefix),
     *answer_routes(lambda: services().store, _cookie_key, prefix=_prefix),
     *evidence_routes(lambda: services().checking, _cookie_key, prefix=_prefix),

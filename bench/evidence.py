@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from augenblick.core.picture_text import PictureText
+from augenblick.core.picture_text import PictureText, Place
 from augenblick.endpoint.text_lines import fetch_text
-from augenblick.lab.evidence import Place, look_up
+from augenblick.lab.evidence import look_up
 from augenblick.ops.reader_process import ReaderProcess, reader_command
 from bench.tables import write_section
 

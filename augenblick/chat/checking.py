@@ -16,9 +16,9 @@ from typing import Final
 
 from augenblick.core.conversations import Node
 from augenblick.core.errors import ConversationNotFound, StoreError
-from augenblick.core.picture_text import PictureText
+from augenblick.core.picture_text import PictureText, Value
 from augenblick.endpoint.text_lines import fetch_text
-from augenblick.lab.evidence import Value, look_up
+from augenblick.lab.evidence import Evidence, look_up
 from augenblick.store import Store
 
 _FEW_ROWS: Final = 30  # 2 to 5 seconds of CPU
@@ -140,6 +140,34 @@ class Checking:
                         for each, at in self._failed_at.items()
                         if time.monotonic() - at < _FAILED_SECONDS
                     } | {sha256: time.monotonic()}
+
+
+class StoredValues:
+    """Looks answers up in what was read of their pictures before; reads no picture.
+
+    For a page of many answers: the text of each picture is loaded and taken apart once.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._evidence = Evidence()
+        self._texts: dict[str, PictureText | None] = {}
+
+    def __call__(self, path: Sequence[Node]) -> tuple[Value, ...]:
+        """The values of the answer at the end of a path; none while a picture is unread.
+
+        Raises StoreError.
+        """
+        pictures = _pictures(path)
+        if not pictures or path[-1].reply is None:
+            return ()
+        new = [each for each in pictures if each not in self._texts]
+        if new:
+            self._texts |= {**dict.fromkeys(new), **self._store.load_texts(new)}
+        texts = {each: text for each in pictures if (text := self._texts[each]) is not None}
+        if len(texts) < len(pictures) or any(text.rows is None for text in texts.values()):
+            return ()
+        return self._evidence.look_up(path[-1].reply.picked.text, texts)
 
 
 def _pictures(path: Sequence[Node]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+EVIDENCE_SWITCH = "AUGENBLICK_EVIDENCE"  # whether answers are looked up in their pictures
 _OFF = {"0", "false", "off", "no", "none"}
 
 

@@ -7,7 +7,7 @@ line ends, harmless tags, emphasis in East Asian texts. Formulas stand there as 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -24,6 +24,9 @@ from augenblick.core.blocks.link_targets import is_harmless
 
 MOST_TIMES = 4
 """How many times the bytes of an answer its HTML may have, besides `_SPARE_BYTES`."""
+
+Mark = Callable[[str], Markup | None]
+"""HTML of a piece of text with marks in it; None where there is nothing to mark."""
 
 _SPARE_BYTES = 1_000
 _HEADING = re.compile(r"h([1-6])")
@@ -43,11 +46,11 @@ _DIRECTED = {"bullet_list_open", "ordered_list_open", "table_open", "blockquote_
 _AND = re.compile(r"&(?=[#A-Za-z])")
 
 
-def answer_html(text: str) -> Markup:
+def answer_html(text: str, mark: Mark | None = None) -> Markup:
     """HTML of a Markdown text: its own HTML is shown as text, a picture becomes a link to it.
 
     Where the HTML would have more than four times the bytes of the text, and a little, it is the
-    text as it was written.
+    text as it was written. `mark` makes HTML of what is to be marked in it.
     """
     size = len(text.encode())
     tokens = _MARKDOWN.parse(text)
@@ -58,6 +61,9 @@ def answer_html(text: str) -> Markup:
     html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     if len(html.encode()) > MOST_TIMES * size + _SPARE_BYTES:
         return Markup('<div class="plain">{}</div>').format(plain_html(text))
+    if mark is not None:
+        _mark_all(tokens, mark)
+        html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     return Markup(html)  # noqa: S704  # the renderer has escaped whatever came from the text
 
 
@@ -85,6 +91,23 @@ def _take_links_beyond(most_bytes: int, tokens: Iterable[Token]) -> None:
             if is_taken and child.type in {"link_open", "link_close"}:
                 is_taken = child.type == "link_open"
                 child.type, child.content = "text", ""
+
+
+def _mark_all(tokens: Iterable[Token], mark: Mark) -> None:
+    """Mark words and code, except in links and formulas."""
+    for token in tokens:
+        if token.type in {"fence", "code_block"} and (marked := mark(token.content)) is not None:
+            token.type = "html_block"
+            token.content = Markup("<pre><code>{}</code></pre>\n").format(marked)
+        depth = 0
+        for child in token.children or ():
+            depth += {"link_open": 1, "link_close": -1}.get(child.type, 0)
+            is_code = child.type == "code_inline" and child.markup
+            if depth or not (is_code or child.type == "text"):
+                continue
+            if (marked := mark(child.content)) is not None:
+                child.type = "html_inline"
+                child.content = Markup("<code>{}</code>").format(marked) if is_code else marked
 
 
 def _picture_link(

@@ -21,6 +21,7 @@ from augenblick.core.messages import Attachment, Role
 from augenblick.core.settings import RequestSettings
 from augenblick.endpoint.payload import DataUris, build_payload
 from augenblick.exchange import pages, tree
+from augenblick.exchange.page_values import ValuesOf
 from augenblick.exchange.pages import LoadBytes
 
 _LONGEST_NAME = 80
@@ -43,15 +44,21 @@ def file_name(title: str, *, suffix: str, language: Language) -> str:
 
 
 def write_html(
-    conversation: Conversation, file: IO[bytes], *, language: Language, load_content: LoadBytes
+    conversation: Conversation,
+    file: IO[bytes],
+    *,
+    language: Language,
+    load_content: LoadBytes,
+    values_of: ValuesOf | None = None,
 ) -> None:
-    """Write the shown path as one page that opens without a network."""
+    """Write the shown path as one page that opens without a network; more at `share_page`."""
     page = pages.share_page(
         conversation,
         leaf_id=None,
         language=language,
         load_content=load_content,
         max_picture_bytes=sum(a.byte_count for a in _pictures(conversation.path())),
+        values_of=values_of,
     )
     file.write(page.encode())
 

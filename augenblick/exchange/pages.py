@@ -7,7 +7,7 @@ text of the answers; no reasoning, no instructions to the model, no names of fil
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from augenblick.core.messages import Attachment, ReplyEnd, Role
 from augenblick.endpoint.payload import DataUris
 from augenblick.endpoint.reply import end_of_choice
 from augenblick.exchange.answers import answer_html, plain_html
+from augenblick.exchange.page_values import Outline, PageValues, ValuesOf
 from augenblick.pictures import picture_format
 
 LoadBytes = Callable[[str], bytes]
@@ -44,6 +45,7 @@ class PagePicture:
     alt: str
     width_px: int
     height_px: int
+    outlines: Sequence[Outline] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class PageEntry:
     heading: str
     text: Markup
     pictures: tuple[PagePicture, ...] = ()
+    found: str = ""  # how many values of an answer stand in the pictures
     note: str = ""
     origin: str = ""  # model and time of an answer
 
@@ -66,19 +69,24 @@ def share_page(
     load_content: LoadBytes,
     load_thumbnail: LoadBytes | None = None,
     max_picture_bytes: int = _PICTURE_BYTES,
+    values_of: ValuesOf | None = None,
+    is_framed: bool = False,
 ) -> str:
     """The HTML of the path that ends at a leaf (None: the shown path).
 
     Pictures beyond `max_picture_bytes` are taken from `load_thumbnail`, or left out without it.
-    One whose bytes are gone (KeyError) leaves a note.
+    One whose bytes are gone (KeyError) leaves a note. With `values_of` the values of answers are
+    marked, and outlined in the pictures; where the page `is_framed` by another, which its links
+    would lead to, they are marked only.
     """
     path = conversation.path(leaf_id)
-    pictures = _Pictures(language, load_content, load_thumbnail, max_picture_bytes)
+    values = PageValues(path, values_of, language, has_links=not is_framed)
+    pictures = _Pictures(language, load_content, load_thumbnail, max_picture_bytes, values)
     return _templates.get_template("conversation.html").render(
         language_code=language.code,
         title=title_of(conversation, language),
         summary=summary_of(path, language),
-        entries=_entries(path, language, pictures),
+        entries=_entries(path, language, pictures, values),
         made_with=language.text("document.made", when=moment(datetime.now(UTC), language)),
     )
 
@@ -186,7 +194,7 @@ def answer_text(node: Node) -> str:
 
 
 def _entries(
-    path: tuple[Node, ...], language: Language, pictures: _Pictures
+    path: tuple[Node, ...], language: Language, pictures: _Pictures, values: PageValues
 ) -> Iterator[PageEntry]:
     for node in path:
         if node.message.role is Role.USER:
@@ -200,8 +208,9 @@ def _entries(
             yield PageEntry(
                 kind="answer",
                 heading=language.text("document.answer"),
-                text=answer_html(answer_text(node)),
+                text=answer_html(answer_text(node), values.marks(node.id)),
                 pictures=tuple(map(pictures.picture, answer_pictures(node))),
+                found=values.line(node.id),
                 note=answer_note(node.reply, language) if node.reply else "",
                 origin=answer_origin(node, language),
             )
@@ -221,6 +230,7 @@ class _Pictures:
         load_content: LoadBytes,
         load_thumbnail: LoadBytes | None,
         max_bytes: int,
+        values: PageValues,
     ) -> None:
         self._language = language
         self._load_content = load_content
@@ -228,6 +238,7 @@ class _Pictures:
         self._bytes_left = max_bytes
         self._uris = DataUris(load_content, max_bytes=0)
         self._count = 0
+        self._values = values
 
     def picture(self, attachment: Attachment) -> PagePicture:
         """The picture, in its place among those of the page."""
@@ -238,7 +249,8 @@ class _Pictures:
             uri = ""
         key = "document.picture" if uri else "document.picture_missing"
         alt = self._language.text(key, number=self._count)
-        return PagePicture(uri, alt, attachment.width_px, attachment.height_px)
+        outlines = self._values.outlines(attachment.sha256) if uri else ()
+        return PagePicture(uri, alt, attachment.width_px, attachment.height_px, outlines)
 
     def _uri(self, attachment: Attachment) -> str:
         if attachment.byte_count <= self._bytes_left:

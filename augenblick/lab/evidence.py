@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from augenblick.core.picture_text import PictureText, TextCell
+from augenblick.core.picture_text import PictureText, Place, TextCell, Value
 
 MOST_VALUES: Final = 200  # of an answer
 _MOST_CHARACTERS: Final = 50_000
@@ -83,23 +83,29 @@ Key = tuple[str | int | Decimal, ...]
 """A reading of a number, a date or a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a value stands, in pixels of the picture."""
+class Evidence:
+    """Looks values up in pictures; each picture's text is taken apart once."""
 
-    sha256: str
-    left: int
-    top: int
-    width: int
-    height: int
+    def __init__(self) -> None:
+        self._texts: dict[str, _Text] = {}
 
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A value as it is written in the answer, wherever it stands there, and where it was found."""
-
-    text: str
-    places: tuple[Place, ...]
+    def look_up(self, answer: str, pictures: Mapping[str, PictureText]) -> tuple[Value, ...]:
+        """As `look_up`; a hash stands for the same text in every call."""
+        for sha256, text in pictures.items():
+            if text.rows and sha256 not in self._texts:
+                self._texts[sha256] = _Text(sha256, text)
+        texts = [self._texts[sha256] for sha256, text in pictures.items() if text.rows]
+        if not texts:
+            return ()
+        found = (
+            (wanted, tuple(place for text in texts for place in text.places(wanted)))
+            for wanted in _wanted(answer)
+        )
+        return tuple(
+            Value(wanted.text, places[:_MOST_PLACES])
+            for wanted, places in found
+            if places or wanted.is_claim
+        )
 
 
 def look_up(answer: str, pictures: Mapping[str, PictureText]) -> tuple[Value, ...]:
@@ -108,18 +114,7 @@ def look_up(answer: str, pictures: Mapping[str, PictureText]) -> tuple[Value, ..
     Names, and numbers that may be a count or somebody's own, are given back only if they are found.
     Without any text in the pictures there are no values.
     """
-    texts = [_Text(sha256, text) for sha256, text in pictures.items() if text.rows]
-    if not texts:
-        return ()
-    found = (
-        (wanted, tuple(place for text in texts for place in text.places(wanted)))
-        for wanted in _wanted(answer)
-    )
-    return tuple(
-        Value(wanted.text, places[:_MOST_PLACES])
-        for wanted, places in found
-        if places or wanted.is_claim
-    )
+    return Evidence().look_up(answer, pictures)
 
 
 # ---- the answer

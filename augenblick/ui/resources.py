@@ -21,7 +21,7 @@ import streamlit as st
 from streamlit import config
 
 from augenblick.chat.ask import Answering
-from augenblick.chat.checking import Checking
+from augenblick.chat.checking import Checking, StoredValues
 from augenblick.chat.known_models import KnownModels
 from augenblick.chat.reply_queue import read_limits
 from augenblick.chat.saver import Saver
@@ -32,7 +32,7 @@ from augenblick.core.messages import PreparedPicture
 from augenblick.core.paths import data_dir
 from augenblick.core.providers import READER_NAME, Provider, read_providers
 from augenblick.core.settings import RequestSettings
-from augenblick.core.switches import is_switched_off
+from augenblick.core.switches import EVIDENCE_SWITCH, is_switched_off
 from augenblick.endpoint.client import ChatClient
 from augenblick.endpoint.local_servers import LocalServer, find_local_servers, read_local_ports
 from augenblick.lab.picture_inspector import PictureInspector
@@ -126,9 +126,12 @@ class Services:
 
     def offers_evidence(self) -> bool:
         """Whether answers are looked up in their pictures: where a reader runs, unless refused."""
-        return running_reader() is not None and not is_switched_off(
-            self.environ, "AUGENBLICK_EVIDENCE"
-        )
+        return running_reader() is not None and not is_switched_off(self.environ, EVIDENCE_SWITCH)
+
+    def stored_values(self) -> StoredValues | None:
+        """What looks answers up in what was read of their pictures; None where that is refused."""
+        is_off = is_switched_off(self.environ, EVIDENCE_SWITCH)
+        return None if is_off else StoredValues(self.store)
 
     def forget_picture(self, sha256: str) -> None:
         """Drop what is kept of a stored picture in memory."""

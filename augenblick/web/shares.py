@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from augenblick.chat.checking import StoredValues
 from augenblick.core.errors import ConversationNotFound, ShareExpired, StoreUnavailable
 from augenblick.core.language import Language
 from augenblick.exchange.pages import share_page
@@ -22,9 +23,12 @@ _LONGEST_TOKEN = 200
 _NOT_FOUND = ("share.not_found.title", "share.not_found.what", "share.not_found.do")
 
 
-def share_routes(store: Callable[[], Store], *, prefix: str = "") -> list[BaseRoute]:
+def share_routes(
+    store: Callable[[], Store], *, is_checked: bool = True, prefix: str = ""
+) -> list[BaseRoute]:
     """The route of shared links; `store` is asked for at each request.
 
+    With `is_checked` values of answers are marked that stand in what was read of the pictures.
     410 for a link that has expired or was taken back, 404 for one that never was.
     """
     room = asyncio.Semaphore(_AT_ONCE)
@@ -33,14 +37,19 @@ def share_routes(store: Callable[[], Store], *, prefix: str = "") -> list[BaseRo
         spoken = wished_language(request)
         token = request.path_params["token"]
         async with room:
-            return await run_in_threadpool(_answer, store, token, spoken)
+            return await run_in_threadpool(_answer, store, token, spoken, is_checked)
 
     return [Route(f"{prefix}{SHARE_PATH}{{token}}", share, methods=["GET"])]
 
 
-def _answer(store: Callable[[], Store], token: str, spoken: Language) -> Response:
+def _answer(
+    store: Callable[[], Store],
+    token: str,
+    spoken: Language,
+    is_checked: bool,  # noqa: FBT001 - called in another thread
+) -> Response:
     try:
-        return lone_page(_shared(store(), token, spoken))
+        return lone_page(_shared(store(), token, spoken, is_checked=is_checked))
     except ShareExpired as error:
         return failure_page(error_keys(error), spoken, status=410)
     except ConversationNotFound:
@@ -49,7 +58,7 @@ def _answer(store: Callable[[], Store], token: str, spoken: Language) -> Respons
         return failure_page(error_keys(error), spoken, status=503)
 
 
-def _shared(store: Store, token: str, spoken: Language) -> str:
+def _shared(store: Store, token: str, spoken: Language, *, is_checked: bool) -> str:
     if len(token) > _LONGEST_TOKEN:
         raise ConversationNotFound
     share = store.find_share(token)
@@ -62,4 +71,5 @@ def _shared(store: Store, token: str, spoken: Language) -> str:
         language=spoken,
         load_content=store.load_content,
         load_thumbnail=store.load_thumbnail,
+        values_of=StoredValues(store) if is_checked else None,
     )

@@ -11,11 +11,12 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
+from augenblick.core.picture_text import PictureText, TextCell
 from augenblick.store import Store
 from augenblick.web.browser_cookie import BrowserCookie
 from augenblick.web.headers import SecurityHeaders
 from augenblick.web.shares import share_routes
-from tests.exchange.values import a_saved_conversation
+from tests.exchange.values import a_saved_conversation, prepared
 
 
 @pytest.fixture
@@ -123,3 +124,21 @@ def test_a_link_shows_its_path_only(store: Store, client: TestClient) -> None:
     assert "12,40" in page
     assert "Zweite Zeile" not in page
     assert "Eine andere Antwort" not in page
+
+
+@pytest.mark.parametrize("is_checked", [True, False])
+def test_values_found_in_the_pictures_are_marked(store: Store, is_checked: bool) -> None:  # noqa: FBT001 - pytest passes by name
+    """By what was read before; unless that is switched off for all answers."""
+    _, token = _token(store)
+    text = PictureText(1, ((TextCell("Summe 12,40", 0, 0, 110, 10),),))
+    nothing = PictureText(0, ())
+    store.save_text(prepared("photo").attachment.sha256, text)
+    store.save_text(prepared("drawing").attachment.sha256, nothing)
+    routes = share_routes(lambda: store, is_checked=is_checked)
+
+    with TestClient(Starlette(routes=routes)) as client:
+        answer = client.get(f"/share/{token}", headers={"Accept-Language": "de"})
+
+    assert answer.status_code == 200
+    assert ("1 von 1 Angabe im Bild gefunden" in answer.text) is is_checked
+    assert (">12,40</a> €" in answer.text) is is_checked

@@ -16,7 +16,6 @@ from augenblick.core.language import Language
 from augenblick.exchange import exporting
 from augenblick.exchange.import_limits import ImportLimits
 from augenblick.exchange.pages import share_page, summary_of, title_of
-from augenblick.store import Store
 from augenblick.store.store_values import Share
 from augenblick.ui import i18n, notices
 from augenblick.ui.chat.markdown_filter import literal
@@ -38,13 +37,13 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """A kind of file. `write` takes conversation, file, language and store."""
+    """A kind of file. `write` takes conversation, file, language and parts."""
 
     label: str
     explained: str
     suffix: str
     mime: str
-    write: Callable[[Conversation, io.BytesIO, Language, Store], None]
+    write: Callable[[Conversation, io.BytesIO, Language, Services], None]
 
 
 def draw_share_dialog(conversation: Conversation, parts: Services) -> None:
@@ -177,6 +176,8 @@ def _draw_preview(conversation: Conversation, parts: Services) -> None:
         load_content=parts.store.load_content,
         load_thumbnail=parts.store.load_thumbnail,
         max_picture_bytes=0,
+        values_of=parts.stored_values(),
+        is_framed=True,
     )
     st.iframe(page, height=_PREVIEW_HEIGHT_PX, alt=i18n.t("share.preview"))
 
@@ -193,11 +194,12 @@ def _said_until(share: Share) -> str:
 
 
 def _draw_download(kind: _Format, conversation: Conversation, parts: Services) -> None:
-    spoken, store, owner = i18n.current_on_the_clock(), parts.store, parts.owner()
+    spoken, owner = i18n.current_on_the_clock(), parts.owner()
 
     def made() -> io.BytesIO:
         file = io.BytesIO()
-        kind.write(store.load_conversation(conversation.id, owner=owner), file, spoken, store)
+        found = parts.store.load_conversation(conversation.id, owner=owner)
+        kind.write(found, file, spoken, parts)
         file.seek(0)
         return file
 
@@ -213,21 +215,28 @@ def _draw_download(kind: _Format, conversation: Conversation, parts: Services) -
 
 
 def _write_html(
-    conversation: Conversation, file: io.BytesIO, spoken: Language, store: Store
+    conversation: Conversation, file: io.BytesIO, spoken: Language, parts: Services
 ) -> None:
-    exporting.write_html(conversation, file, language=spoken, load_content=store.load_content)
+    exporting.write_html(
+        conversation,
+        file,
+        language=spoken,
+        load_content=parts.store.load_content,
+        values_of=parts.stored_values(),
+    )
 
 
 def _write_markdown(
-    conversation: Conversation, file: io.BytesIO, spoken: Language, store: Store
+    conversation: Conversation, file: io.BytesIO, spoken: Language, parts: Services
 ) -> None:
-    exporting.write_markdown(conversation, file, language=spoken, load_content=store.load_content)
+    load_content = parts.store.load_content
+    exporting.write_markdown(conversation, file, language=spoken, load_content=load_content)
 
 
 def _write_json(
-    conversation: Conversation, file: io.BytesIO, _spoken: Language, store: Store
+    conversation: Conversation, file: io.BytesIO, _spoken: Language, parts: Services
 ) -> None:
-    exporting.write_json(conversation, file, load_content=store.load_content)
+    exporting.write_json(conversation, file, load_content=parts.store.load_content)
 
 
 _FORMATS = (
