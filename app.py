@@ -47,6 +47,7 @@ from augenblick.ops.safe_log import keep_values_out_of_logs, log_script_error
 from augenblick.ui import notices
 from augenblick.ui.resources import close_services, configured_secrets, live_count, services
 from augenblick.ui.server_parts import MEDIA, browser_of, take_places
+from augenblick.ui.style import sheet_of_all_pages
 from augenblick.ui.tab_state import Tab
 from augenblick.ui.upload_accounting import UPLOAD_MEMORY
 from augenblick.web.addresses import announcement, base_path
@@ -280,7 +281,7 @@ routes: list[BaseRoute] = [
     *picture_routes(lambda: services().store, _cookie_key, prefix=_prefix),
     *first_page_routes(
         _index_html(),
-        (ASSETS / "page.css").read_text(encoding="utf-8"),
+        sheet_of_all_pages(),
         (ASSETS / "icon.png").read_bytes(),
         prefix=_prefix,
     ),

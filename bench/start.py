@@ -3,7 +3,7 @@
 - imports: what `app.py` and the pages load before the first visitor, and which modules take longest
 - cold: from starting the server to its first answer, and from there to the first drawn page
 - shifts: how far what was drawn moves while the start page comes (Layout Instability, web.dev/cls),
-  beside a bare Streamlit page, on a first visit and on the next
+  beside a bare Streamlit page, as wide as a phone and as a desk, on a first visit and on the next
 - submit: from submitting a question to the request at the endpoint, over a WebSocket, with
   a new photo, with one that was prepared before, and with a question that follows upon a picture
 - memory: what the server holds after 200, 1000 and 2000 answers, each in a conversation of its own
@@ -36,6 +36,8 @@ from tests.streamlit_client import Page, open_page, visit
 _ROUNDS = 15
 _LOOKS_AT = (200, 1000, 2000)
 _SETTLED_SECONDS = 4.0
+_SCREENS = ((390, 844), (1280, 900))
+_INPUT = ".composer textarea, [data-testid=stChatInput]"
 _SHIFTS = """
 window.shifted = 0;
 new PerformanceObserver((list) => {
@@ -85,7 +87,7 @@ def print_cold(folder: Path, env: dict[str, str]) -> None:
 
 
 def print_shifts(folder: Path, env: dict[str, str]) -> None:
-    """The sum of all layout shifts at the width of a desk, before anybody touches anything."""
+    """The sum of all layout shifts before anybody touches anything."""
     script = PROJECT_DIR / "bench" / "naive_page.py"
     bare = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port=0"]
     with (
@@ -93,14 +95,22 @@ def print_shifts(folder: Path, env: dict[str, str]) -> None:
         serve_command(bare, folder, cwd=folder, env=env) as theirs,
     ):
         for name, url in (("ours", ours.url), ("bare Streamlit page", theirs.url)):
-            with open_tab(_SHIFTS) as tab:
-                found = [_shifted(tab, url) for _ in ("first visit", "next")]
-            print(f"layout shift, {name}: first visit {found[0]:.3f}, next {found[1]:.3f}")
+            for width, height in _SCREENS:
+                with open_tab(_SHIFTS) as tab:
+                    tab.send(
+                        "Emulation.setDeviceMetricsOverride",
+                        width=width, height=height, deviceScaleFactor=1, mobile=False,
+                    )  # fmt: skip
+                    first, following = (_shifted(tab, url) for _ in range(2))
+                print(
+                    f"layout shift at {width} px, {name}: first visit {first:.4f}, "
+                    f"next {following:.4f}"
+                )
 
 
 def _shifted(tab: Tab, url: str) -> float:
     tab.send("Page.navigate", url=url)
-    tab.wait_for("document.querySelector('[data-testid=stChatInput]')")
+    tab.wait_for(f"document.querySelector('{_INPUT}')")
     time.sleep(_SETTLED_SECONDS)
     return float(tab.evaluate("window.shifted"))
 

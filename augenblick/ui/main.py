@@ -30,7 +30,7 @@ if wanted == "chat" and not is_chat:
     st.switch_page(chat, query_params=tab_state.address())
 if wanted == "history":
     st.switch_page(others[0])
-with st.sidebar, st.container(gap=None):  # nobody sees it, and it would leave a gap
+with st.sidebar, st.container(key="scripts", gap=None):  # nobody sees them
     load_copying()
     load_marks()
 try:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
+
+_FOLDER = Path(__file__).parent
+_SHEETS = ("assets/page.css", "chat/foot.css")
 
 # Not in the sheet as `.stApp:has(...)`: with it the browser looked through the whole page again
 # with every frame of a streaming answer, a tenth of all it had to do.
@@ -11,6 +16,11 @@ _WIDE = """<style>
   max-width: 64rem;
 }
 </style>"""
+
+
+def sheet_of_all_pages() -> str:
+    """What comes with the page's head, before anything is drawn."""
+    return "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SHEETS)
 
 
 def widen_page() -> None:

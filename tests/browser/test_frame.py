@@ -105,6 +105,13 @@ new PerformanceObserver((list) => {
 }).observe({ type: "layout-shift", buffered: true });
 """
 
+_ALL_SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
 
 @pytest.fixture(scope="module")
 def connected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
@@ -224,6 +231,21 @@ def test_nothing_of_the_frame_moves_while_a_page_comes(
         expect(fresh.get_by_role("heading", level=1)).to_be_visible()
         expect_rest(fresh)
         assert fresh.evaluate("shifted") < 0.02
+
+
+@both
+def test_an_empty_page_stands_still_while_it_comes(
+    connected: Endpoint, open_page: OpenPage, screen: dict[str, object]
+) -> None:
+    """Whoever aims at a button hits it: what was drawn keeps its place, at the foot too."""
+    server, _ = connected
+    page, _ = open_page(server.url, "/app-icon.png", **screen)
+    page.add_init_script(_ALL_SHIFTS)
+    page.goto(server.url)
+    expect(page.locator(".composer textarea")).to_be_visible()
+    expect(page.locator(".samples img")).to_have_count(3)
+    expect_rest(page)
+    assert page.evaluate("shifted") < 0.005
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

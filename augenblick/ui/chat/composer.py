@@ -67,7 +67,6 @@ def draw_composer(conversation: Conversation | None, *, is_busy: bool, model: st
     memory.person, memory.browser = parts.owner(), parts.browser()
     memory.language = i18n.current()
     memory.busy_count += is_busy
-    st.html(_FOLDER / "foot.css")
     with st.bottom:
         _component(
             key=KEY,
