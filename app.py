@@ -63,6 +63,7 @@ from augenblick.web.headers import SecurityHeaders, inline_script_hashes
 from augenblick.web.own_origin import OwnOrigin
 from augenblick.web.ownership import Ownership
 from augenblick.web.phone_camera import camera_routes
+from augenblick.web.rating_routes import rating_routes
 from augenblick.web.shares import share_routes
 from augenblick.web.stored_pictures import picture_routes
 from augenblick.web.tray_routes import tray_routes
@@ -272,6 +273,7 @@ routes: list[BaseRoute] = [
     ),
     *device_routes(_cookie_key, prefix=_prefix),
     *answer_routes(lambda: services().store, _cookie_key, prefix=_prefix),
+    *rating_routes(lambda: services().store, _cookie_key, prefix=_prefix),
     *evidence_routes(lambda: services().checking, _cookie_key, prefix=_prefix),
     *tray_routes(
         _find_tab, UPLOAD_MEMORY.take, lambda: services().pictures, _cookie_key, prefix=_prefix

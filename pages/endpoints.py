@@ -17,8 +17,9 @@ try:
 except AugenblickError as error:
     notices.show_failure(error.failure)
     st.stop()
+ratings = endpoints.ratings(parts)
 for provider in providers:
-    endpoints.draw_provider(provider, parts)
+    endpoints.draw_provider(provider, parts, ratings)
 endpoints.draw_local(parts)
 endpoints.draw_connecting()
 is_known = all(parts.models.state(provider).is_known for provider in providers)

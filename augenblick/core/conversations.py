@@ -17,6 +17,7 @@ from augenblick.core.messages import (
     ChoiceText,
     ImagePart,
     Message,
+    Rating,
     ReplyEnd,
     Role,
     TextPart,
@@ -49,6 +50,7 @@ class ReplyRecord:
     rounds: tuple[ToolRound, ...] = ()
     settings: RequestSettings | None = None
     pictures: tuple[ImagePart, ...] = ()  # that the answer itself holds
+    rating: Rating | None = None
 
     @property
     def is_live(self) -> bool:

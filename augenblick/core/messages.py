@@ -45,6 +45,13 @@ class ReplyEnd(StrEnum):
     INTERRUPTED = "interrupted"  # the server died while answering
 
 
+class Rating(StrEnum):
+    """What a person thinks of an answer."""
+
+    UP = "up"
+    DOWN = "down"
+
+
 @dataclass(frozen=True, slots=True)
 class TileOf:
     """Which part of a large picture is shown, in pixels of the whole upright one.

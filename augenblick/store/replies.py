@@ -166,6 +166,7 @@ def reply_columns(record: ReplyRecord) -> dict[str, Any]:
         "picked_choice": record.picked_choice,
         "rounds": stored_rounds(record.rounds),
         "settings": record.settings,
+        "rating": record.rating.value if record.rating else None,
     }
 
 

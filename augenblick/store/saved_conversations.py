@@ -19,6 +19,7 @@ from augenblick.core.messages import (
     Detail,
     ImagePart,
     Message,
+    Rating,
     ReplyEnd,
     Role,
     TextPart,
@@ -165,6 +166,7 @@ def _read_reply(
         rounds=rounds,
         settings=row.settings,
         pictures=tuple(part for sha256, part in pictures.items() if sha256 not in returned),
+        rating=Rating(row.rating) if row.rating in set(Rating) else None,
     )
 
 
@@ -201,6 +203,7 @@ _NODES = (
         t.reply.c.picked_choice,
         t.reply.c.rounds,
         t.reply.c.settings,
+        t.reply.c.rating,
     )
     .outerjoin(t.reply, t.reply.c.node_id == t.node.c.id)
     .where(t.node.c.conversation_id == _ID)

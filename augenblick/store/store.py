@@ -16,6 +16,7 @@ from augenblick.store.imports import Imports
 from augenblick.store.lessons import Lessons
 from augenblick.store.library import Library
 from augenblick.store.questions import Questions
+from augenblick.store.ratings import Ratings
 from augenblick.store.replies import Replies
 from augenblick.store.saved_conversations import Conversations
 from augenblick.store.saved_model_cards import ModelCards
@@ -29,6 +30,7 @@ from augenblick.store.traces import Traces
 class Store(
     Questions,
     Replies,
+    Ratings,
     Conversations,
     Attachments,
     Library,

@@ -25,6 +25,16 @@ class StoreOutage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RatingCount:
+    """How many answers of a model people liked, and how many not."""
+
+    provider: str
+    model: str
+    up: int
+    down: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewQuestion:
     """A question about to be saved, together with the answer that is opened for it.
 

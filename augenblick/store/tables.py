@@ -223,7 +223,16 @@ reply = Table(
     Column("is_stop_requested", Boolean, nullable=False, server_default=false()),
     Column("settings", j.SETTINGS),
     Column("rounds", j.ROUNDS),
+    Column("rating", _TEXT),
     Index(None, "provider", "model", "ended_at"),
+    Index(
+        "ix_reply_rated",
+        "provider",
+        "model",
+        "rating",
+        sqlite_where=text("rating IS NOT NULL"),
+        postgresql_where=text("rating IS NOT NULL"),
+    ),
     Index(
         "uq_reply_open",
         "conversation_id",

@@ -9,6 +9,7 @@ from augenblick.core.errors import StoreError, StoreLost, StoreUnavailable
 from augenblick.ui import i18n, notices, tab_state
 from augenblick.ui.browser.copying import load_copying
 from augenblick.ui.chat.evidence_marks import load_marks
+from augenblick.ui.chat.rating import load_rating
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -33,6 +34,7 @@ if wanted == "history":
 with st.sidebar, st.container(key="scripts", gap=None):  # nobody sees them
     load_copying()
     load_marks()
+    load_rating()
 try:
     page.run()
 except StoreUnavailable as error:

@@ -20,6 +20,7 @@ from augenblick.core.messages import (
     Detail,
     ImagePart,
     Message,
+    Rating,
     ReplyEnd,
     Role,
     TextPart,
@@ -87,6 +88,7 @@ _records = st.builds(
     | st.builds(RequestSettings, st.text(max_size=9), n=st.none() | st.integers(1, 3)),
     rounds=st.lists(_rounds, max_size=2).map(tuple),
     pictures=st.lists(_pictures, max_size=2).map(tuple),
+    rating=st.none() | st.sampled_from(Rating),
 )
 _moments = st.datetimes(datetime(2001, 1, 1), datetime(2026, 1, 1)).map(  # noqa: DTZ001  # next
     lambda when: when.replace(tzinfo=UTC)

@@ -24,6 +24,7 @@ from augenblick.core.messages import (
     ChoiceText,
     Detail,
     ImagePart,
+    Rating,
     ReplyEnd,
     TileOf,
     Timings,
@@ -192,6 +193,8 @@ def test_it_goes_on_and_goes_for_good(old_store: Store) -> None:
     """Share, delete and be gone, as a new conversation."""
     conversation = only(old_store)
     old_store.interrupt_open_replies()
+    old_store.rate(conversation.nodes[1].id, Rating.DOWN, owner="me")
+    assert records(old_store)[0].rating is Rating.DOWN
     share = old_store.create_share(
         conversation.id, owner="me", leaf_id=conversation.nodes[1].id, expires_at=None
     )

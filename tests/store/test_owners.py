@@ -11,6 +11,7 @@ import pytest
 
 from augenblick.core.conversations import PictureSelection
 from augenblick.core.errors import AugenblickError, ConversationNotFound
+from augenblick.core.messages import Rating
 from augenblick.core.settings import RequestSettings
 from augenblick.store import Store
 from augenblick.store.store_values import OpenedReply, Preset, StorageStats
@@ -51,6 +52,7 @@ BY_ID: dict[str, Attempt] = {
     "open_reply": _open_reply,
     "request_stop": lambda store, owner, at: store.request_stop(at.live_id, owner=owner),
     "pick_choice": lambda store, owner, at: store.pick_choice(at.reply_id, 0, owner=owner),
+    "rate": lambda store, owner, at: store.rate(at.reply_id, Rating.UP, owner=owner),
     "load_trace": lambda store, owner, at: store.load_trace(at.reply_id, owner=owner),
     "load_conversation": lambda store, owner, at: store.load_conversation(
         at.conversation_id, owner=owner

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import streamlit as st
 
+from augenblick.core.errors import StoreError
 from augenblick.core.model_names import short_name
 from augenblick.core.providers import Provider
+from augenblick.store.store_values import RatingCount
 from augenblick.ui import i18n, notices
 from augenblick.ui.admin.model_card import draw_checking
 from augenblick.ui.admin.model_lists import State
@@ -25,7 +28,15 @@ base_url = "http://localhost:11434"
 models = ["llava", "qwen2.5vl"]"""
 
 
-def draw_provider(provider: Provider, parts: Services) -> None:
+def ratings(parts: Services) -> Sequence[RatingCount]:
+    """What people thought of the answers of each model; nothing while the store is away."""
+    try:
+        return parts.store.count_ratings()
+    except StoreError:
+        return ()
+
+
+def draw_provider(provider: Provider, parts: Services, ratings: Sequence[RatingCount]) -> None:
     """Draw what an endpoint is, whether it answers, what models it has, and a button to ask it."""
     state = parts.models.state(provider)
     with st.container(border=True, key=f"provider_{provider.name}"):
@@ -40,6 +51,10 @@ def draw_provider(provider: Provider, parts: Services) -> None:
             models = parts.models.of(provider)
             _draw_models(models)
             draw_checking(provider, models, parts)
+        for count in ratings:
+            if count.provider == provider.name:
+                model = literal(short_name(count.model))
+                st.caption(i18n.t("endpoints.rated", model=model, up=count.up, down=count.down))
         if state.failure is not None:
             notices.show_failure(state.failure)
         st.button(

@@ -16,6 +16,7 @@ from augenblick.ui.browser.copying import copy_answer_button, read_aloud
 from augenblick.ui.chat.drawn_answer import Places, as_choice
 from augenblick.ui.chat.evidence_marks import draw_check
 from augenblick.ui.chat.markdown_filter import literal
+from augenblick.ui.chat.rating import draw_rating
 from augenblick.ui.chat.reader_limits import draw_limits
 from augenblick.ui.chat.sight_notice import draw_sight
 from augenblick.ui.chat.versions import Actions, draw_alternatives, named
@@ -127,6 +128,8 @@ def _draw_row(
             answer_path(actions.conversation_id, node.id, record.picked_choice),
             name=i18n.t("answer.copy_named", question=name),
         )
+        if tab().browser:
+            draw_rating(node.id, record.rating, question=name)
     if is_last and record.end in _UNFINISHED and record.picked.text:
         st.button(
             i18n.t("answer.go_on"),
