@@ -1,86 +1,311 @@
-"""Take pictures of every page: those of the README into `docs/`, all others into `test-results/`.
+"""Take pictures of every state of the pages into `docs/`: `make screenshots` runs it.
 
-The real server with the built-in reader and nothing configured, as on a fresh machine, seen by
-Chromium at the width of a desk and of a phone. `make screenshots` runs it.
+The real server, once with the built-in reader and nothing configured, as on a fresh machine, and
+once with an endpoint that plays answers, seen by Chromium on a phone (German, dark) and at a desk
+(English, light). Those of the README are PNG of 256 colours, all others WebP.
 """
 
 from __future__ import annotations
 
-import itertools
+import io
+import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from augenblick.core.language import language
-from tests.serving import serve_app
+from augenblick.pictures.samples import SAMPLES
+from tests.browser.playing import (
+    Script,
+    area,
+    ask,
+    choose,
+    expect_rest,
+    open_phone_dialog,
+    scan,
+    set_sidebar,
+    tray,
+)
+from tests.faults.server import FaultServer
+from tests.serving import AppServer, serve_app
 
-ROOT = Path(__file__).resolve().parent.parent
+_DOCS = Path(__file__).resolve().parent.parent / "docs"
+_FOLDER = _DOCS / "screenshots"
+_HEIGHTS = {1280: 860, 390: 844}
+_QUALITY = 82
+_SHARED = ("--share", "--host", "augenblick.example")  # a phone can come
+_SETTLED_MS = 1200  # pictures, fonts and what opens
+_ENDPOINT = """
+[providers.demo]
+label = "Demo"
+base_url = "{url}"
+models = ["gpt-4o", "qwen2.5vl:7b"]
+"""
+_ANSWERS = {
+    "de": (
+        "Am Samstag ist die Bäckerei von **7:00 bis 13:00** Uhr geöffnet.\n\n",
+        "| Tag | Zeit |\n|---|---|\n| Montag - Freitag | 6:30 - 18:30 |\n",
+        "| Samstag | 7:00 - 13:00 |\n| Sonntag | geschlossen |\n\n",
+        *re.findall(r"\S+ ?", "Die Zeiten stehen auf dem Schild, auf Deutsch und auf Englisch."),
+    ),
+    "en": (
+        "On Saturday the bakery is open from **7:00 to 13:00**.\n\n",
+        "| day | hours |\n|---|---|\n| Monday - Friday | 6:30 - 18:30 |\n",
+        "| Saturday | 7:00 - 13:00 |\n| Sunday | closed |\n\n",
+        *re.findall(r"\S+ ?", "The hours stand on the sign, in German and in English."),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a page is looked at."""
+
+    code: str
+    scheme: str
+    width: int
+
+    @property
+    def name(self) -> str:
+        """The end of the pictures' names."""
+        return f"{self.code}-{self.scheme}-{self.width}"
+
+    @property
+    def is_phone(self) -> bool:
+        """Whether it is held in a hand."""
+        return self.width == min(_HEIGHTS)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """The profile of the browser, as Playwright takes it."""
+        return {
+            "locale": {"de": "de-DE", "en": "en-US"}[self.code],
+            "color_scheme": self.scheme,
+            "viewport": {"width": self.width, "height": _HEIGHTS[self.width]},
+            "is_mobile": self.is_phone,
+            "has_touch": self.is_phone,
+        }
+
+    def text(self, key: str) -> str:
+        """A text of the page."""
+        return language(self.code).text(key)
+
+
+PHONE, DESK = Look("de", "dark", 390), Look("en", "light", 1280)
+_STATES = {
+    "start": "The empty page",
+    "chosen": "Photos chosen and a question typed",
+    "menu": "What else can be sent",
+    "streaming": "An answer while it is being written",
+    "chat": "An answer, its values looked up in the picture, and marked as good",
+    "several": "Several answers to one question, side by side",
+    "error": "An endpoint that refuses",
+    "viewer": "The picture over the whole page",
+    "sidebar": "The sidebar on a phone",
+    "phone": "Photos taken with a phone: the code on the desk, the page on the phone",
+    "share": "A link for reading",
+    "shared": "What the link shows",
+    "history": "All conversations",
+    "my-data": "What is kept",
+    "endpoints": "Models and connections",
+    "experts": "Settings for people who prototype",
+}
 README = {"start-de-light-1280", "chat-en-light-1280", "chat-de-dark-390"}
-WIDTHS = {1280: 860, 390: 844}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A page that is looked at."""
+
+    page: Page
+    look: Look
+    url: str
+
+    def take(self, name: str) -> None:
+        """Take a picture of the page as it stands."""
+        self.page.mouse.move(0, 0)
+        self.page.wait_for_timeout(_SETTLED_MS)
+        image = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
+        name = f"{name}-{self.look.name}"
+        _FOLDER.mkdir(parents=True, exist_ok=True)
+        image.save(_FOLDER / f"{name}.webp", quality=_QUALITY, method=6)
+        if name in README:
+            image.quantize(256, dither=Image.Dither.NONE).save(_DOCS / f"{name}.png", optimize=True)
+
+    def go(self, path: str) -> None:
+        """Open another address."""
+        self.page.goto(self.url + path)
+        expect_rest(self.page)
+
+    def button(self, key: str) -> Locator:
+        """The button that says a text."""
+        return self.page.get_by_role("button", name=self.look.text(key), exact=True)
 
 
 def main() -> None:
     """Take every picture once."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serve_app(Path(folder)) as server,
-        sync_playwright() as playwright,
-    ):
+    shutil.rmtree(_FOLDER, ignore_errors=True)
+    script = Script()
+    with ExitStack() as stack:
+        plain, connected = (Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in "ab")
+        endpoint = stack.enter_context(FaultServer(script))
+        (connected / ".streamlit").mkdir()
+        secrets = _ENDPOINT.format(url=endpoint.base_url)
+        (connected / ".streamlit" / "secrets.toml").write_text(secrets)
+        reader = stack.enter_context(serve_app(plain, arguments=_SHARED))
+        played = stack.enter_context(serve_app(connected))
+        playwright = stack.enter_context(sync_playwright())
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for locale, scheme, width in itertools.product(
-            ("de-DE", "en-US"), ("light", "dark"), WIDTHS
-        ):
-            _take(browser, server.url, locale, scheme, width)
+        for look in (PHONE, DESK):
+            with _visit(browser, reader, look) as visit:
+                _everybodys(visit)
+            with _visit(browser, played, look) as visit:
+                _with_an_endpoint(visit, script)
+        with _visit(browser, reader, Look("de", "light", 1280)) as visit:
+            visit.take("start")
         browser.close()
+    _write_page()
 
 
-def _take(browser: Browser, url: str, locale: str, scheme: str, width: int) -> None:
-    page = _open(browser, url, locale, scheme, width)
-    name = f"{locale[:2]}-{scheme}-{width}"
-    page.screenshot(path=_path(f"start-{name}"))
-    _ask(page, locale)
-    page.screenshot(path=_path(f"chat-{name}"))
-    for other in ("history", "my-data", "endpoints"):
-        _visit(page, url, other)
-        page.screenshot(path=_path(f"{other}-{name}"))
-    page.context.close()
+def _write_page() -> None:
+    """List all of them in `docs/screenshots.md`."""
+    lines = [
+        "# Screenshots",
+        "",
+        "Drawn by `make screenshots`; nothing in them is arranged by hand.",
+    ]
+    for name, caption in _STATES.items():
+        lines += ["", f"## {caption}", ""]
+        for look in (DESK, PHONE):
+            file = f"{name}-{look.name}.webp"
+            if (_FOLDER / file).exists():
+                width = 640 if look is DESK else 220
+                lines.append(f'<img src="screenshots/{file}" width="{width}" alt="{caption}">')
+    (_DOCS / "screenshots.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _path(name: str) -> Path:
-    folder = ROOT / ("docs" if name in README else "test-results")
-    folder.mkdir(exist_ok=True)
-    return folder / f"{name}.png"
-
-
-def _open(browser: Browser, url: str, locale: str, scheme: str, width: int) -> Page:
-    context = browser.new_context(
-        locale=locale,
-        color_scheme="dark" if scheme == "dark" else "light",
-        viewport={"width": width, "height": WIDTHS[width]},
-    )
+@contextmanager
+def _visit(browser: Browser, server: AppServer, look: Look) -> Iterator[Visit]:
+    context = browser.new_context(**look.context)
     page = context.new_page()
-    page.goto(url)
-    expect(page.locator(".composer textarea")).to_be_visible(timeout=30_000)
-    page.wait_for_timeout(1500)  # pictures and fonts
-    return page
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
+    page.goto(server.url)
+    expect(area(page)).to_be_visible()
+    expect_rest(page)
+    yield Visit(page, look, server.url)
+    context.close()
 
 
-def _ask(page: Page, locale: str) -> None:
-    question = language(locale[:2]).text("sample.receipt.question")
-    page.get_by_role("button", name=question).click()
-    again = language(locale[:2]).text("answer.ask_again")
-    expect(page.get_by_role("button", name=again)).to_be_visible(timeout=60_000)
-    page.mouse.move(0, 0)
-    page.wait_for_timeout(1000)
+def _everybodys(visit: Visit) -> None:
+    page, look = visit.page, visit.look
+    visit.take("start")
+    choose(page, *(sample.path for sample in SAMPLES[:2]))
+    expect(tray(page)).to_have_count(2)
+    area(page).fill(look.text("composer.chip.difference"))
+    visit.take("chosen")
+    for _ in range(2):
+        page.locator(".composer-remove").first.click()
+    area(page).fill("")
+    for sample in SAMPLES[1:], SAMPLES[:1]:
+        visit.go("/")
+        page.get_by_role("button", name=look.text(sample[0].question_key)).click()
+        expect(visit.button("answer.ask_again")).to_be_visible()
+        expect(page.locator(".evidence-found").first).to_be_visible()
+    page.locator('[data-rating="up"]').click()
+    visit.take("chat")
+    _details(visit)
+    for path in ("history", "my-data"):
+        visit.go(f"/{path}")
+        visit.take(path)
 
 
-def _visit(page: Page, url: str, name: str) -> None:
-    page.goto(f"{url}/{name}")
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
-    page.wait_for_timeout(1000)
+def _details(visit: Visit) -> None:
+    """What opens over a conversation, and its shared page."""
+    page, look = visit.page, visit.look
+    page.locator("a[data-picture]").first.click()
+    if not look.is_phone:
+        page.locator('.viewer-head [data-act="whole"]').click()
+    visit.take("viewer")
+    page.locator('.viewer-dialog .viewer-head [data-act="close"]').click()
+    if look.is_phone:
+        set_sidebar(page)
+        visit.take("sidebar")
+        set_sidebar(page, is_open=False)
+    page.locator(".composer-add").click()
+    visit.take("menu")
+    page.keyboard.press("Escape")
+    if not look.is_phone:
+        _phone_as_camera(visit)
+    page.locator(".st-key-conversation_menu button").click()
+    page.get_by_role("menuitem", name=look.text("menu.share")).click()
+    visit.button("share.create").click()
+    address = page.get_by_role("dialog").get_by_text("/share/").first
+    expect(address).to_be_visible()
+    visit.take("share")
+    page.goto(visit.url + urlsplit(address.inner_text().strip()).path)
+    visit.take("shared")
+
+
+def _phone_as_camera(visit: Visit) -> None:
+    """The dialog with the code, and the page that it opens on a phone."""
+    dialog = open_phone_dialog(visit.page)
+    address = scan(dialog)
+    visit.take("phone")
+    browser = visit.page.context.browser
+    if browser is not None:
+        context = browser.new_context(**PHONE.context)
+        page = context.new_page()
+        page.goto(visit.url + urlsplit(address).path)
+        Visit(page, PHONE, visit.url).take("phone")
+        context.close()
+    visit.page.keyboard.press("Escape")
+
+
+def _with_an_endpoint(visit: Visit, script: Script) -> None:
+    page, look = visit.page, visit.look
+    question, sign = look.text("sample.sign.question"), SAMPLES[1].path
+    script.words = _ANSWERS[look.code]
+    script.pause_seconds = 0.7
+    ask(page, question, [sign])
+    expect(page.get_by_test_id("stChatMessage").last).to_contain_text("18:30")
+    visit.take("streaming")
+    script.pause_seconds = 0.0
+    page.locator('[data-rating="up"]').click()
+    visit.go("/?expert=true&n=3")
+    ask(page, question, [sign])
+    expect(page.get_by_test_id("stChatMessage").last.get_by_role("table")).to_have_count(3)
+    expect_rest(page)
+    if not look.is_phone:
+        set_sidebar(page, is_open=False)
+    answers = page.get_by_test_id("stChatMessage").last
+    page.mouse.move(look.width / 2, 300)
+    page.mouse.wheel(0, -200)  # the page follows the end of an answer until somebody scrolls
+    answers.evaluate("it => it.scrollIntoView()")
+    page.get_by_test_id("stMain").evaluate("it => it.scrollBy(0, -72)")  # below the strip
+    visit.take("several")
+    visit.go("/?expert=true&temperature=0.2&seed=7")
+    sidebar = set_sidebar(page)
+    sidebar.locator("summary").first.click()
+    visit.take("experts")
+    visit.go("/?expert=false")
+    script.refusal = ("401 Unauthorized", "invalid_api_key")
+    ask(page, question, [sign])
+    expect(page.get_by_test_id("stAlert").last).to_be_visible()
+    expect_rest(page)
+    visit.take("error")
+    script.refusal = None
+    visit.go("/endpoints")
+    visit.take("endpoints")
 
 
 if __name__ == "__main__":
