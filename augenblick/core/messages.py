@@ -57,7 +57,8 @@ class TileOf:
     """Which part of a large picture is shown, in pixels of the whole upright one.
 
     Tile 0 of `count` is the overview, which shows all of it; the parts follow in reading order,
-    from 1 to `count`, and overlap.
+    from 1 to `count`, and overlap. Parts that are regions were marked by the person and are where
+    that was; the overview has their outlines and numbers drawn in.
     """
 
     index: int
@@ -66,6 +67,7 @@ class TileOf:
     top_px: int
     width_px: int
     height_px: int
+    is_region: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.index <= self.count:

@@ -24,6 +24,7 @@ class PictureOptions:
     always_jpeg: bool = False  # for an endpoint that refuses PNG
     page: int | None = None  # of a PDF, the first is 0, as is None; without meaning for others
     tile: TileOf | None = None  # only this part, of the picture as turned by `rotate_degrees`
+    marks: tuple[TileOf, ...] = ()  # regions whose outlines and numbers are drawn into `tile`
 
     def __post_init__(self) -> None:
         if self.rotate_degrees not in QUARTER_TURNS:

@@ -29,7 +29,14 @@ from augenblick.pictures.limits import PictureLimits, PictureOptions
 from augenblick.pictures.originals import Originals, PictureSource
 from augenblick.pictures.prepare import DEFAULT_LIMITS, DEFAULT_OPTIONS
 from augenblick.pictures.processes import PACKAGE_ROOT, Deadline, environment, pipe, terminate
-from augenblick.pictures.sizes import MAX_PARTS, plan_tiles
+from augenblick.pictures.regions import Region, region_tiles
+from augenblick.pictures.sizes import (
+    MAX_PARTS,
+    SHARP_QUALITY,
+    SHARPEST_SIDE_PX,
+    Size,
+    plan_tiles,
+)
 
 MAX_PAGE_THUMBNAILS = 50
 _FACTS_BYTES = 500  # of one file, about
@@ -145,13 +152,32 @@ class PicturePool:
         A picture that needs no parts is prepared as a whole, alone. Raises what `prepare` raises.
         """
         options = source.options or options
-        facts = self.look(source, page=options.page or 0, person=person)
-        width_px, height_px = facts.width_px, facts.height_px
-        if options.rotate_degrees % 180:
-            width_px, height_px = height_px, width_px
-        side_px = options.longest_side_px
-        tiles = plan_tiles(width_px, height_px, longest_side_px=side_px, max_parts=max_parts)
+        size = self._turned_size(source, options, person)
+        tiles = plan_tiles(*size, longest_side_px=options.longest_side_px, max_parts=max_parts)
         wishes = [replace(options, tile=tile) for tile in tiles or (None,)]
+        return tuple(self._prepare_each(source, wishes, person))
+
+    def prepare_regions(
+        self,
+        source: PictureSource,
+        regions: Sequence[Region],
+        *,
+        options: PictureOptions = DEFAULT_OPTIONS,
+        person: str = "",
+    ) -> tuple[PreparedPicture, ...]:
+        """The picture with the regions drawn in, then each region as sharp as the file has it.
+
+        Regions are those of the picture as turned by `options`; no side of one comes out longer
+        than SHARPEST_SIDE_PX. Raises what `prepare` raises.
+        """
+        options = source.options or options
+        overview, *parts = region_tiles(regions, *self._turned_size(source, options, person))
+        quality = max(options.quality, SHARP_QUALITY)
+        sharp = replace(options, longest_side_px=SHARPEST_SIDE_PX, quality=quality, marks=())
+        wishes = [
+            replace(options, tile=overview, marks=tuple(parts)),
+            *(replace(sharp, tile=part) for part in parts),
+        ]
         return tuple(self._prepare_each(source, wishes, person))
 
     def look(self, source: PictureSource, *, page: int = 0, person: str = "") -> PictureFacts:
@@ -226,6 +252,11 @@ class PicturePool:
             worker.close()
         self._cache.clear()
         self._originals.clear()
+
+    def _turned_size(self, source: PictureSource, options: PictureOptions, person: str) -> Size:
+        facts = self.look(source, page=options.page or 0, person=person)
+        size = facts.width_px, facts.height_px
+        return size[::-1] if options.rotate_degrees % 180 else size
 
     def _outcome(
         self, source: PictureSource, options: PictureOptions, person: str

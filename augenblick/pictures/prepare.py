@@ -20,6 +20,7 @@ from augenblick.core.messages import Attachment, PreparedPicture
 from augenblick.pictures.decode import DecodedPicture, decode, refusing
 from augenblick.pictures.facts import PageThumbnail, PdfPages
 from augenblick.pictures.limits import PictureLimits, PictureOptions
+from augenblick.pictures.marks import draw_marks
 from augenblick.pictures.pdf import PdfFile, opened_pdf
 from augenblick.pictures.sizes import fitted
 
@@ -100,6 +101,8 @@ def _page_thumbnail(document: PdfFile, page: int) -> PageThumbnail:
 
 
 def _prepared(decoded: DecodedPicture, options: PictureOptions) -> PreparedPicture:
+    if options.tile is not None and options.marks:
+        draw_marks(decoded.image, options.marks, (options.tile.width_px, options.tile.height_px))
     media_type, prepared = _encode(decoded, options)
     width_px, height_px = decoded.image.size
     thumbnail, thumbnail_size = _thumbnail(decoded.image, prepared, options.thumbnail_side_px)

@@ -17,7 +17,7 @@ SHARPEST_SIDE_PX = 4096  # above, endpoints refuse or shrink by themselves
 MAX_PARTS = 9  # with the overview ten pictures, as many as one question takes
 
 _DCT_FACTORS = (8, 4, 2)  # libjpeg's own reduced sizes, in eighths: 1/8, 2/8, 4/8
-_SHARP_QUALITY = 92
+SHARP_QUALITY = 92
 _LONG = 3  # times as long as wide: a strip
 _LOST = 2  # times larger than what is sent: small print is gone
 _OVERLAP = 0.1  # of a part's side, so that a line of text is whole in one of two neighbours
@@ -83,7 +83,7 @@ def sharper(options: PictureOptions, receipt: Provenance) -> PictureOptions | No
     wanted_px = min(2 * options.longest_side_px, there_px, SHARPEST_SIDE_PX)
     if wanted_px <= options.longest_side_px:
         return None
-    quality = max(options.quality, _SHARP_QUALITY)
+    quality = max(options.quality, SHARP_QUALITY)
     return replace(options, longest_side_px=wanted_px, quality=quality)
 
 

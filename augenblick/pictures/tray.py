@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -17,6 +18,7 @@ from augenblick.pictures.formats import picture_format
 from augenblick.pictures.limits import PictureOptions
 from augenblick.pictures.originals import PictureSource
 from augenblick.pictures.pool import PicturePool
+from augenblick.pictures.regions import MAX_REGIONS, Region
 
 _QUARTER_DEGREES = 90
 
@@ -39,6 +41,13 @@ class TrayItem:
     picture: PreparedPicture | None = None
     failure: Failure | None = None
     pdf: PdfFile | None = None
+    regions: tuple[Region, ...] = ()  # that are marked on the picture
+    marked: tuple[PreparedPicture, ...] = ()  # what is sent for them in place of the picture
+
+    @property
+    def sent(self) -> tuple[PreparedPicture, ...]:
+        """What a question gets of it, if it is ready: the picture, or all for its regions."""
+        return self.marked or (() if self.picture is None else (self.picture,))
 
 
 class Tray:
@@ -63,8 +72,8 @@ class Tray:
 
     @property
     def pictures(self) -> tuple[PreparedPicture, ...]:
-        """Those that are ready."""
-        return tuple(item.picture for item in self.items if item.picture is not None)
+        """What is ready to be sent."""
+        return tuple(picture for item in self.items for picture in item.sent)
 
     def item(self, item_id: str) -> TrayItem | None:
         """The item of this id, while it is there."""
@@ -73,7 +82,7 @@ class Tray:
     def room(self, *, besides: int | None = None) -> int:
         """How many more pictures it can hold, where those of the file `besides` do not count."""
         held = (item for item in self.items if item.failure is None and item.file != besides)
-        return self.max_count - sum(1 for _ in held)
+        return self.max_count - sum(max(1, len(item.sent)) for item in held)
 
     def begin(self, file: int, name: str) -> None:
         """Keep a place for a file that comes. Raises ImageError, image_too_many, without one."""
@@ -125,6 +134,26 @@ class Tray:
                     self._set(file, list(self._exchanged(items, item_id, pictures)))
                     return
 
+    def exchange(
+        self,
+        item: TrayItem,
+        picture: PreparedPicture,
+        regions: tuple[Region, ...] = (),
+        marked: tuple[PreparedPicture, ...] = (),
+    ) -> None:
+        """Have another picture and regions in an item; nothing happens if it is gone or changed."""
+        with self._lock:
+            there = self._files.get(item.file, ())
+            if item in there:
+                made = replace(
+                    item,
+                    id=self._id(item.file),
+                    picture=picture,
+                    regions=regions,
+                    marked=marked,
+                )
+                self._set(item.file, [made if each == item else each for each in there])
+
     def remove(self, item_id: str) -> None:
         """Take an item out."""
         self.replace(item_id, ())
@@ -143,7 +172,7 @@ class Tray:
             gone = {item.id for item in items if item in taken or item.failure is not None}
             for file, there in list(self._files.items()):
                 self._set(file, [item for item in there if item.id not in gone])
-        return tuple(item.picture for item in taken if item.picture is not None)
+        return tuple(picture for item in taken for picture in item.sent)
 
     def adopt(self, other: Tray) -> None:
         """Have all that is ready in another tray here too."""
@@ -162,9 +191,10 @@ class Tray:
     def held(self) -> Iterable[bytes]:
         """Every file that it keeps; the same object may come several times."""
         for item in self.items:
-            if item.picture is not None:
-                yield item.picture.content
-                yield item.picture.thumbnail
+            for picture in (item.picture, *item.marked):
+                if picture is not None:
+                    yield picture.content
+                    yield picture.thumbnail
             if item.pdf is not None:
                 yield item.pdf.source.content
 
@@ -286,13 +316,57 @@ def turn(tray: Tray, pool: PicturePool, item: TrayItem, *, person: str) -> None:
         return
     source, options = origin(item.picture, pool, tray.options)
     degrees = (options.rotate_degrees + _QUARTER_DEGREES) % 360
-    turned = pool.prepare(
-        source.content,
-        name=source.name,
-        options=replace(options, rotate_degrees=degrees),
-        person=person,
-    )
-    tray.replace(item.id, (turned,))
+    wanted = replace(options, rotate_degrees=degrees)
+    regions = tuple(region.turned() for region in item.regions)
+    _change(tray, pool, item, replace(source, options=wanted), regions, person=person)
+
+
+def mark(
+    tray: Tray,
+    pool: PicturePool,
+    item: TrayItem,
+    regions: Sequence[Region],
+    *,
+    person: str,
+    take: Callable[[Sequence[bytes], Callable[[], None]], None],
+) -> None:
+    """Have these regions of a picture marked and sent along; none takes all marks away.
+
+    Raises ImageError, image_too_many where there is no room for so many. `take` is as in
+    `prepare_file`.
+    """
+    if item.picture is None:
+        return
+    most = min(MAX_REGIONS, tray.room() + len(item.regions))
+    if len(regions) > most:
+        raise ImageError(code="image_too_many", name=item.name, limit=tray.max_count)
+    source, options = origin(item.picture, pool, tray.options)
+    marked = _marked(pool, replace(source, options=options), regions, person=person)
+    held = [content for each in marked for content in (each.content, each.thumbnail)]
+    picture = item.picture
+    take(held, lambda: tray.exchange(item, picture, tuple(regions), marked))
+
+
+def _change(
+    tray: Tray,
+    pool: PicturePool,
+    item: TrayItem,
+    source: PictureSource,
+    regions: tuple[Region, ...],
+    *,
+    person: str,
+) -> None:
+    """Prepare an item's picture, and what is sent for regions of it, by the source's options."""
+    options = source.options or tray.options
+    picture = pool.prepare(source.content, name=source.name, options=options, person=person)
+    marked = _marked(pool, source, regions, person=person)
+    tray.exchange(item, picture, regions, marked)
+
+
+def _marked(
+    pool: PicturePool, source: PictureSource, regions: Sequence[Region], *, person: str
+) -> tuple[PreparedPicture, ...]:
+    return pool.prepare_regions(source, regions, person=person) if regions else ()
 
 
 def prepare_anew(
@@ -311,11 +385,9 @@ def prepare_anew(
         wanted = replace(before, longest_side_px=options.longest_side_px, quality=options.quality)
         if wanted == before:
             continue
-        try:
-            made = pool.prepare(source.content, name=source.name, options=wanted, person=person)
-        except ImageError:
-            continue
-        tray.replace(item.id, (made,))
+        with suppress(ImageError):
+            chosen = replace(source, options=wanted)
+            _change(tray, pool, item, chosen, item.regions, person=person)
 
 
 def origin(

@@ -85,8 +85,9 @@ def options_from(header: Header) -> list[PictureOptions]:
 
 
 def _options(fields: Header) -> PictureOptions:
-    tile = fields["tile"]
-    return PictureOptions(**{**fields, "tile": None if tile is None else TileOf(**tile)})
+    tile = None if fields["tile"] is None else TileOf(**fields["tile"])
+    marks = tuple(TileOf(**mark) for mark in fields["marks"])
+    return PictureOptions(**{**fields, "tile": tile, "marks": marks})
 
 
 def pictures_answer(pictures: Iterable[PreparedPicture]) -> tuple[Header, list[bytes]]:

@@ -7,6 +7,7 @@ has the small pictures of the empty page.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -19,8 +20,9 @@ from augenblick.core.errors import AugenblickError
 from augenblick.core.language import Language
 from augenblick.pictures import PicturePool
 from augenblick.pictures.samples import SAMPLES
-from augenblick.pictures.tray import TrayItem, turn
+from augenblick.pictures.tray import TrayItem, mark, turn
 from augenblick.web.browser_cookie import browser_id
+from augenblick.web.marked_regions import read_regions
 from augenblick.web.tray_tabs import UNKEPT, Intake, Take, TrayTab, file_name, reason
 
 
@@ -50,11 +52,14 @@ def _item(item: TrayItem, language: Language) -> dict[str, object]:
         return {**found, "state": "failed", "reason": reason(item.failure, language)}
     if item.picture is None:
         return {**found, "state": "working"}
-    receipt = item.picture.attachment.receipt
+    attachment = item.picture.attachment
+    receipt = attachment.receipt
     found |= {
         "state": "ready",
-        "look": item.picture.attachment.sha256[:12],  # another one after a turn
+        "look": item.sent[0].attachment.sha256[:12],  # another one after a turn
         "isPart": receipt.tile is not None,
+        "size": [attachment.width_px, attachment.height_px],
+        "regions": [dataclasses.astuple(region) for region in item.regions],
     }
     if item.pdf is not None:
         found |= {"page": receipt.source_page, "pageCount": item.pdf.page_count}
@@ -90,7 +95,9 @@ def tray_routes(
         Route(f"{path}/from/{{other}}", trays.adopt, methods=["POST"]),
         Route(f"{path}/{{item}}", trays.remove, methods=["DELETE"]),
         Route(f"{path}/{{item}}/turn", trays.turn, methods=["POST"]),
+        Route(f"{path}/{{item}}/regions", trays.mark, methods=["POST"]),
         Route(f"{path}/{{item}}/picture", trays.picture, methods=["GET"]),
+        Route(f"{path}/{{item}}/large", trays.large, methods=["GET"]),
         Route(f"{prefix}/samples/{{name}}.jpg", _sample, methods=["GET"]),
     ]
 
@@ -165,13 +172,35 @@ class _Trays:
                 await self._intake.in_thread(work, tab.tray, self._pool(), item)
         return _answer(tab)
 
+    async def mark(self, request: Request) -> Response:
+        """Have regions of a picture marked; all of them, as JSON, in place of those before."""
+        tab, item = self._item(request)
+        if tab is None or item is None or item.picture is None:
+            return _unknown()
+        try:
+            regions = await read_regions(request)
+            work = partial(mark, person=tab.person, take=partial(self._take, tab))
+            await self._intake.in_thread(work, tab.tray, self._pool(), item, regions)
+        except (ValueError, AugenblickError):  # no regions, or no room for them
+            return JSONResponse({}, status_code=400, headers=UNKEPT)
+        return _answer(tab) if tab.tray.item(item.id) is None else _unknown()
+
     async def picture(self, request: Request) -> Response:
-        """The small picture of an item."""
+        """The small picture of an item, with the marks that are drawn into it."""
+        _, item = self._item(request)
+        if item is None or not item.sent:
+            return _unknown()
+        small = item.sent[0].thumbnail
+        kind = "image/png" if small.startswith(b"\x89PNG") else "image/jpeg"
+        return Response(small, media_type=kind, headers=UNKEPT)
+
+    async def large(self, request: Request) -> Response:
+        """The picture of an item without any marks."""
         _, item = self._item(request)
         if item is None or item.picture is None:
             return _unknown()
-        kind = "image/png" if item.picture.thumbnail.startswith(b"\x89PNG") else "image/jpeg"
-        return Response(item.picture.thumbnail, media_type=kind, headers=UNKEPT)
+        kind = item.picture.attachment.media_type
+        return Response(item.picture.content, media_type=kind, headers=UNKEPT)
 
     def _tab(self, request: Request, place: str = "token") -> TrayTab | None:
         tab = self._find(request.path_params[place])

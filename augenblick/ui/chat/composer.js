@@ -20,6 +20,7 @@ const LINES = {
   send: '<path d="M12 19V5M6 11l6-6 6 6"/>',
   stop: '<rect x="7" y="7" width="10" height="10" rx="1.5" fill="currentColor"/>',
   remove: '<path d="M7 7l10 10M17 7L7 17"/>',
+  mark: '<path d="M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4"/>',
   turn: '<path d="M19 12a7 7 0 1 1-2.2-5.1M19 3v5h-5"/>',
   toEnd: '<path d="M12 5v14M6 13l6 6 6-6"/>',
   files: '<rect x="4" y="5" width="16" height="14" rx="2"/><path d="M4 16l5-5 4 4 3-3 4 4"/>',
@@ -51,6 +52,8 @@ let told = ""; // in the line above the box
 let isKnown = true; // whether the server that is connected knows this tab
 let listening = 0; // the timer until it is asked again whether a phone has sent a photo
 let isMoving = false; // whether pictures come from another tray
+let marking = null; // the tile whose regions are being drawn into it
+const unmarked = new Map(); // regions that the server did not take, by tile
 let isFollowing = false; // the page stays at its end
 let scrolledTo = 0;
 let openedAt = 0;
@@ -159,8 +162,8 @@ const listen = () => {
   }, LISTEN_MS);
 };
 
-const call = async (method, path, url = data.url) => {
-  const answer = await fetch(url + path, { method, credentials: "same-origin" });
+const call = async (method, path, url = data.url, body = undefined) => {
+  const answer = await fetch(url + path, { method, body, credentials: "same-origin" });
   if (!answer.ok) throw new Error(answer.status);
   return answer.json();
 };
@@ -213,7 +216,7 @@ const begin = (number, file) => {
 
 const add = (files) => {
   if (!files.length) return;
-  const room = data.most - entries().filter((each) => each.state !== "failed").length;
+  const room = roomFor();
   for (const file of files.slice(0, Math.max(0, room))) {
     lastNumber = Math.max(lastNumber + 1, Date.now());
     begin(lastNumber, file);
@@ -224,6 +227,9 @@ const add = (files) => {
   render();
   if (!isTouch()) ui?.area.focus();
 };
+
+const roomFor = () => data.most - entries().filter((each) => each.state !== "failed")
+  .reduce((sum, each) => sum + 1 + (each.regions?.length ?? 0), 0);
 
 const pump = () => {
   const busy = local.filter((each) => each.status === "sending").length;
@@ -267,6 +273,34 @@ const remove = (entry) => {
   render();
 };
 
+// What a person draws on a picture that waits; the server cuts it out of the file.
+const mark = async (entry) => {
+  const { url } = data, drawn = unmarked.get(entry.key) ?? entry.regions;
+  const most = Math.min(data.mostRegions, roomFor() + entry.regions.length);
+  const labels = { ...data.regionTexts, name: entry.name };
+  labels.full = labels.full.replace("{number}", data.most);
+  if (most < 1) return tell(labels.full);
+  const found = await editRegions({
+    parent: ui.root, url: `${url}/${entry.id}/large?${entry.look}`, size: entry.size,
+    regions: drawn, most, labels,
+    actions: [{ name: "mark", label: labels.done, isMain: true }],
+  });
+  if (!found) return;
+  marking = entry.key;
+  render();
+  const body = JSON.stringify(found.regions);
+  try {
+    takeState(await call("POST", `/${entry.id}/regions`, url, body), url);
+    unmarked.delete(entry.key);
+  } catch {
+    unmarked.set(entry.key, found.regions);
+    tell(text("gone"));
+  }
+  marking = null;
+  flush();
+  render();
+};
+
 const entries = () => {
   const sent = new Set(pending?.pictures);
   const mine = new Set(local.map((each) => each.number));
@@ -280,7 +314,9 @@ const entries = () => {
   return [...there, ...underway].sort((one, other) => one.file - other.file).map((entry) => {
     const place = places.get(entry.file) ?? 0;
     places.set(entry.file, place + 1);
-    return { ...entry, key: `${entry.file}.${place}`, isFirst: place === 0 };
+    const key = `${entry.file}.${place}`;
+    const isMarking = key === marking && entry.state === "ready";
+    return { ...entry, key, isFirst: place === 0, ...(isMarking ? { state: "working" } : {}) };
   });
 };
 
@@ -527,13 +563,14 @@ const makeTile = () => {
   const tile = document.createElement("li");
   tile.innerHTML = '<img alt="" hidden><span class="composer-wait"></span>' +
     '<span class="composer-page" aria-hidden="true"></span>' +
+    `<button type="button" class="composer-mark">${icon("mark")}<span></span></button>` +
     `<button type="button" class="composer-turn">${icon("turn")}</button>` +
     `<button type="button" class="composer-remove">${icon("remove")}</button>`;
   return tile;
 };
 
 const fillTile = (tile, entry) => {
-  const [image, wait, page, turn, away] = tile.children;
+  const [image, wait, page, marks, turn, away] = tile.children;
   const name = entry.pageCount ? `${entry.name}, ${text("page", { number: entry.page })}` : entry.name;
   const source = entry.own ? entry.own.preview : `${data.url}/${entry.id}/picture?${entry.look}`;
   const isReady = entry.state === "ready";
@@ -553,7 +590,11 @@ const fillTile = (tile, entry) => {
   wait.style.setProperty("--done", entry.own?.done ?? 1);
   wait.textContent = isReady ? "" : text("preparing", { name });
   page.textContent = entry.pageCount ? entry.page : "";
-  turn.hidden = !isReady || entry.isPart;
+  const count = entry.regions?.length ?? 0;
+  marks.hidden = turn.hidden = !isReady || entry.isPart;
+  marks.setAttribute("aria-label", text("mark", { name }));
+  marks.lastElementChild.textContent = count || "";
+  marks.onclick = () => mark(entry);
   turn.setAttribute("aria-label", text("turn", { name }));
   turn.onclick = () => change("POST", `/${entry.id}/turn`);
   away.setAttribute("aria-label", text("remove", { name }));

@@ -19,6 +19,7 @@ from augenblick.core.errors import Failure, ImageError, NoRoom, SettingsInvalid,
 from augenblick.core.messages import PreparedPicture
 from augenblick.core.settings import RequestSettings
 from augenblick.pictures import PictureSource
+from augenblick.pictures.regions import MAX_REGIONS
 from augenblick.pictures.samples import SAMPLES
 from augenblick.ui import i18n
 from augenblick.ui.browser.component_data import dated
@@ -41,9 +42,13 @@ _CHIPS = {"one": ("copy", "what", "sum"), "several": ("difference", "copy", "sum
           "pdf": ("summary", "copy", "sum")}  # fmt: skip
 _TEXTS = (
     "add", "again", "camera", "cancel", "choose", "choose_pages", "cut", "drop", "earlier",
-    "failed_only", "gone", "left_out", "menu", "offline", "options", "page", "pages", "paste",
-    "phone", "placeholder", "preparing", "private", "private_badge", "queued", "remove", "send",
-    "stop", "to_end", "tray", "turn", "uploading",
+    "failed_only", "gone", "left_out", "mark", "menu", "offline", "options", "page", "pages",
+    "paste", "phone", "placeholder", "preparing", "private", "private_badge", "queued", "remove",
+    "send", "stop", "to_end", "tray", "turn", "uploading",
+)  # fmt: skip
+_REGION_TEXTS = (
+    "add", "close", "done", "draw", "full", "help", "in", "keys", "move", "out", "place", "remove",
+    "title",
 )  # fmt: skip
 
 
@@ -51,11 +56,17 @@ def _part(ending: str) -> str:
     return (_FOLDER / f"composer.{ending}").read_text(encoding="utf-8")
 
 
+def _with_editor(ending: str) -> str:
+    """A part together with that of the dialog for regions: a component has one script."""
+    editor = _FOLDER.parent / "pictures" / f"region_editor.{ending}"
+    return editor.read_text(encoding="utf-8") + _part(ending)
+
+
 _component = st.components.v2.component(
     "augenblick_composer",
     html=_part("html"),
-    css=_part("css"),
-    js=_part("js"),
+    css=_with_editor("css"),
+    js=_with_editor("js"),
     isolate_styles=False,  # it lays out the foot of the page too
 )
 
@@ -91,6 +102,10 @@ def _data(memory: Tab, conversation: Conversation | None, *, is_busy: bool) -> d
         "canBePrivate": conversation is None and bool(memory.browser),
         "most": memory.tray.max_count,
         "texts": {name: i18n.t(f"composer.{name}", **_PLACES) for name in _TEXTS},
+        "regionTexts": {
+            name: i18n.t(f"composer.region.{name}", **_PLACES) for name in _REGION_TEXTS
+        },
+        "mostRegions": MAX_REGIONS,
         "chips": {
             kind: [i18n.t(f"composer.chip.{name}") for name in names]
             for kind, names in _CHIPS.items()
@@ -98,7 +113,10 @@ def _data(memory: Tab, conversation: Conversation | None, *, is_busy: bool) -> d
     }
 
 
-_PLACES = {name: f"{{{name}}}" for name in ("name", "count", "first", "number")}  # filled there
+_PLACES = {
+    name: f"{{{name}}}"
+    for name in ("name", "count", "first", "number", "left", "top", "width", "height")
+}  # filled there
 
 
 def _prefix() -> str:

@@ -1,0 +1,55 @@
+"""Regions that a person marks on a picture: where they are, not how they are drawn (`marks`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from augenblick.core.messages import TileOf
+
+MAX_REGIONS = 9
+_LEAST_PX = 32  # of a side: vision models see a picture in squares of 14 to 32 pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the upright picture as the person sees it, in shares of its sides, from 0 to 1."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def turned(self) -> Region:
+        """The same part once the picture has been turned to the right by a quarter."""
+        return Region(1 - self.top - self.height, self.left, self.height, self.width)
+
+
+def region_tiles(regions: Sequence[Region], width_px: int, height_px: int) -> tuple[TileOf, ...]:
+    """The overview and then each region, in pixels of the whole picture.
+
+    What lies outside is cut off; a region that is smaller than 32 pixels grows to that.
+    """
+    count = len(regions)
+    overview = TileOf(0, count, 0, 0, width_px, height_px, is_region=True)
+    return overview, *(
+        _tile(region, number, count, width_px, height_px)
+        for number, region in enumerate(regions, start=1)
+    )
+
+
+def _tile(region: Region, number: int, count: int, width_px: int, height_px: int) -> TileOf:
+    left, right = _span(region.left, region.width, width_px)
+    top, bottom = _span(region.top, region.height, height_px)
+    return TileOf(number, count, left, top, right - left, bottom - top, is_region=True)
+
+
+def _span(start: float, length: float, side_px: int) -> tuple[int, int]:
+    """From which pixel to which, along one side."""
+    low, high = sorted(min(1.0, max(0.0, edge)) * side_px for edge in (start, start + length))
+    least = min(_LEAST_PX, side_px)
+    if high - low < least:
+        low = min(max(0.0, (low + high - least) / 2), side_px - least)
+        high = low + least
+    return math.floor(low), min(side_px, math.ceil(high))
