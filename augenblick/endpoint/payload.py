@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from augenblick.core.byte_lru import ByteLru
-from augenblick.core.messages import Attachment, ImagePart, Message, Role, TextPart
+from augenblick.core.messages import Attachment, ContentPart, ImagePart, Message, Role, TextPart
+from augenblick.core.region_names import name_regions
 from augenblick.core.settings import RequestSettings
 
 Payload = dict[str, Any]
@@ -47,7 +48,8 @@ def build_payload(
 ) -> Payload:
     """The JSON body of a request.
 
-    Parts keep the order in which the person attached them. A message without pictures is sent as a
+    Parts keep the order in which the person attached them; where regions of pictures were marked, a
+    text says which picture is which (`region_names`). A message without pictures is sent as a
     plain string, which the oldest of the compatible servers need.
     """
     wire = [_wire_message(message, data_uri) for message in messages]
@@ -59,7 +61,7 @@ def build_payload(
 def _wire_message(message: Message, data_uri: Callable[[Attachment], str]) -> dict[str, Any]:
     wire: dict[str, Any] = {"role": message.role.value, "content": message.text}
     if message.attachments:
-        wire["content"] = [_wire_part(part, data_uri) for part in message.parts]
+        wire["content"] = [_wire_part(part, data_uri) for part in _named(message)]
     if message.tool_calls:
         wire["content"] = message.text or None
         wire["tool_calls"] = [
@@ -73,6 +75,16 @@ def _wire_message(message: Message, data_uri: Callable[[Attachment], str]) -> di
     if message.tool_call_id:
         wire["tool_call_id"] = message.tool_call_id
     return wire
+
+
+def _named(message: Message) -> tuple[ContentPart, ...]:
+    """The parts, after the pictures with a text about which of them is which marked region."""
+    said = name_regions(message.attachments)
+    if not said:
+        return message.parts
+    pictures = [part for part in message.parts if isinstance(part, ImagePart)]
+    texts = [part for part in message.parts if isinstance(part, TextPart)]
+    return (*pictures, TextPart(said), *texts)
 
 
 def _wire_part(part: TextPart | ImagePart, data_uri: Callable[[Attachment], str]) -> dict[str, Any]:

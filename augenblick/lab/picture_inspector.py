@@ -51,10 +51,13 @@ class PictureInspector:
             source = PictureSource(picture.receipt.source_name, content)
             return source, replace(_BEST, tile=_part(whole, region))
         source, options = kept
-        options = replace(
-            options, longest_side_px=SHARPEST_SIDE_PX, quality=max(_QUALITY, options.quality)
+        return source, replace(
+            options,
+            longest_side_px=SHARPEST_SIDE_PX,
+            quality=max(_QUALITY, options.quality),
+            tile=_part(self._shown(source, options), region),
+            marks=(),  # they would hide what stands there
         )
-        return source, replace(options, tile=_part(self._shown(source, options), region))
 
     def _stored(self, picture: Attachment) -> bytes:
         try:

@@ -125,10 +125,9 @@ def _drawn(
     size = document.page_size(page)
     turn = metadata.Turn().and_rotated(options.rotate_degrees)
     shown = size if options.tile is None else (options.tile.width_px, options.tile.height_px)
-    share = min(1.0, options.longest_side_px / max(shown))
+    most = math.sqrt(limits.max_decoded_pixels / (size[0] * size[1]))  # for a part all is drawn
+    share = min(1.0, most, options.longest_side_px / max(shown))
     drawn = max(1, round(size[0] * share)), max(1, round(size[1] * share))
-    if drawn[0] * drawn[1] > limits.max_decoded_pixels:
-        raise _too_many_pixels(limits.max_decoded_pixels, has=drawn[0] * drawn[1])
     image = metadata.transposed(_part(document.draw(page, drawn), size, turn, options), turn)
     receipt = Provenance(
         source_name=name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,4 +51,4 @@ def _span(start: float, length: float, side_px: int) -> tuple[int, int]:
     if high - low < least:
         low = min(max(0.0, (low + high - least) / 2), side_px - least)
         high = low + least
-    return math.floor(low), min(side_px, math.ceil(high))
+    return round(low), round(high)

@@ -108,7 +108,8 @@ class Tray:
         """Put what became of a file in its place; nothing happens if it was taken out meanwhile."""
         with self._lock:
             if file in self._files:
-                self._set(file, [self._made(file, name, each, pdf) for each in outcomes])
+                made = [self._made(file, name, each, pdf) for each in outcomes]
+                self._set(file, [self._with_regions(each) for each in made])
 
     def refuse(self, file: int, name: str, failure: Failure) -> None:
         """Say why a file that had no place can't be used."""
@@ -118,13 +119,15 @@ class Tray:
     def put(self, pictures: Sequence[PreparedPicture], *, file: int) -> None:
         """Add pictures that are ready, the first under this number, each as a file of its own.
 
-        They may be more than `max_count`: what was taken out before is not refused.
+        They may be more than `max_count`: what was taken out before is not refused. A picture with
+        regions stays together with these, as it is.
         """
         with self._lock:
-            for place, picture in enumerate(pictures):
+            for place, (picture, *parts) in enumerate(_with_their_regions(pictures)):
                 name = picture.attachment.receipt.source_name
                 free = next(at for at in count(file + place) if at not in self._files)
-                self._set(free, (self._made(free, name, picture, None),))
+                made = self._made(free, name, picture, None)
+                self._set(free, (replace(made, marked=(picture, *parts)) if parts else made,))
 
     def replace(self, item_id: str, pictures: Iterable[PreparedPicture]) -> None:
         """Have these stand where an item stood; nothing happens if it is gone."""
@@ -220,6 +223,13 @@ class Tray:
             return replace(item, picture=outcome, pdf=pdf)
         return replace(item, failure=outcome)
 
+    def _with_regions(self, made: TrayItem) -> TrayItem:
+        """With the regions that its picture has already. Call with the lock."""
+        for there in self._files[made.file]:
+            if made.picture is not None and _is_same(made.picture, there.picture):
+                return replace(made, regions=there.regions, marked=there.marked)
+        return made
+
     def _item(self, file: int, name: str) -> TrayItem:
         return TrayItem(self._id(file), file, name)
 
@@ -232,6 +242,27 @@ class Tray:
         if not items:
             del self._files[file]
         self.version += 1
+
+
+def _is_same(one: PreparedPicture, other: PreparedPicture | None) -> bool:
+    return other is not None and one.attachment.sha256 == other.attachment.sha256
+
+
+def _with_their_regions(pictures: Iterable[PreparedPicture]) -> list[list[PreparedPicture]]:
+    """Each picture with the regions of it that follow."""
+    found: list[list[PreparedPicture]] = []
+    for picture in pictures:
+        tile = picture.attachment.receipt.tile
+        if tile is not None and tile.is_region and tile.index and found and _is_marked(found[-1]):
+            found[-1].append(picture)
+        else:
+            found.append([picture])
+    return found
+
+
+def _is_marked(pictures: Sequence[PreparedPicture]) -> bool:
+    tile = pictures[0].attachment.receipt.tile
+    return tile is not None and tile.is_region and not tile.index
 
 
 def prepare_file(
@@ -379,7 +410,8 @@ def prepare_anew(
     """Prepare everything in another size and quality; what can't be stays as it is."""
     tray.options = options
     for item in tray.items:
-        if item.picture is None:
+        is_as_sent = bool(item.marked) and not item.regions
+        if item.picture is None or is_as_sent:
             continue
         source, before = origin(item.picture, pool, tray.options)
         wanted = replace(before, longest_side_px=options.longest_side_px, quality=options.quality)

@@ -162,9 +162,9 @@ Message = Annotated[
 ]
 
 
-def text_of(message: Message) -> str:
-    """What a message says, a blank line between its parts."""
-    return "\n\n".join(part.text for part in message.content or () if isinstance(part, TextPart))
+def texts_of(message: Message) -> list[str]:
+    """What a message says, part by part."""
+    return [part.text for part in message.content or () if isinstance(part, TextPart)]
 
 
 class Function(_Object):

@@ -97,8 +97,11 @@ async def _pieces(prompt: Prompt, sight: Sight) -> AsyncIterator[Piece]:
     is_text_first = not prompt.question.strip() or topics[:1] in {(Topic.TEXT,), (Topic.OBJECTS,)}
     about = _transcribed if is_text_first else _answered
     is_beyond = Topic.OBJECTS in topics
-    for number, picture in enumerate(prompt.pictures, start=1):
-        if (count := len(prompt.pictures)) > 1:
+    regions = zip(prompt.pictures, prompt.regions, strict=True)
+    for number, (picture, region) in enumerate(regions, start=1):
+        if region:
+            yield Piece(language.text("reader.caption.region", number=region))
+        elif (count := len(prompt.pictures)) > 1:
             yield Piece(language.text("reader.caption.several", number=number, of=count))
         async for piece in about(prompt, topics, picture, sight):
             is_beyond |= not piece.is_answer

@@ -67,6 +67,7 @@ _ALL_PICTURES = re.compile(
     r"\b(?:toutes|tous|chaque)\s(?:\w+\s){0,2}(?:image|photo|ticket)|"
     r"\bbeide[nrs]?\b|\bboth\b|\bles deux\b"
 )
+_NUMBER = re.compile(r"(?<![\w.,])[1-9](?![\w%€$]|[.,]\d)")
 _ABOUT_NUMBERS = {Topic.CODE, Topic.TOTAL, Topic.PRICE, Topic.DATE, Topic.HOURS}
 
 
@@ -92,6 +93,11 @@ def topics_of(question: str) -> tuple[Topic, ...]:
 def may_name_a_thing(question: str) -> bool:
     """Whether a thing in the picture can be the answer: not to how many, where and who."""
     return not _NO_THING.search(question.lower())
+
+
+def named_numbers(question: str) -> set[int]:
+    """The numbers from 1 to 9 that stand in the question by themselves."""
+    return {int(digit) for digit in _NUMBER.findall(question)}
 
 
 def is_about_all(question: str) -> bool:

@@ -15,7 +15,7 @@ _GERMAN = """
 der die das den dem des ein eine einen einem einer was wie wo wer wann warum welche welcher welches
 welchen wieviel viel viele ist sind hat haben kann kannst können steht stehen lies lesen siehst
 sieht zeigt zeige gib nenne beschreibe bitte danke und oder nicht auf im am vom zum zur mit für von
-aus hier bild bilder foto fotos text farbe farben summe betrag gesamtbetrag datum rechnung beleg
+aus in hier bild bilder foto fotos text farbe farben summe betrag gesamtbetrag datum rechnung beleg
 kassenbon schild mir mich ich du es sie alle alles hoch groß scharf kostet kosten geöffnet
 öffnungszeiten gibt ja nein deutsch erkennst gesamt vor lautet heißt inhalt samstag sonntag montag
 gesamtsumme endbetrag preis strichcode größe auflösung uhrzeit schärfe unscharf hochformat adresse

@@ -59,6 +59,7 @@ def _item(item: TrayItem, language: Language) -> dict[str, object]:
         "look": item.sent[0].attachment.sha256[:12],  # another one after a turn
         "isPart": receipt.tile is not None,
         "size": [attachment.width_px, attachment.height_px],
+        "count": len(item.sent),  # of pictures, with those of regions
         "regions": [dataclasses.astuple(region) for region in item.regions],
     }
     if item.pdf is not None:

@@ -229,7 +229,7 @@ const add = (files) => {
 };
 
 const roomFor = () => data.most - entries().filter((each) => each.state !== "failed")
-  .reduce((sum, each) => sum + 1 + (each.regions?.length ?? 0), 0);
+  .reduce((sum, each) => sum + (each.count ?? 1), 0);
 
 const pump = () => {
   const busy = local.filter((each) => each.status === "sending").length;
@@ -590,10 +590,11 @@ const fillTile = (tile, entry) => {
   wait.style.setProperty("--done", entry.own?.done ?? 1);
   wait.textContent = isReady ? "" : text("preparing", { name });
   page.textContent = entry.pageCount ? entry.page : "";
-  const count = entry.regions?.length ?? 0;
-  marks.hidden = turn.hidden = !isReady || entry.isPart;
+  turn.hidden = !isReady || entry.isPart;
+  marks.hidden = turn.hidden && !(entry.count > 1);
+  marks.disabled = turn.hidden;
   marks.setAttribute("aria-label", text("mark", { name }));
-  marks.lastElementChild.textContent = count || "";
+  marks.lastElementChild.textContent = entry.count > 1 ? entry.count - 1 : "";
   marks.onclick = () => mark(entry);
   turn.setAttribute("aria-label", text("turn", { name }));
   turn.onclick = () => change("POST", `/${entry.id}/turn`);

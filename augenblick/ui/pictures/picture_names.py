@@ -18,8 +18,11 @@ def picture_name(attachment: Attachment) -> str:
 
 
 def tile_name(receipt: Provenance) -> str:
-    """Name a part of a large picture."""
+    """Name a part of a large picture, or a region that was marked on one."""
     tile = receipt.tile
+    if tile is not None and tile.is_region:
+        key = "pictures.region" if tile.index else "pictures.regions"
+        return i18n.t(key, number=str(tile.index), count=tile.count)
     if tile is None or not tile.index:
         return i18n.t("pictures.overview")
     return i18n.t("pictures.part", number=str(tile.index), count=str(tile.count))

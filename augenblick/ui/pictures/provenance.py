@@ -58,17 +58,27 @@ def draw_pictures(
 
 def receipt_sentence(attachments: Sequence[Attachment]) -> str:
     """Say in a few words what was done to pictures, and only what is true of them."""
-    pages = sum(each.receipt.source_page is not None for each in attachments)
-    photos = [each for each in attachments if each.receipt.source_page is None]
+    regions = sum(map(_is_region, attachments))
+    whole = [each for each in attachments if not _is_region(each)]
+    pages = sum(each.receipt.source_page is not None for each in whole)
+    photos = [each for each in whole if each.receipt.source_page is None]
     smaller = sum(map(has_more_detail, photos))
     said = [i18n.t("receipt.pages", count=pages)] if pages else []
     if smaller and smaller < len(photos):
         said.append(i18n.t("receipt.some_smaller", smaller=str(smaller), count=str(len(photos))))
     elif photos:
         said.append(i18n.t("receipt.smaller" if smaller else "receipt.whole"))
-    if any("location" in each.receipt.removed for each in photos):
+    if regions:
+        said.append(i18n.t("pictures.regions", count=regions))
+    if any("location" in each.receipt.removed for each in attachments):
         said.append(i18n.t("receipt.no_location"))
     return " · ".join(said)
+
+
+def _is_region(attachment: Attachment) -> bool:
+    """Whether it is what was cut out for a region that was marked."""
+    tile = attachment.receipt.tile
+    return tile is not None and tile.is_region and tile.index > 0
 
 
 def _draw_acts(
@@ -130,6 +140,8 @@ def _origin(receipt: Provenance) -> list[str]:
 
 def _tile(receipt: Provenance) -> str:
     tile = receipt.tile
+    if tile is not None and tile.is_region and not tile.index:
+        return i18n.t("receipt.regions", count=tile.count)
     if tile is None or not tile.index:
         return i18n.t("receipt.overview", count=str(tile.count if tile else 0))
     return i18n.t(
