@@ -591,11 +591,11 @@ const fillTile = (tile, entry) => {
   wait.textContent = isReady ? "" : text("preparing", { name });
   page.textContent = entry.pageCount ? entry.page : "";
   turn.hidden = !isReady || entry.isPart;
-  marks.hidden = turn.hidden && !(entry.count > 1);
-  marks.disabled = turn.hidden;
+  marks.hidden = entry.key !== marking && (!isReady || (entry.isPart && entry.count < 2));
+  marks.disabled = entry.isPart;
   marks.setAttribute("aria-label", text("mark", { name }));
   marks.lastElementChild.textContent = entry.count > 1 ? entry.count - 1 : "";
-  marks.onclick = () => mark(entry);
+  marks.onclick = () => marking === null && mark(entry);
   turn.setAttribute("aria-label", text("turn", { name }));
   turn.onclick = () => change("POST", `/${entry.id}/turn`);
   away.setAttribute("aria-label", text("remove", { name }));

@@ -127,13 +127,19 @@ const editRegions = (() => {
       canvas.style.height = `${height * scale}px`;
       draw();
     };
+    const middle = () => { // of what is in sight, in shares of the picture's sides
+      const shown = stage.getBoundingClientRect(), whole = canvas.getBoundingClientRect();
+      return [
+        (shown.left + shown.width / 2 - whole.left) / whole.width,
+        (shown.top + shown.height / 2 - whole.top) / whole.height,
+      ];
+    };
     const zoomBy = (factor) => {
-      const after = clamp(zoom * factor, 1, MOST_ZOOM), share = after / zoom;
-      const room = [stage.clientWidth / 2, stage.clientHeight / 2];
-      const middle = [stage.scrollLeft + room[0], stage.scrollTop + room[1]];
-      zoom = after;
+      const before = middle();
+      zoom = clamp(zoom * factor, 1, MOST_ZOOM);
       lay();
-      stage.scrollTo(middle[0] * share - room[0], middle[1] * share - room[1]);
+      const [right, down] = middle().map((now, axis) => before[axis] - now);
+      stage.scrollBy(right * canvas.offsetWidth, down * canvas.offsetHeight);
     };
     const say = (words) => { said.textContent = words; };
 
@@ -171,14 +177,9 @@ const editRegions = (() => {
       chosen = box;
       return true;
     };
-    const add = () => { // in the middle of what is in sight
-      const shown = stage.getBoundingClientRect(), whole = canvas.getBoundingClientRect();
-      const middle = [
-        (shown.left + shown.width / 2 - whole.left) / whole.width,
-        (shown.top + shown.height / 2 - whole.top) / whole.height,
-      ];
+    const add = () => {
       const side = ADDED / zoom;
-      const [left, top] = middle.map((at) => clamp(at - side / 2, 0, 1 - side));
+      const [left, top] = middle().map((at) => clamp(at - side / 2, 0, 1 - side));
       const box = { left, top, width: side, height: side };
       if (!begin(box)) return;
       draw();
