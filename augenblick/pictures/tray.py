@@ -368,8 +368,8 @@ def mark(
     """
     if item.picture is None:
         return
-    most = min(MAX_REGIONS, tray.room() + len(item.regions))
-    if len(regions) > most:
+    before = len(item.regions)
+    if len(regions) > max(before, min(MAX_REGIONS, tray.room() + before)):
         raise ImageError(code="image_too_many", name=item.name, limit=tray.max_count)
     source, options = origin(item.picture, pool, tray.options)
     marked = _marked(pool, replace(source, options=options), regions, person=person)

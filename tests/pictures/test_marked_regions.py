@@ -222,6 +222,10 @@ def test_more_regions_than_a_question_has_room_for_are_refused(pool: PicturePool
     _mark(tray, pool, *[_QUARTER] * 3)
     assert tray.room() == 0
 
+    tray.put([pool.prepare(_jpeg(_ramps((200, 100))), name="back.jpg")], file=7)  # one too many
+    _mark(tray, pool, *[Region(0, 0, 0.5, 0.5)] * 3)
+    assert tray.room() == -1
+
     many = _tray(pool, _jpeg(_ramps((400, 300))), max_count=50)
     with raises("image_too_many"):
         _mark(many, pool, *[_QUARTER] * (MAX_REGIONS + 1))

@@ -100,6 +100,7 @@ const showConversation = () => {
   if (data.forgets) {
     words.clear();
     kept.clear();
+    unmarked.clear();
     local = [];
     for (const key of Object.keys(storage() ?? {})) if (key.startsWith(UNSENT)) store(key, "");
     if (shownOf !== undefined) setText("");
@@ -276,7 +277,8 @@ const remove = (entry) => {
 // What a person draws on a picture that waits; the server cuts it out of the file.
 const mark = async (entry) => {
   const { url } = data, drawn = unmarked.get(entry.key) ?? entry.regions;
-  const most = Math.min(data.mostRegions, roomFor() + entry.regions.length);
+  const there = entry.regions.length;
+  const most = Math.max(there, Math.min(data.mostRegions, roomFor() + there));
   const labels = { ...data.regionTexts, name: entry.name };
   labels.full = labels.full.replace("{number}", data.most);
   if (most < 1) return tell(labels.full);
@@ -593,7 +595,8 @@ const fillTile = (tile, entry) => {
   turn.hidden = !isReady || entry.isPart;
   marks.hidden = entry.key !== marking && (!isReady || (entry.isPart && entry.count < 2));
   marks.disabled = entry.isPart;
-  marks.setAttribute("aria-label", text("mark", { name }));
+  marks.title = text("mark", { name });
+  marks.setAttribute("aria-label", marks.title);
   marks.lastElementChild.textContent = entry.count > 1 ? entry.count - 1 : "";
   marks.onclick = () => marking === null && mark(entry);
   turn.setAttribute("aria-label", text("turn", { name }));
