@@ -231,6 +231,7 @@ def test_with_the_keyboard_regions_are_added_moved_resized_and_removed(
         page.keyboard.press(key)
     said = "Region 1: 15% from the left, 0% from the top, 35% wide, 30% high"
     expect(dialog.get_by_role("status")).to_have_text(said)
+    dialog.get_by_role("button", name="Enlarge").press("Enter")
     found = Axe().run(page, {"include": ["dialog.regions"]}).response["violations"]
     assert found == []
 

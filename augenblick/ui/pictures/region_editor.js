@@ -276,7 +276,9 @@ const editRegions = (() => {
       dialog.querySelector("h2").id = "regions-title";
       dialog.setAttribute("aria-labelledby", "regions-title");
       dialog.querySelector(".regions-help").textContent = labels.help;
-      stage.tabIndex = -1;
+      stage.tabIndex = 0; // to be scrolled
+      stage.setAttribute("role", "group");
+      stage.setAttribute("aria-label", labels.name);
       image.alt = labels.name;
       image.src = url;
       for (const each of ["draw", "move"]) act(each).textContent = labels[each];
