@@ -8,7 +8,8 @@ const editRegions = (() => {
   const ADDED = 0.3; // of a side of the picture, by the button
   const ZOOM = 1.5;
   const MOST_ZOOM = 8;
-  const NARROW_PX = 200; // a strip is shown this wide at least, and scrolled
+  const LONG = 3; // times as long as wide: a strip,
+  const NARROW_PX = 200; // which is shown this wide at least, and scrolled
   const BADGE_PX = 26;
   const MARGIN_PX = 14; // around the picture, where handles at its edge are
   const ARROWS = {
@@ -121,7 +122,8 @@ const editRegions = (() => {
       const [width, height] = size;
       const room = [stage.clientWidth - 2 * MARGIN_PX, stage.clientHeight - 2 * MARGIN_PX];
       const whole = Math.min(room[0] / width, room[1] / height);
-      const wide = Math.min(NARROW_PX / Math.min(width, height), whole * MOST_ZOOM);
+      const short = Math.min(width, height), isStrip = Math.max(width, height) > LONG * short;
+      const wide = isStrip ? Math.min(NARROW_PX / short, whole * MOST_ZOOM) : 0;
       const scale = Math.max(whole, wide) * zoom;
       canvas.style.width = `${width * scale}px`;
       canvas.style.height = `${height * scale}px`;
