@@ -47,7 +47,7 @@ from tests.exchange.values import (
 )
 from tests.store.values import import_conversation
 
-_KINDS = ("photo", "large", "small", "drawing")
+_KINDS = ("photo", "large", "small", "drawing", "region")
 _counts = st.none() | st.integers(0, 10**9)
 _seconds = st.none() | st.floats(0, 1e6, allow_nan=False)
 _params = st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers(0, 99), max_size=2)

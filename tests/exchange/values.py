@@ -22,10 +22,11 @@ from augenblick.core.messages import (
     ReplyEnd,
     Role,
     TextPart,
+    TileOf,
 )
 from augenblick.exchange.import_limits import ImportLimits
 from augenblick.exchange.importing import ReadConversation, read_conversations
-from augenblick.pictures import PicturePool, prepare_image
+from augenblick.pictures import PictureOptions, PicturePool, prepare_image
 from augenblick.store import Store
 from augenblick.store.store_values import ImportedNode
 from tests.store.values import import_conversation
@@ -58,14 +59,17 @@ def a_drawing() -> bytes:
 
 @functools.cache
 def prepared(kind: str) -> PreparedPicture:
-    """One of our own pictures: "photo", "large", "small" or "drawing"."""
+    """One of our own pictures: "photo", "large", "small", "drawing" or "region" (of "large")."""
     contents = {
         "photo": a_photo(1),
         "large": a_photo(2, 3000, 2200),
         "small": a_photo(3, 200, 150),
         "drawing": a_drawing(),
+        "region": a_photo(2, 3000, 2200),
     }
-    return prepare_image(contents[kind], name=f"{kind}.file")
+    tile = TileOf(1, 2, 40, 30, 500, 400, is_region=True) if kind == "region" else None
+    options = PictureOptions(tile=tile)
+    return prepare_image(contents[kind], name=f"{kind}.file", options=options)
 
 
 def a_node(
