@@ -79,10 +79,10 @@ clean: ## Remove the environment and all caches; data/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.run: requirements.txt constraints.txt
+$(VENV)/.run: requirements.txt requirements-no-deps.txt constraints.txt
 	@.ci/environment $(VENV) -r requirements.txt
 	@touch $@
 
-$(VENV)/.test: requirements.txt requirements-dev.txt constraints.txt
+$(VENV)/.test: requirements.txt requirements-dev.txt requirements-no-deps.txt constraints.txt
 	@.ci/environment $(VENV) -r requirements-dev.txt
 	@touch $@ $(VENV)/.run

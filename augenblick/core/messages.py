@@ -99,6 +99,7 @@ class Provenance:
     tile: TileOf | None = None  # None: the whole picture, and nothing else of it was sent
     remarks: tuple[str, ...] = ()
     """Of "ending" (the end was missing), "reduced" (read at a lower resolution)."""
+    pixelated: int = 0  # regions that were made unrecognisable
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from augenblick.core.messages import TileOf
+from augenblick.core.messages import Provenance, TileOf
 
 QUARTER_TURNS = (0, 90, 180, 270)
 
@@ -25,6 +25,7 @@ class PictureOptions:
     page: int | None = None  # of a PDF, the first is 0, as is None; without meaning for others
     tile: TileOf | None = None  # only this part, of the picture as turned by `rotate_degrees`
     marks: tuple[TileOf, ...] = ()  # regions whose outlines and numbers are drawn into `tile`
+    history: Provenance | None = None  # of the file, where it is one that we wrote ourselves
 
     def __post_init__(self) -> None:
         if self.rotate_degrees not in QUARTER_TURNS:

@@ -81,6 +81,10 @@ class Originals:
         if source is not None:
             self._files.forget(source)
 
+    def forget_source(self, source_sha256: bytes) -> None:
+        """Drop this file, now."""
+        self._files.forget(source_sha256)
+
     def clear(self) -> None:
         """Drop everything."""
         with self._lock:

@@ -80,6 +80,10 @@ class PicturePool:
         self.limits = limits
         self._workers = [_Worker(time_limit_seconds, memory_limit_bytes) for _ in range(workers)]
         self._turns = Turns(self._workers)
+        self._face_worker = _Worker(
+            time_limit_seconds, memory_limit_bytes, module="augenblick.pictures.face_process"
+        )
+        self._face_turns = Turns([self._face_worker])
         self._cache = ByteLru[_Recipe, PreparedPicture](
             cache_bytes, size=lambda picture: len(picture.content) + len(picture.thumbnail)
         )
@@ -226,6 +230,37 @@ class PicturePool:
             header, _ = self._ask(order, source.content, person)
             return worker_protocol.codes_from(header)
 
+    def pixelate(
+        self,
+        source: PictureSource,
+        regions: Sequence[Region],
+        *,
+        options: PictureOptions = DEFAULT_OPTIONS,
+        person: str = "",
+    ) -> PictureSource:
+        """The file anew, upright as `options` show it and whole, with these regions pixelated.
+
+        They count in what `options` show without its tile. Raises what `prepare` raises.
+        """
+        with _named(source.name):
+            self._refuse_at_sight(source.content)
+            order = worker_protocol.pixelate_order(options, regions, self.limits)
+            answer = self._ask(order, source.content, person)
+            return PictureSource(source.name, worker_protocol.pixelated_from(*answer))
+
+    def find_faces(self, picture: PreparedPicture, *, person: str = "") -> tuple[Region, ...]:
+        """Faces in a prepared picture, to be looked at by a person: never sure to be all of them.
+
+        Starts a process of its own and ends it: 0.5 s more, and nobody has to keep its 120 MB.
+        Raises ImageError, also where what finds faces is not installed.
+        """
+        with self._face_turns.worker(person) as worker:
+            try:
+                header, _ = worker.ask(worker_protocol.faces_order(), picture.content)
+            finally:
+                worker.rest()
+        return worker_protocol.regions_from(header)
+
     def original(self, picture: Attachment) -> tuple[PictureSource, PictureOptions] | None:
         """The file a picture was made from, and how; None when it is no longer kept."""
         found = self._originals.get(picture.sha256)
@@ -241,6 +276,14 @@ class PicturePool:
             if picture.attachment.sha256 == sha256:
                 self._cache.forget(recipe)
 
+    def forget_file(self, content: bytes) -> None:
+        """Drop a file that pictures were made from, and every picture made from it, now."""
+        digest = hashlib.sha256(content).digest()
+        self._originals.forget_source(digest)
+        for recipe, picture in self._cache.items():
+            if recipe.source_sha256 == digest or picture.attachment.sha256 == digest.hex():
+                self._cache.forget(recipe)
+
     def start(self) -> None:
         """Start the workers now rather than with the first picture. Raises ImageError."""
         for worker in self._workers:
@@ -248,7 +291,7 @@ class PicturePool:
 
     def close(self) -> None:
         """End the workers, busy ones too; whoever still waits gets an ImageError."""
-        for worker in self._workers:
+        for worker in (*self._workers, self._face_worker):
             worker.close()
         self._cache.clear()
         self._originals.clear()
@@ -385,7 +428,14 @@ class _WorkerDied(Exception):
 class _Worker:
     """One process and its pipes. `ask` is called by one thread at a time, the rest by any."""
 
-    def __init__(self, time_limit_seconds: float, memory_limit_bytes: int) -> None:
+    def __init__(
+        self,
+        time_limit_seconds: float,
+        memory_limit_bytes: int,
+        *,
+        module: str = "augenblick.pictures.worker_process",
+    ) -> None:
+        self._module = module
         self._time_limit_seconds = time_limit_seconds
         self._memory_limit_bytes = memory_limit_bytes
         self._process: subprocess.Popen[bytes] | None = None
@@ -415,6 +465,11 @@ class _Worker:
                 self._process = self._spawn()
             return self._process
 
+    def rest(self) -> None:
+        """End the process until it is needed again."""
+        with self._lock:
+            self._end()
+
     def close(self) -> None:
         """End the process for good."""
         with self._lock:
@@ -441,7 +496,7 @@ class _Worker:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         alarm_seconds = int(self._time_limit_seconds) + 2  # only counts when nobody is left to kill
-        command = [sys.executable, "-m", "augenblick.pictures.worker_process"]
+        command = [sys.executable, "-m", self._module]
         try:
             process = subprocess.Popen(  # noqa: S603 - our own module with two numbers
                 [*command, str(self._memory_limit_bytes), str(alarm_seconds)],

@@ -1,4 +1,4 @@
-"""Regions that a person marks on a picture: where they are, not how they are drawn (`marks`)."""
+"""Regions that a person draws on a picture: where they are, not how they look (`marks`)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from augenblick.core.messages import TileOf
 
-MAX_REGIONS = 9
+MAX_REGIONS = 9  # that are marked
+MAX_PIXELATED = 200  # more than there are faces in a photo of a school
+SMALLEST_SIDE = 0.004  # of the picture's, that can be pixelated: 8 px of what is usually sent
 _LEAST_PX = 32  # of a side: vision models see a picture in squares of 14 to 32 pixels
+_SLACK = 1e-5  # of sums that a page has rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,15 @@ class Region:
     top: float
     width: float
     height: float
+
+    @property
+    def can_be_pixelated(self) -> bool:
+        """Whether all of it lies in the picture, and it has an area."""
+        is_inside = (
+            min(self.left, self.top) >= -_SLACK
+            and max(self.left + self.width, self.top + self.height) <= 1 + _SLACK
+        )
+        return is_inside and min(self.width, self.height) >= SMALLEST_SIDE - _SLACK
 
     def turned(self) -> Region:
         """The same part once the picture has been turned to the right by a quarter."""
@@ -52,3 +64,16 @@ def _span(start: float, length: float, side_px: int) -> tuple[int, int]:
         low = min(max(0.0, (low + high - least) / 2), side_px - least)
         high = low + least
     return round(low), round(high)
+
+
+def within(regions: Sequence[Region], shown: Region) -> tuple[Region, ...]:
+    """Regions of a part of a picture as regions of the whole; `shown` is where the part lies."""
+    return tuple(
+        Region(
+            shown.left + region.left * shown.width,
+            shown.top + region.top * shown.height,
+            region.width * shown.width,
+            region.height * shown.height,
+        )
+        for region in regions
+    )

@@ -7,7 +7,7 @@ pictures. Nothing here knows of a page or a network; any thread may call.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
@@ -157,6 +157,24 @@ class Tray:
                 )
                 self._set(item.file, [made if each == item else each for each in there])
 
+    def renew(self, made: Mapping[str, Sequence[PreparedPicture]]) -> bool:
+        """Have these stand where the items of these ids stood, and keep no PDF of their files.
+
+        Each has the picture itself and then what is sent for its regions. False, and nothing is
+        changed, where one of them is gone.
+        """
+        with self._lock:
+            touched = {
+                file: items
+                for file, items in self._files.items()
+                if any(item.id in made for item in items)
+            }
+            if not made.keys() <= {item.id for items in touched.values() for item in items}:
+                return False
+            for file, items in touched.items():
+                self._set(file, [self._renewed(item, made.get(item.id, ())) for item in items])
+        return True
+
     def remove(self, item_id: str) -> None:
         """Take an item out."""
         self.replace(item_id, ())
@@ -214,6 +232,13 @@ class Tray:
                 continue
             for picture in pictures:
                 yield self._made(item.file, item.name, picture, item.pdf)
+
+    def _renewed(self, item: TrayItem, made: Sequence[PreparedPicture]) -> TrayItem:
+        if not made:
+            return replace(item, pdf=None)
+        picture, *marked = made
+        new_id = self._id(item.file)
+        return replace(item, id=new_id, picture=picture, marked=tuple(marked), pdf=None)
 
     def _made(
         self, file: int, name: str, outcome: PreparedPicture | Failure, pdf: PdfFile | None
@@ -429,4 +454,5 @@ def origin(
     found = pool.original(picture.attachment)
     if found is not None:
         return found
-    return PictureSource(picture.attachment.receipt.source_name, picture.content), options
+    receipt = picture.attachment.receipt
+    return PictureSource(receipt.source_name, picture.content), replace(options, history=receipt)

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 from augenblick.core.errors import ImageError
 from augenblick.core.memory import give_back_memory
@@ -19,6 +20,7 @@ from augenblick.pictures import worker_protocol
 from augenblick.pictures.codes import read_codes
 from augenblick.pictures.decode import look
 from augenblick.pictures.formats import load_decoders
+from augenblick.pictures.pixelation import pixelated
 from augenblick.pictures.prepare import draw_thumbnails, prepare_each
 
 try:
@@ -32,12 +34,14 @@ _SLOW_SECONDS = 0.3
 _THUMBNAIL_SECONDS = 4.0  # then the others get the worker in between
 
 
-def main(memory_limit_bytes: int, alarm_seconds: int) -> None:
-    """Serve until the pool closes its end."""
+Answer = Callable[[worker_protocol.Header, bytes], tuple[worker_protocol.Header, list[bytes]]]
+
+
+def serve(answer: Answer, *, memory_limit_bytes: int, alarm_seconds: int) -> None:
+    """Answer until the pool closes its end. What needs a file to be opened was loaded before."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints must not print into an answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which closes stdin
-    load_decoders()
     limit_process(memory_limit_bytes)
     with requests, answers, contextlib.suppress(EOFError, BrokenPipeError):
         worker_protocol.write_message(answers, {"ready": True})
@@ -45,7 +49,7 @@ def main(memory_limit_bytes: int, alarm_seconds: int) -> None:
             header, (content,) = worker_protocol.read_message(requests)
             _arm(alarm_seconds)
             started = time.monotonic()
-            reply, parts = _answer(header, content)
+            reply, parts = answer(header, content)
             _arm(0)
             worker_protocol.write_message(answers, reply, *parts)
             del content, parts
@@ -74,6 +78,12 @@ def _answer(
                 return worker_protocol.codes_answer(
                     read_codes(content, name="", options=wish, limits=limits)
                 )
+            case "pixelate":
+                (wish,) = worker_protocol.options_from(header)
+                regions = worker_protocol.regions_from(header)
+                return worker_protocol.pixelated_answer(
+                    pixelated(content, name="", options=wish, regions=regions, limits=limits)
+                )
             case _:
                 options = worker_protocol.options_from(header)
                 pictures = prepare_each(content, name="", options=options, limits=limits)
@@ -100,4 +110,5 @@ def _arm(seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    load_decoders()
+    serve(_answer, memory_limit_bytes=int(sys.argv[1]), alarm_seconds=int(sys.argv[2]))

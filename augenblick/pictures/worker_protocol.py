@@ -16,6 +16,7 @@ from augenblick.core.errors import ImageError
 from augenblick.core.messages import Attachment, PreparedPicture, Provenance, TileOf
 from augenblick.pictures.facts import PageThumbnail, PdfPages, PictureCode, PictureFacts
 from augenblick.pictures.limits import PictureLimits, PictureOptions
+from augenblick.pictures.regions import Region
 
 _LENGTH = struct.Struct("!Q")
 _LARGEST_PART = 256 * 1024 * 1024
@@ -74,6 +75,23 @@ def codes_order(options: PictureOptions, limits: PictureLimits) -> Header:
     return {"task": "codes", "options": wishes, "limits": dataclasses.asdict(limits)}
 
 
+def pixelate_order(
+    options: PictureOptions, regions: Iterable[Region], limits: PictureLimits
+) -> Header:
+    """A request for the file anew, without what is in these regions."""
+    order = codes_order(options, limits)
+    return {
+        **order,
+        "task": "pixelate",
+        "regions": [dataclasses.astuple(region) for region in regions],
+    }
+
+
+def faces_order() -> Header:
+    """A request for the faces in a picture, which only a `face_process` can answer."""
+    return {"task": "faces"}
+
+
 def limits_from(header: Header) -> PictureLimits:
     """The limits of any request."""
     return PictureLimits(**header["limits"])
@@ -84,10 +102,22 @@ def options_from(header: Header) -> list[PictureOptions]:
     return [_options(wish) for wish in header["options"]]
 
 
+def regions_from(header: Header) -> tuple[Region, ...]:
+    """The regions of a request to pixelate, and of `faces_answer`."""
+    _raise_refusal(header)
+    return tuple(Region(*region) for region in header["regions"])
+
+
 def _options(fields: Header) -> PictureOptions:
-    tile = None if fields["tile"] is None else TileOf(**fields["tile"])
-    marks = tuple(TileOf(**mark) for mark in fields["marks"])
-    return PictureOptions(**{**fields, "tile": tile, "marks": marks})
+    tile, history = fields["tile"], fields["history"]
+    return PictureOptions(
+        **{
+            **fields,
+            "tile": None if tile is None else TileOf(**tile),
+            "marks": tuple(TileOf(**mark) for mark in fields["marks"]),
+            "history": None if history is None else Provenance.from_fields(history),
+        }
+    )
 
 
 def pictures_answer(pictures: Iterable[PreparedPicture]) -> tuple[Header, list[bytes]]:
@@ -119,13 +149,23 @@ def codes_answer(codes: Iterable[PictureCode]) -> tuple[Header, list[bytes]]:
     return {"codes": [dataclasses.asdict(code) for code in codes]}, []
 
 
+def pixelated_answer(content: bytes) -> tuple[Header, list[bytes]]:
+    """The file alone."""
+    return {}, [content]
+
+
+def faces_answer(faces: Iterable[Region]) -> tuple[Header, list[bytes]]:
+    """A header that says it all."""
+    return {"regions": [dataclasses.astuple(face) for face in faces]}, []
+
+
 def refusal(error: ImageError) -> tuple[Header, list[bytes]]:
     """A header that says why there is nothing."""
     return {"error": error.code, "detail": error.detail, "params": error.params}, []
 
 
 def pictures_from(header: Header, parts: list[bytes]) -> list[PreparedPicture]:
-    """What `pictures_answer` wrote. This and the next three raise what `refusal` wrote."""
+    """What `pictures_answer` wrote. All of these raise what `refusal` wrote."""
     _raise_refusal(header)
     pairs = zip(parts[::2], parts[1::2], strict=True)
     return [
@@ -154,6 +194,13 @@ def codes_from(header: Header) -> tuple[PictureCode, ...]:
     """What `codes_answer` wrote."""
     _raise_refusal(header)
     return tuple(PictureCode(**code) for code in header["codes"])
+
+
+def pixelated_from(header: Header, parts: list[bytes]) -> bytes:
+    """What `pixelated_answer` wrote."""
+    _raise_refusal(header)
+    (content,) = parts
+    return content
 
 
 def _raise_refusal(header: Header) -> None:

@@ -1,4 +1,4 @@
-"""`/tray/{token}`: pictures come in and are turned or taken out without a run of the page's script.
+"""`/tray/{token}`: pictures come in and are changed or taken out without a run of the script.
 
 The token is a tab's own id, which its page was told; the browser's cookie has to be that of the
 tab too. Every answer is the tray's state as JSON, sentences in the language of the page. `/samples`
@@ -16,11 +16,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from augenblick.core.errors import AugenblickError
+from augenblick.core.errors import AugenblickError, ImageError
 from augenblick.core.language import Language
 from augenblick.pictures import PicturePool
+from augenblick.pictures.regions import MAX_PIXELATED
 from augenblick.pictures.samples import SAMPLES
 from augenblick.pictures.tray import TrayItem, mark, turn
+from augenblick.pictures.tray_pixelation import pixelate
 from augenblick.web.browser_cookie import browser_id
 from augenblick.web.marked_regions import read_regions
 from augenblick.web.tray_tabs import UNKEPT, Intake, Take, TrayTab, file_name, reason
@@ -60,6 +62,7 @@ def _item(item: TrayItem, language: Language) -> dict[str, object]:
         "isPart": receipt.tile is not None,
         "size": [attachment.width_px, attachment.height_px],
         "count": len(item.sent),  # of pictures, with those of regions
+        "pixelated": receipt.pixelated,
         "regions": [dataclasses.astuple(region) for region in item.regions],
     }
     if item.pdf is not None:
@@ -97,6 +100,8 @@ def tray_routes(
         Route(f"{path}/{{item}}", trays.remove, methods=["DELETE"]),
         Route(f"{path}/{{item}}/turn", trays.turn, methods=["POST"]),
         Route(f"{path}/{{item}}/regions", trays.mark, methods=["POST"]),
+        Route(f"{path}/{{item}}/faces", trays.faces, methods=["GET"]),
+        Route(f"{path}/{{item}}/pixelate", trays.pixelate, methods=["POST"]),
         Route(f"{path}/{{item}}/picture", trays.picture, methods=["GET"]),
         Route(f"{path}/{{item}}/large", trays.large, methods=["GET"]),
         Route(f"{prefix}/samples/{{name}}.jpg", _sample, methods=["GET"]),
@@ -185,6 +190,41 @@ class _Trays:
         except (ValueError, AugenblickError):  # no regions, or no room for them
             return JSONResponse({}, status_code=400, headers=UNKEPT)
         return _answer(tab) if tab.tray.item(item.id) is None else _unknown()
+
+    async def faces(self, request: Request) -> Response:
+        """Where faces may be in a picture: `[[left, top, width, height], ...]`, shares of it."""
+        tab, item = self._item(request)
+        if tab is None or item is None or item.picture is None:
+            return _unknown()
+        find = partial(self._pool().find_faces, item.picture, person=tab.person)
+        try:
+            found = await self._intake.in_thread(find)
+        except ImageError:
+            return JSONResponse({}, status_code=503, headers=UNKEPT)
+        return JSONResponse([dataclasses.astuple(each) for each in found], headers=UNKEPT)
+
+    async def pixelate(self, request: Request) -> Response:
+        """Make regions of a picture unrecognisable for good; they come as `faces` gives them.
+
+        400 for regions that make no sense, 409 where the picture changed meanwhile, 422 with a
+        `reason` where it can't be done; then it stands as it stood.
+        """
+        tab, item = self._item(request)
+        if tab is None or item is None or item.picture is None:
+            return _unknown()
+        try:
+            regions = await read_regions(request, most=MAX_PIXELATED)
+        except (ValueError, ClientDisconnect):
+            regions = ()
+        if not regions or not all(region.can_be_pixelated for region in regions):
+            return JSONResponse({}, status_code=400, headers=UNKEPT)
+        work = partial(pixelate, tab.tray, self._pool(), item, regions, person=tab.person)
+        try:
+            is_done = await self._intake.in_thread(work)
+        except AugenblickError as error:
+            said = {"reason": reason(error.failure, tab.language)}
+            return JSONResponse(said, status_code=422, headers=UNKEPT)
+        return _answer(tab) if is_done else JSONResponse({}, status_code=409, headers=UNKEPT)
 
     async def picture(self, request: Request) -> Response:
         """The small picture of an item, with the marks that are drawn into it."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import unquote
 
 from anyio import CapacityLimiter, to_thread
@@ -18,6 +18,8 @@ from augenblick.core.language import Language
 from augenblick.pictures import PicturePool, PictureSource
 from augenblick.pictures.tray import Tray, prepare_file
 from augenblick.web.upload_memory import UploadTab
+
+T = TypeVar("T")
 
 NAME_HEADER = "x-file-name"
 UNKEPT = {"Cache-Control": "private, no-store"}
@@ -92,11 +94,11 @@ class Intake:
             tab.tray.finish(file, name, ())
             raise
 
-    async def in_thread(self, work: Callable[..., None], *arguments: object) -> None:
+    async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         """Do work that waits for a picture worker."""
         if self._threads is None:
             self._threads = CapacityLimiter(_WAITING_THREADS)
-        await to_thread.run_sync(partial(work, *arguments), limiter=self._threads)
+        return await to_thread.run_sync(partial(work, *arguments), limiter=self._threads)
 
     async def _read(self, request: Request, name: str) -> PictureSource:
         """Read the file. One that is too heavy is read to its end and not kept."""
