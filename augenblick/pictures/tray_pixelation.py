@@ -90,12 +90,16 @@ class _NewFile:
 
     def prepare(self, waiting: _Waiting, pool: PicturePool, person: str) -> list[PreparedPicture]:
         """What waits of the old file, and what is sent for its regions, of this one."""
-        options = self._options(waiting.options)
-        source = replace(self.source, options=options)
-        picture = pool.prepare(source.content, name=source.name, options=options, person=person)
-        regions = waiting.item.regions
-        marked = pool.prepare_regions(source, regions, person=person) if regions else ()
-        return [picture, *marked]
+        source = replace(self.source, options=self._options(waiting.options))
+        if waiting.item.regions:
+            regions = pool.prepare_regions(source, waiting.item.regions, person=person)
+            return [self._prepared(waiting.options, pool, person), *regions]
+        marked = [origin(each, pool, waiting.options)[1] for each in waiting.item.marked]
+        return [self._prepared(options, pool, person) for options in (waiting.options, *marked)]
+
+    def _prepared(self, options: PictureOptions, pool: PicturePool, person: str) -> PreparedPicture:
+        content, name = self.source.content, self.source.name
+        return pool.prepare(content, name=name, options=self._options(options), person=person)
 
     def _options(self, options: PictureOptions) -> PictureOptions:
         receipt, turned = self.first.receipt, self.first.options.rotate_degrees
@@ -106,7 +110,8 @@ class _NewFile:
             options,
             page=None,
             rotate_degrees=(options.rotate_degrees - turned) % 360,
-            tile=_scaled(options.tile, self.share),
+            tile=None if options.tile is None else _scaled(options.tile, self.share),
+            marks=tuple(_scaled(mark, self.share) for mark in options.marks),
             history=history,
         )
 
@@ -120,9 +125,11 @@ def _upright(receipt: Provenance) -> tuple[int, int]:
     return size[::-1] if receipt.rotation_degrees % 180 else size
 
 
-def _scaled(tile: TileOf | None, share: float) -> TileOf | None:
-    if tile is None or share == 1:
-        return tile
-    left, top = round(tile.left_px * share), round(tile.top_px * share)
-    width, height = round(tile.width_px * share), round(tile.height_px * share)
-    return TileOf(tile.index, tile.count, left, top, max(1, width), max(1, height))
+def _scaled(tile: TileOf, share: float) -> TileOf:
+    return replace(
+        tile,
+        left_px=round(tile.left_px * share),
+        top_px=round(tile.top_px * share),
+        width_px=max(1, round(tile.width_px * share)),
+        height_px=max(1, round(tile.height_px * share)),
+    )

@@ -130,6 +130,7 @@ class _Trays:
         self._pool = pool
         self._key = key
         self._intake = Intake(take, pool)
+        self._searched: set[str] = set()  # tabs for which faces are being looked for
 
     async def state(self, request: Request) -> Response:
         tab = self._tab(request)
@@ -196,11 +197,16 @@ class _Trays:
         tab, item = self._item(request)
         if tab is None or item is None or item.picture is None:
             return _unknown()
+        if tab.own_id in self._searched:  # what waits for a turn keeps others from theirs
+            return JSONResponse({}, status_code=429, headers=UNKEPT)
         find = partial(self._pool().find_faces, item.picture, person=tab.person)
+        self._searched.add(tab.own_id)
         try:
             found = await self._intake.in_thread(find)
         except ImageError:
             return JSONResponse({}, status_code=503, headers=UNKEPT)
+        finally:
+            self._searched.discard(tab.own_id)
         return JSONResponse([dataclasses.astuple(each) for each in found], headers=UNKEPT)
 
     async def pixelate(self, request: Request) -> Response:
@@ -216,7 +222,8 @@ class _Trays:
             regions = await read_regions(request, most=MAX_PIXELATED)
         except (ValueError, ClientDisconnect):
             regions = ()
-        if not regions or not all(region.can_be_pixelated for region in regions):
+        size = item.picture.attachment.width_px, item.picture.attachment.height_px
+        if not regions or not all(region.can_be_pixelated(*size) for region in regions):
             return JSONResponse({}, status_code=400, headers=UNKEPT)
         work = partial(pixelate, tab.tray, self._pool(), item, regions, person=tab.person)
         try:

@@ -161,6 +161,19 @@ def _composer(walk: Walk) -> None:
     walk.page.keyboard.press("Escape")
 
 
+def _pixelating(walk: Walk) -> None:
+    walk.page.locator(".composer-mark").first.click()
+    walk.page.get_by_role("button", name="Pixelate …").click()
+    dialog = walk.page.get_by_role("dialog", name="Pixelate areas")
+    walk.look("dialog in which a picture is pixelated")
+    walk.button("Find faces").click()
+    expect(dialog.get_by_role("status")).to_contain_text("No face found")
+    walk.button("Add area").click()
+    walk.look("area to be pixelated")
+    walk.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
 def _answer(walk: Walk) -> None:
     walk.script.words, walk.script.pause_seconds = _WORDS, 1.5
     area(walk.page).fill("What does the sign say?")
@@ -299,6 +312,7 @@ def _experts(walk: Walk) -> None:
 _STATES: tuple[Callable[[Walk], None], ...] = (
     _empty_page,
     _composer,
+    _pixelating,
     _answer,
     _earlier,
     _viewer,

@@ -263,7 +263,10 @@ def test_with_the_keyboard_regions_are_added_moved_resized_and_removed(
 def test_no_more_regions_than_a_question_has_room_for(
     connected: Endpoint, open_page: OpenPage, tmp_path: Path
 ) -> None:
-    """With eight other pictures there is room for one, and the page says why."""
+    """With eight other pictures there is room for one, and the page says why.
+
+    Without room for any the dialog opens all the same: there a picture can be pixelated.
+    """
     server, _ = connected
     page, _ = open_page(server.url, viewport={"width": 1280, "height": 800})
     files = [photo(tmp_path, f"{number}.jpg", text=str(number)) for number in range(9)]
@@ -277,9 +280,14 @@ def test_no_more_regions_than_a_question_has_room_for(
     dialog.get_by_role("button", name="Done").click()
     expect(page.get_by_role("button", name="Mark regions in 0.jpg")).to_have_text("1")
 
-    page.get_by_role("button", name="Mark regions in 1.jpg").click()
-    expect(page.locator(".composer-note")).to_contain_text("up to 10 pictures")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    dialog = _open_editor(page, "1.jpg")
+    expect(dialog.get_by_role("status")).to_contain_text("up to 10 pictures")
+    expect(add).to_have_attribute("aria-disabled", "true")
+    dialog.get_by_role("button", name="Pixelate …").click()
+    dialog = page.get_by_role("dialog", name="Pixelate areas")
+    dialog.get_by_role("button", name="Add area").click()
+    dialog.get_by_role("button", name="Pixelate", exact=True).click()
+    expect(page.locator(".composer-note")).to_have_text("Areas pixelated in 1.jpg: 1")
 
 
 def test_regions_outlive_a_turn_a_reload_and_a_picture_that_is_gone(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,19 @@ from augenblick.core.messages import PreparedPicture
 from augenblick.pictures import PictureLimits, PictureOptions, PicturePool, PictureSource
 from augenblick.pictures.faces import FaceFinder
 from augenblick.pictures.regions import Region
-from augenblick.pictures.tray import Tray, choose_pages, mark, prepare_anew, prepare_file, turn
+from augenblick.pictures.tray import (
+    Tray,
+    choose_pages,
+    mark,
+    origin,
+    prepare_anew,
+    prepare_file,
+    turn,
+)
 from augenblick.pictures.tray_pixelation import pixelate
 from tests.pictures import corpus
 
+FacesIn = Callable[[bytes], tuple[Region, ...]]
 FACE = Region(0.31, 0.06, 0.26, 0.34)  # in the photograph
 _PHOTO = Image.open(Path(__file__).parent / "photos" / "astronaut.jpg").convert("RGB")
 
@@ -29,9 +39,9 @@ def pool() -> Iterator[PicturePool]:
 
 
 @pytest.fixture(scope="module")
-def finder() -> FaceFinder:
-    """In this process, which is quicker."""
-    return FaceFinder()
+def faces_in() -> FacesIn:
+    """What finds faces, in this process, and where it is sure of them."""
+    return partial(FaceFinder().find, sure=0.5)
 
 
 def _jpeg(image: Image.Image, **more: object) -> bytes:
@@ -52,7 +62,7 @@ _FILES: dict[str, Callable[[], bytes]] = {
     "camera.jpg": _camera_jpeg,
     "phone.heic": lambda: corpus.encoded(_PHOTO, "HEIF", quality=90),
     "scan.png": lambda: corpus.encoded(_PHOTO, "PNG"),
-    "page.pdf": lambda: corpus.encoded(_PHOTO, "PDF", resolution=72),
+    "page.pdf": lambda: corpus.encoded(_PHOTO, "PDF", resolution=200),
 }
 
 
@@ -66,23 +76,22 @@ def _take(_files: Sequence[bytes], keep: Callable[[], None]) -> None:
     keep()
 
 
-def _original(pool: PicturePool, picture: PreparedPicture) -> PictureSource:
-    found = pool.original(picture.attachment)
-    assert found is not None
-    return found[0]
+def _file(pool: PicturePool, picture: PreparedPicture) -> bytes:
+    """What it would be prepared from again."""
+    return origin(picture, pool, PictureOptions())[0].content
 
 
 @pytest.mark.parametrize("name", _FILES)
 def test_no_face_is_left_in_anything_that_is_kept(
-    name: str, pool: PicturePool, finder: FaceFinder
+    name: str, pool: PicturePool, faces_in: FacesIn
 ) -> None:
     """The picture, its thumbnail, the file itself and all that can be made of it afterwards."""
     content = _FILES[name]()
     tray = Tray(max_count=10)
     _put(tray, pool, name, content)
     (before,) = tray.pictures
-    assert finder.find(before.content)
-    assert finder.find(before.thumbnail)
+    assert faces_in(before.content)
+    assert faces_in(before.thumbnail)
     assert pool.original(before.attachment) is not None
 
     (face,) = pool.find_faces(before)
@@ -91,11 +100,11 @@ def test_no_face_is_left_in_anything_that_is_kept(
     (after,) = tray.pictures
     turn(tray, pool, tray.items[0], person="")
     prepare_anew(tray, pool, PictureOptions(longest_side_px=400), person="")
-    file = _original(pool, after).content
+    file = _file(pool, after)
     sharp = pool.prepare(file, name=name, options=PictureOptions(4096, 95))
     made = [after.content, after.thumbnail, file, sharp.content, tray.pictures[0].content]
     upright = [*made[:-1], _turned_back(made[-1])]
-    assert [finder.find(each) for each in upright] == [()] * 5
+    assert [faces_in(each) for each in upright] == [()] * 5
     assert pool.original(before.attachment) is None
     assert [file.count(sign) for sign in (b"\xff\xd8\xff", b"Exif", b"ftyp", b"%PDF")] in (
         [1, 0, 0, 0],
@@ -152,7 +161,7 @@ def test_outside_of_the_regions_nothing_changes_and_inside_little_is_left(
 
 @pytest.mark.parametrize("degrees", [0, 90])
 def test_a_region_of_a_part_is_gone_from_all_parts(
-    degrees: int, pool: PicturePool, finder: FaceFinder
+    degrees: int, pool: PicturePool, faces_in: FacesIn
 ) -> None:
     """Parts, their overview and the same file chosen twice come from one file."""
     large = _PHOTO.resize((1200, 1200))
@@ -164,7 +173,7 @@ def test_a_region_of_a_part_is_gone_from_all_parts(
     options = PictureOptions(longest_side_px=600, rotate_degrees=degrees)
     tiles = pool.prepare_tiles(PictureSource("large.jpg", content), options=options)
     tray.replace(tray.items[0].id, tiles)
-    seen = [bool(finder.find(each.content)) for each in tiles]
+    seen = [bool(faces_in(each.content)) for each in tiles]
     part = next(at for at, is_seen in enumerate(seen) if at and is_seen)
     assert seen[0]
 
@@ -175,33 +184,33 @@ def test_a_region_of_a_part_is_gone_from_all_parts(
     sizes = [(each.attachment.width_px, each.attachment.height_px) for each in tray.pictures]
     assert sizes[:-1] == [(each.attachment.width_px, each.attachment.height_px) for each in tiles]
     *parts, whole = tray.pictures
-    assert all(not finder.find(each.content) for each in parts)
+    assert all(not faces_in(each.content) for each in parts)
     back = Image.open(io.BytesIO(whole.content)).rotate(-degrees, expand=True)
-    assert not finder.find(_jpeg(back))
+    assert not faces_in(_jpeg(back))
     assert [each.attachment.receipt.tile for each in parts] == [
         each.attachment.receipt.tile for each in tiles
     ]
 
 
-def test_regions_that_are_marked_stay_so(pool: PicturePool, finder: FaceFinder) -> None:
+def test_regions_that_are_marked_stay_so(pool: PicturePool, faces_in: FacesIn) -> None:
     """They are cut out of the new file, and can be marked anew."""
     tray = Tray(max_count=10)
     _put(tray, pool, "1.jpg", _jpeg(_PHOTO.resize((1200, 1200))))
     marks = (Region(0.2, 0, 0.6, 0.6), Region(0.5, 0.5, 0.5, 0.5))
     mark(tray, pool, tray.items[0], marks, person="", take=_take)
-    assert [len(finder.find(each.content)) for each in tray.pictures] == [1, 1, 0]
+    assert [len(faces_in(each.content)) for each in tray.pictures] == [1, 1, 0]
 
     assert pixelate(tray, pool, tray.items[0], [FACE], person="")
 
     assert tray.items[0].regions == marks
-    assert [len(finder.find(each.content)) for each in tray.pictures] == [0, 0, 0]
+    assert [len(faces_in(each.content)) for each in tray.pictures] == [0, 0, 0]
     assert [each.attachment.receipt.pixelated for each in tray.pictures] == [1, 1, 1]
     assert tray.pictures[2].attachment.width_px == 600
     mark(tray, pool, tray.items[0], (), person="", take=_take)
-    assert [finder.find(each.content) for each in tray.pictures] == [()]
+    assert [faces_in(each.content) for each in tray.pictures] == [()]
 
 
-def test_a_page_is_taken_out_of_its_pdf(pool: PicturePool, finder: FaceFinder) -> None:
+def test_a_page_is_taken_out_of_its_pdf(pool: PicturePool, faces_in: FacesIn) -> None:
     """The other pages that wait stay as they are, and no page can be chosen from the PDF again."""
     buffer = io.BytesIO()
     pages = [
@@ -209,19 +218,19 @@ def test_a_page_is_taken_out_of_its_pdf(pool: PicturePool, finder: FaceFinder) -
         _PHOTO,
         _PHOTO.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     ]
-    pages[0].save(buffer, "PDF", save_all=True, append_images=pages[1:])
+    pages[0].save(buffer, "PDF", save_all=True, append_images=pages[1:], resolution=200)
     tray = Tray(max_count=10)
     _put(tray, pool, "contract.pdf", buffer.getvalue())
-    assert [len(finder.find(each.content)) for each in tray.pictures] == [0, 1, 1]
+    assert [len(faces_in(each.content)) for each in tray.pictures] == [0, 1, 1]
 
     item = tray.items[1]
     assert pixelate(tray, pool, item, [FACE], person="")
 
-    assert [len(finder.find(each.content)) for each in tray.pictures] == [0, 0, 1]
+    assert [len(faces_in(each.content)) for each in tray.pictures] == [0, 0, 1]
     assert [each.attachment.receipt.pixelated for each in tray.pictures] == [0, 1, 0]
     assert [each.attachment.receipt.source_page for each in tray.pictures] == [1, 2, 3]
     assert all(each.pdf is None for each in tray.items)
-    files = [_original(pool, each).content for each in tray.pictures]
+    files = [_file(pool, each) for each in tray.pictures]
     assert not any(each.startswith(b"%PDF") for each in (*files, *tray.held()))
     choose_pages(tray, pool, tray.items[1], (1,), person="", take=_take)
     assert len(tray.items) == 3
@@ -242,8 +251,9 @@ def test_a_picture_that_changed_meanwhile_stays_as_it_is(pool: PicturePool) -> N
     assert not tray.items
 
 
+@pytest.mark.usefixtures("pool")  # it is not quick
 def test_a_picture_whose_file_is_no_longer_kept_is_pixelated_all_the_same(
-    finder: FaceFinder,
+    faces_in: FacesIn,
 ) -> None:
     """The server has room for few files; then the picture itself is what there is."""
     with PicturePool(workers=1, time_limit_seconds=120, originals_bytes=1000) as pool:
@@ -253,7 +263,7 @@ def test_a_picture_whose_file_is_no_longer_kept_is_pixelated_all_the_same(
         turn(tray, pool, tray.items[0], person="")
         (after,) = tray.pictures
 
-    assert not finder.find(_turned_back(after.content))
+    assert not faces_in(_turned_back(after.content))
     assert after.attachment.receipt.pixelated == 1
     assert "location" in after.attachment.receipt.removed
 
@@ -266,6 +276,7 @@ def test_the_largest_files_fit_into_the_limits(pool: PicturePool) -> None:
         assert pool.look(made).width_px == 8000
 
 
+@pytest.mark.usefixtures("pool")  # it is not quick
 def test_a_file_that_would_become_too_heavy_becomes_smaller() -> None:
     """Better than to refuse it when it is prepared again."""
     content = corpus.encoded(corpus.noise((800, 600)), "JPEG", quality=30)
@@ -277,14 +288,15 @@ def test_a_file_that_would_become_too_heavy_becomes_smaller() -> None:
     assert (facts.width_px, facts.height_px) == (400, 300)
 
 
-def test_nobody_is_taken_for_a_face_and_what_is_none_has_no_face(finder: FaceFinder) -> None:
-    """Small, large and close faces; a cat and a cup."""
+def test_faces_are_suggested_where_they_are(pool: PicturePool) -> None:
+    """Small, large and close ones; a cat and a cup have none."""
+    faces_in = FaceFinder().find
     head = _PHOTO.crop((150, 20, 300, 220))
     for image in (_PHOTO.resize((160, 160)), _PHOTO.resize((2000, 2000)), head.resize((900, 1200))):
-        assert len(finder.find(_jpeg(image))) == 1, image.size
+        assert len(faces_in(_jpeg(image))) == 1, image.size
     photos = Path(__file__).parents[1] / "reader" / "photos"
     for name in ("cat.jpg", "coffee.jpg"):
-        assert finder.find((photos / name).read_bytes()) == ()
-    (face,) = finder.find(_jpeg(_PHOTO))
+        assert faces_in((photos / name).read_bytes()) == ()
+    (face,) = pool.find_faces(pool.prepare(_jpeg(_PHOTO), name="1.jpg"))
     assert abs(face.left + face.width / 2 - 0.44) < 0.03
     assert abs(face.top + face.height / 2 - 0.23) < 0.03

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -164,6 +165,16 @@ def test_a_picture_that_is_removed_while_it_is_pixelated_stays_removed(desk: Des
 
     assert answer.status_code == 409
     assert not tray.items
+
+
+def test_a_tab_looks_for_faces_once_at_a_time(desk: Desk) -> None:
+    """However often its page asks: a search takes a second of one process for all."""
+    path = desk.path(what="faces")
+    with ThreadPoolExecutor(4) as threads:
+        asked = set(threads.map(lambda _: desk.client.get(path).status_code, range(4)))
+
+    assert asked == {200, 429}
+    assert desk.client.get(path).status_code == 200
 
 
 def test_another_browser_and_another_site_get_nothing(desk: Desk) -> None:

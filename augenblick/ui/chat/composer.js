@@ -54,6 +54,8 @@ let listening = 0; // the timer until it is asked again whether a phone has sent
 let isMoving = false; // whether pictures come from another tray
 let marking = null; // the tile whose regions are being drawn into it
 const unmarked = new Map(); // regions that the server did not take, by tile
+const unpixelated = new Map(); // what was to be pixelated when that failed, by tile
+let isDrawing = false; // regions, in a dialog: the picture is not sent meanwhile
 let isFollowing = false; // the page stays at its end
 let scrolledTo = 0;
 let openedAt = 0;
@@ -281,13 +283,19 @@ const mark = async (entry) => {
   const most = Math.max(there, Math.min(data.mostRegions, roomFor() + there));
   const labels = { ...data.regionTexts, name: entry.name };
   labels.full = labels.full.replace("{number}", data.most);
-  if (most < 1) return tell(labels.full);
-  const found = await editRegions({
+  const said = most < 1 ? labels.full : ""; // it can be pixelated all the same
+  const found = await draw({
     parent: ui.root, url: `${url}/${entry.id}/large?${entry.look}`, size: entry.size,
-    regions: drawn, most, labels,
-    actions: [{ name: "mark", label: labels.done, isMain: true }],
+    regions: drawn, most, labels, said,
+    actions: [
+      { name: "pixelate", label: text("pixelate") },
+      { name: "mark", label: labels.done, isMain: true },
+    ],
   });
   if (!found) return;
+  const before = new Set(entry.regions.map(String));
+  const isNew = (region) => !before.has(String(region));
+  if (found.action === "pixelate") return pixelate(entry, found.regions.filter(isNew));
   marking = entry.key;
   render();
   const body = JSON.stringify(found.regions);
@@ -301,6 +309,58 @@ const mark = async (entry) => {
   marking = null;
   flush();
   render();
+};
+
+const draw = async (options) => {
+  isDrawing = true;
+  const found = await editRegions(options);
+  isDrawing = false;
+  flush();
+  return found;
+};
+
+// What is drawn, and the faces that were found, become unrecognisable in the file itself. So this
+// page forgets it first: what is kept goes up again to a server that was started anew.
+const pixelate = async (entry, drawn) => {
+  const { url } = data, labels = { ...data.regionTexts, ...data.pixelateTexts, name: entry.name };
+  labels.full = labels.full.replace("{number}", data.mostPixelated);
+  if (entry.pageCount) labels.help += ` ${labels.help_page}`;
+  const found = await draw({
+    parent: ui.root, url: `${url}/${entry.id}/large?${entry.look}`, size: entry.size,
+    regions: [...(unpixelated.get(entry.key) ?? []), ...drawn], most: data.mostPixelated, labels,
+    actions: [
+      { name: "find", label: labels.find, finding: labels.finding,
+        find: () => findFaces(entry, labels) },
+      { name: "pixelate", label: labels.done, whenEmpty: labels.empty, isMain: true },
+    ],
+  });
+  if (!found) return;
+  kept.delete(entry.file);
+  marking = entry.key;
+  render();
+  try {
+    takeState(await call("POST", `/${entry.id}/pixelate`, url, JSON.stringify(found.regions)), url);
+    unpixelated.delete(entry.key);
+    told = text("pixelated", { name: entry.name, count: found.regions.length });
+  } catch {
+    unpixelated.set(entry.key, found.regions);
+    queued = null; // nothing is sent as it is without another word
+    told = text("not_pixelated", { name: entry.name });
+  }
+  marking = null;
+  flush();
+  render();
+  if (!isTouch()) ui?.area.focus(); // the tile's button was away for a while
+};
+
+const findFaces = async (entry, labels) => {
+  try {
+    const regions = await call("GET", `/${entry.id}/faces`);
+    const said = regions.length ? labels.found : labels.found_none;
+    return { regions, said: said.replace("{count}", regions.length) };
+  } catch {
+    return { regions: [], said: labels.find_failed };
+  }
 };
 
 const entries = () => {
@@ -328,7 +388,7 @@ const isBusy = () => (data.busy && data.busy !== ended) || pending !== null;
 const obstacle = () => {
   if (!isConnected() || !isKnown) return "offline";
   if (isBusy()) return "queued";
-  const isUploading = isMoving || entries().some((each) => each.state === "working");
+  const isUploading = isMoving || isDrawing || entries().some((each) => each.state === "working");
   return isUploading ? "uploading" : "";
 };
 

@@ -19,7 +19,7 @@ from augenblick.core.errors import Failure, ImageError, NoRoom, SettingsInvalid,
 from augenblick.core.messages import PreparedPicture
 from augenblick.core.settings import RequestSettings
 from augenblick.pictures import PictureSource
-from augenblick.pictures.regions import MAX_REGIONS
+from augenblick.pictures.regions import MAX_PIXELATED, MAX_REGIONS
 from augenblick.pictures.samples import SAMPLES
 from augenblick.ui import i18n
 from augenblick.ui.browser.component_data import dated
@@ -42,13 +42,18 @@ _CHIPS = {"one": ("copy", "what", "sum"), "several": ("difference", "copy", "sum
           "pdf": ("summary", "copy", "sum")}  # fmt: skip
 _TEXTS = (
     "add", "again", "camera", "cancel", "choose", "choose_pages", "cut", "drop", "earlier",
-    "failed_only", "gone", "left_out", "mark", "menu", "offline", "options", "page", "pages",
-    "paste", "phone", "placeholder", "preparing", "private", "private_badge", "queued", "remove",
-    "send", "stop", "to_end", "tray", "turn", "uploading",
+    "failed_only", "gone", "left_out", "mark", "menu", "not_pixelated", "offline", "options",
+    "page", "pages", "paste", "phone", "pixelate", "pixelated", "placeholder", "preparing",
+    "private", "private_badge", "queued", "remove", "send", "stop", "to_end", "tray", "turn",
+    "uploading",
 )  # fmt: skip
 _REGION_TEXTS = (
     "add", "close", "done", "draw", "full", "help", "in", "keys", "move", "out", "place", "remove",
     "title",
+)  # fmt: skip
+_PIXELATE_TEXTS = (
+    "add", "close", "done", "empty", "find", "find_failed", "finding", "found", "found_none",
+    "full", "help", "help_page", "place", "remove", "title",
 )  # fmt: skip
 
 
@@ -106,6 +111,10 @@ def _data(memory: Tab, conversation: Conversation | None, *, is_busy: bool) -> d
             name: i18n.t(f"composer.region.{name}", **_PLACES) for name in _REGION_TEXTS
         },
         "mostRegions": MAX_REGIONS,
+        "pixelateTexts": {
+            name: i18n.t(f"composer.pixelate.{name}", **_PLACES) for name in _PIXELATE_TEXTS
+        },
+        "mostPixelated": MAX_PIXELATED,
         "chips": {
             kind: [i18n.t(f"composer.chip.{name}") for name in names]
             for kind, names in _CHIPS.items()

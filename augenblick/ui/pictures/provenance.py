@@ -72,6 +72,8 @@ def receipt_sentence(attachments: Sequence[Attachment]) -> str:
         said.append(i18n.t("pictures.regions", count=regions))
     if any("location" in each.receipt.removed for each in attachments):
         said.append(i18n.t("receipt.no_location"))
+    if pixelated := _pixelated(attachments):
+        said.append(i18n.t("receipt.pixelated", count=pixelated))
     return " · ".join(said)
 
 
@@ -79,6 +81,16 @@ def _is_region(attachment: Attachment) -> bool:
     """Whether it is what was cut out for a region that was marked."""
     tile = attachment.receipt.tile
     return tile is not None and tile.is_region and tile.index > 0
+
+
+def _pixelated(attachments: Sequence[Attachment]) -> int:
+    """In how many regions; those of a picture once, also where it was sent in parts."""
+    return sum(
+        {
+            (each.source_name, each.source_bytes, each.source_page): each.pixelated
+            for each in (attachment.receipt for attachment in attachments)
+        }.values()
+    )
 
 
 def _draw_acts(
@@ -160,6 +172,8 @@ def _changes(receipt: Provenance) -> list[str]:
         lines.append(i18n.t("receipt.rotated", degrees=str(receipt.rotation_degrees)))
     if receipt.was_mirrored:
         lines.append(i18n.t("receipt.mirrored"))
+    if receipt.pixelated:
+        lines.append(i18n.t("receipt.pixelated_before", count=receipt.pixelated))
     lines += [i18n.t(f"receipt.remarks.{what}") for what in receipt.remarks]
     return lines + [i18n.t(f"receipt.removed.{what}") for what in receipt.removed]
 

@@ -50,10 +50,14 @@ const editRegions = (() => {
   // parent   where the dialog stands in the page
   // url      the picture; `size` is its [width, height] in pixels, of which only the shape counts
   // most     so many regions at most
-  // actions  the buttons that end it: { name, label, isMain }
+  // said     what is said at first
+  // actions  the buttons that end it: { name, label, isMain, whenEmpty }; where there is no region,
+  //          one with words for that says them instead. One with `find`, which promises
+  //          { regions, said }, does not end it: it adds these and says that, and `label` meanwhile
+  //          in `finding`
   // labels   title, help, keys, add, remove, draw, move, in, out, close, name, full; and with the
   //          places {number}: region; {number}, {left}, {top}, {width}, {height}: place
-  return ({ parent, url, size, regions = [], most = 9, actions, labels }) => {
+  return ({ parent, url, size, regions = [], most = 9, said: first = "", actions, labels }) => {
     const dialog = document.createElement("dialog");
     dialog.className = "regions";
     dialog.innerHTML = HTML;
@@ -152,8 +156,8 @@ const editRegions = (() => {
       chosen = box;
       draw();
     };
-    const least = () => [canvas.clientWidth, canvas.clientHeight].map(
-      (side) => Math.min(1, LEAST_PX / Math.max(1, side)));
+    const least = () => [canvas.clientWidth, canvas.clientHeight].map((side, at) =>
+      Math.min(1, Math.max(LEAST_PX / Math.max(1, side), 2 / size[at])));
     const span = (box, [x, y], [toX, toY]) => {
       const [wide, high] = least();
       box.width = clamp(Math.abs(toX - x), wide, 1);
@@ -298,12 +302,28 @@ const editRegions = (() => {
       }));
     };
 
+    const search = async ({ find, finding }, button) => {
+      if (button.getAttribute("aria-disabled") === "true") return;
+      button.setAttribute("aria-disabled", true);
+      say(finding);
+      const { regions: found, said: words } = await find();
+      const known = new Set(boxes.map((box) => fractions(box).join()));
+      for (const each of found) {
+        const [left, top, width, height] = each.map(round);
+        const box = { left, top, width, height };
+        if (!known.has(fractions(box).join()) && !begin(box)) break;
+      }
+      chosen = null;
+      button.setAttribute("aria-disabled", false);
+      draw();
+      if (boxes.length < most) say(words);
+    };
+    const fractions = ({ left, top, width, height }) => [left, top, width, height].map(round);
+
     return new Promise((resolve) => {
       let result = null;
       const end = (action) => {
-        const fractions = boxes.map(({ left, top, width, height }) =>
-          [left, top, width, height].map(round));
-        result = action ? { action, regions: fractions } : null;
+        result = action ? { action, regions: boxes.map(fractions) } : null;
         dialog.close();
       };
       const acts = {
@@ -314,7 +334,10 @@ const editRegions = (() => {
       const observer = new ResizeObserver(lay);
       dialog.onclick = ({ target }) => {
         const button = target.closest("[data-act], [data-end]");
-        if (button?.dataset.end) end(button.dataset.end);
+        const action = actions.find(({ name }) => name === button?.dataset.end);
+        if (action?.find) search(action, button);
+        else if (action?.whenEmpty && !boxes.length) say(action.whenEmpty);
+        else if (action) end(action.name);
         else if (button) acts[button.dataset.act]();
       };
       dialog.onkeydown = (event) => event.stopPropagation(); // the page has keys of its own
@@ -333,6 +356,7 @@ const editRegions = (() => {
       lay();
       observer.observe(stage);
       act("add").focus();
+      say(first);
     });
   };
 })();
