@@ -103,6 +103,8 @@ PHONE, DESK = Look("de", "dark", 390), Look("en", "light", 1280)
 _STATES = {
     "start": "The empty page",
     "chosen": "Photos chosen and a question typed",
+    "regions": "A region of a photo, for a question about it",
+    "pixelate": "Areas that nobody should recognise",
     "menu": "What else can be sent",
     "streaming": "An answer while it is being written",
     "chat": "An answer, its values looked up in the picture, and marked as good",
@@ -213,6 +215,7 @@ def _everybodys(visit: Visit) -> None:
     expect(tray(page)).to_have_count(2)
     area(page).fill(look.text("composer.chip.difference"))
     visit.take("chosen")
+    _regions(visit)
     for _ in range(2):
         page.locator(".composer-remove").first.click()
     area(page).fill("")
@@ -227,6 +230,20 @@ def _everybodys(visit: Visit) -> None:
     for path in ("history", "my-data"):
         visit.go(f"/{path}")
         visit.take(path)
+
+
+def _regions(visit: Visit) -> None:
+    """The dialogs in which parts of a photo are marked."""
+    page, look = visit.page, visit.look
+    page.locator(".composer-mark").first.click()
+    dialog = page.locator("dialog.regions[open]")
+    dialog.get_by_role("button", name=look.text("composer.region.add")).click()
+    visit.take("regions")
+    dialog.get_by_role("button", name=look.text("composer.pixelate")).click()
+    expect(dialog.get_by_role("button", name=look.text("composer.pixelate.find"))).to_be_visible()
+    visit.take("pixelate")
+    dialog.get_by_role("button", name=look.text("composer.pixelate.close")).click()
+    expect(dialog).to_have_count(0)
 
 
 def _details(visit: Visit) -> None:
@@ -305,6 +322,10 @@ def _with_an_endpoint(visit: Visit, script: Script) -> None:
     visit.take("error")
     script.refusal = None
     visit.go("/endpoints")
+    check = page.locator('[class*="st-key-check_model_"] button').first
+    check.click()
+    expect(page.locator(".model-card").first).to_be_visible()
+    expect_rest(page)
     visit.take("endpoints")
 
 

@@ -867,7 +867,8 @@ const mount = (root) => {
   const growing = new ResizeObserver(follow);
   growing.observe(document.querySelector('[data-testid="stMainBlockContainer"]'));
   root.style.visibility = ""; // before, nobody would hear what is typed or chosen
-  if (!isTouch() && document.activeElement === document.body) ui.area.focus();
+  if (!isTouch() && document.activeElement === document.body)
+    ui.area.focus({ preventScroll: true });
   ui.leave = () => {
     connection.disconnect();
     growing.disconnect();
