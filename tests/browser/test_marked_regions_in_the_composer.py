@@ -55,7 +55,7 @@ def _quarters(folder: Path) -> Path:
 
 
 def _open_editor(page: Page, name: str = "quarters.jpg") -> Locator:
-    page.get_by_role("button", name=f"Mark regions in {name}").click()
+    page.get_by_role("button", name=f"Mark or pixelate regions in {name}").click()
     dialog = page.get_by_role("dialog", name="Mark regions")
     expect(dialog).to_be_visible()
     page.wait_for_function(
@@ -220,7 +220,7 @@ def test_with_the_keyboard_regions_are_added_moved_resized_and_removed(
     server, script = connected
     page, _ = open_page(server.url, viewport={"width": 1280, "height": 800})
     choose(page, _quarters(tmp_path))
-    opener = page.get_by_role("button", name="Mark regions in quarters.jpg")
+    opener = page.get_by_role("button", name="Mark or pixelate regions in quarters.jpg")
     opener.focus()
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Mark regions")
@@ -278,7 +278,7 @@ def test_no_more_regions_than_a_question_has_room_for(
     add.press("Enter")
     expect(dialog.get_by_role("status")).to_contain_text("up to 10 pictures")
     dialog.get_by_role("button", name="Done").click()
-    expect(page.get_by_role("button", name="Mark regions in 0.jpg")).to_have_text("1")
+    expect(page.get_by_role("button", name="Mark or pixelate regions in 0.jpg")).to_have_text("1")
 
     dialog = _open_editor(page, "1.jpg")
     expect(dialog.get_by_role("status")).to_contain_text("up to 10 pictures")
@@ -306,7 +306,7 @@ def test_regions_outlive_a_turn_a_reload_and_a_picture_that_is_gone(
         "image => image.naturalHeight > image.naturalWidth", arg=image.element_handle()
     )
     page.reload()
-    opener = page.get_by_role("button", name="Mark regions in quarters.jpg")
+    opener = page.get_by_role("button", name="Mark or pixelate regions in quarters.jpg")
     expect(opener).to_have_text("1")
     dialog = _open_editor(page)
     expect(_region(dialog, 1)).to_have_accessible_name(
