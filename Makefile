@@ -22,6 +22,7 @@ BENCHES := \
 	bench.answer \
 	bench.rerun \
 	bench.evidence \
+	bench.reading \
 	bench.start
 
 # A virtual environment that was copied, or whose Python is gone, is made anew.
