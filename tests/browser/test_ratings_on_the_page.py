@@ -120,3 +120,18 @@ def test_ratings_are_counted_by_model_and_others_cannot_set_them(
 
     stranger.goto(f"{server.url}/endpoints")
     expect(stranger.get_by_text(re.compile("gpt-4o: 1 . good, 0 . bad"))).to_be_visible()
+
+
+def test_one_click_is_one_in_another_language_too(server: AppServer, open_page: OpenPage) -> None:
+    """The script hears of its new words, and no click is heard twice for it."""
+    page, _ = _asked(open_page, server)
+    page.get_by_text("Deutsch", exact=True).click()
+    expect(page.get_by_role("radiogroup", name="Sprache")).to_be_visible()
+    expect_rest(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    _rate(page, "Gute Antwort auf „Who is that?“", is_pressed=True)
+    expect_rest(page)
+
+    assert [url.rpartition("/")[2] for url in asked if "/rating/" in url] == ["up"]

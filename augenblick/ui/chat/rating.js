@@ -40,11 +40,13 @@ const rate = (button, words) => {
   });
 };
 
+let words = {}; // in the language of the page
+// Once, for Streamlit calls what is below again for each change of the words.
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest?.(".rating [data-rating]");
+  if (button) rate(button, words);
+});
+
 export default function ({ data }) {
-  const click = ({ target }) => {
-    const button = target.closest?.(".rating [data-rating]");
-    if (button) rate(button, data);
-  };
-  document.addEventListener("click", click);
-  return () => document.removeEventListener("click", click);
+  words = data;
 }
