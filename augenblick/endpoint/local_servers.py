@@ -42,7 +42,7 @@ USUAL_PORTS: Final = (
     5001,  # KoboldCpp
 )
 _VARIABLE: Final = "AUGENBLICK_LOCAL_PORTS"
-_SECONDS: Final = 0.5  # for one request, whatever trickles in
+_SECONDS: Final = 3.0  # for one request, whatever trickles in; a server that starts is slow itself
 _MOST_SHOWN: Final = 50  # models of which Ollama is asked one by one
 _HIGHEST_PORT: Final = 65535
 
