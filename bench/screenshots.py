@@ -1,19 +1,20 @@
 """Take pictures of every state of the pages into `docs/`: `make screenshots` runs it.
 
 The real server, once with the built-in reader and nothing configured, as on a fresh machine, and
-once with an endpoint that plays answers, seen by Chromium on a phone (German, dark) and at a desk
-(English, light). Those of the README are PNG of 256 colours, all others WebP.
+once with an endpoint that plays answers, seen by Chromium on a phone and at a desk, in German and
+in English, light and dark. Those of the README are PNG of 256 colours, all others WebP.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,7 +41,7 @@ from tests.serving import AppServer, serve_app
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 _FOLDER = _DOCS / "screenshots"
 _HEIGHTS = {1280: 860, 390: 844}
-_QUALITY = 82
+_QUALITY = 70
 _SHARED = ("--share", "--host", "augenblick.example")  # a phone can come
 _SETTLED_MS = 1200  # pictures, fonts and what opens
 _ENDPOINT = """
@@ -99,7 +100,10 @@ class Look:
         return language(self.code).text(key)
 
 
-PHONE, DESK = Look("de", "dark", 390), Look("en", "light", 1280)
+_LOOKS = [
+    Look(code, scheme, width)
+    for width, code, scheme in itertools.product(_HEIGHTS, ("en", "de"), ("light", "dark"))
+]
 _STATES = {
     "start": "The empty page",
     "chosen": "Photos chosen and a question typed",
@@ -167,13 +171,11 @@ def main() -> None:
         playwright = stack.enter_context(sync_playwright())
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for look in (PHONE, DESK):
+        for look in _LOOKS:
             with _visit(browser, reader, look) as visit:
                 _everybodys(visit)
             with _visit(browser, played, look) as visit:
                 _with_an_endpoint(visit, script)
-        with _visit(browser, reader, Look("de", "light", 1280)) as visit:
-            visit.take("start")
         browser.close()
     _write_page()
 
@@ -187,10 +189,10 @@ def _write_page() -> None:
     ]
     for name, caption in _STATES.items():
         lines += ["", f"## {caption}", ""]
-        for look in (DESK, PHONE):
+        for look in _LOOKS:
             file = f"{name}-{look.name}.webp"
             if (_FOLDER / file).exists():
-                width = 640 if look is DESK else 220
+                width = 180 if look.is_phone else 400
                 lines.append(f'<img src="screenshots/{file}" width="{width}" alt="{caption}">')
     (_DOCS / "screenshots.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -280,10 +282,11 @@ def _phone_as_camera(visit: Visit) -> None:
     visit.take("phone")
     browser = visit.page.context.browser
     if browser is not None:
-        context = browser.new_context(**PHONE.context)
+        look = replace(visit.look, width=min(_HEIGHTS))
+        context = browser.new_context(**look.context)
         page = context.new_page()
         page.goto(visit.url + urlsplit(address).path)
-        Visit(page, PHONE, visit.url).take("phone")
+        Visit(page, look, visit.url).take("phone")
         context.close()
     visit.page.keyboard.press("Escape")
 
