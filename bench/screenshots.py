@@ -30,7 +30,7 @@ from tests.browser.playing import (
     ask,
     choose,
     expect_rest,
-    open_phone_dialog,
+    open_menu_item,
     scan,
     set_sidebar,
     tray,
@@ -277,7 +277,7 @@ def _details(visit: Visit) -> None:
 
 def _phone_as_camera(visit: Visit) -> None:
     """The dialog with the code, and the page that it opens on a phone."""
-    dialog = open_phone_dialog(visit.page)
+    dialog = open_menu_item(visit.page, visit.look.text("composer.phone"))
     address = scan(dialog)
     visit.take("phone")
     browser = visit.page.context.browser

@@ -16,9 +16,8 @@ from augenblick.web.addresses import LOOPBACK_HOSTS
 _QR_WIDTH_PX = 200
 
 
-def draw_link(url: str, *, alt: str) -> None:
-    """Draw a link: as QR code, in letters, to copy."""
-    draw_code(url, alt=alt)
+def draw_address(url: str) -> None:
+    """Draw a link in letters, to copy."""
     st.code(url, language=None, wrap_lines=True)
     copy_button(url)
     if is_only_here(url):

@@ -20,7 +20,7 @@ from augenblick.store.store_values import Share
 from augenblick.ui import i18n, notices
 from augenblick.ui.chat.markdown_filter import literal
 from augenblick.ui.history.import_job import ImportJob
-from augenblick.ui.link_for_others import address_for_others, draw_link
+from augenblick.ui.link_for_others import address_for_others, draw_address, draw_code
 from augenblick.ui.resources import Services
 from augenblick.ui.tab_state import end_run_if_unwanted, said_on_the_page, tab
 from augenblick.ui.upload_accounting import UPLOAD_MEMORY
@@ -74,7 +74,9 @@ def draw_device_dialog(conversation: Conversation | None, parts: Services) -> No
             st.info(i18n.t("device.no_cookie"), icon=":material/cookie_off:")
             return
         st.markdown(i18n.t("device.explain"))
-        draw_link(address_for_others(path), alt=i18n.t("device.qr"))
+        url = address_for_others(path)
+        draw_code(url, alt=i18n.t("device.qr"))
+        draw_address(url)
 
     device()
 
@@ -147,7 +149,7 @@ def _draw_share(conversation: Conversation, parts: Services) -> None:
 def _draw_shared(share: Share, parts: Services, owner: str) -> None:
     key = share.token.replace("_", ".")
     url = address_for_others(SHARE_PATH + share.token)
-    draw_link(url, alt=i18n.t("share.qr"))
+    draw_address(url)
     with st.container(horizontal=True, gap="small"):
         st.link_button(i18n.t("link.open"), url, icon=":material/open_in_new:")
         st.button(
@@ -157,6 +159,7 @@ def _draw_shared(share: Share, parts: Services, owner: str) -> None:
             on_click=_revoke,
             args=(share.token, parts, owner),
         )
+    draw_code(url, alt=i18n.t("share.qr"))
 
 
 def _revoke(token: str, parts: Services, owner: str) -> None:
