@@ -44,15 +44,9 @@ class Attachments(Concern):
         keep = select(t.picture.c.sha256).where(t.picture.c.sha256 == sha256)
         keep = keep.with_for_update(read=True, key_share=True)
         for database in self._databases.both:
-            added = database.insert(t.picture_text).values(sha256=sha256, content=text)
             with database.writing() as connection:
                 if connection.scalar(keep) is not None:
-                    connection.execute(
-                        added.on_conflict_do_update(
-                            index_elements=[t.picture_text.c.sha256],
-                            set_={"content": added.excluded.content},
-                        )
-                    )
+                    connection.execute(database.upsert(t.picture_text, sha256=sha256, content=text))
 
     def _load(self, column: ColumnElement[bytes], sha256: str) -> bytes:
         query = select(column).where(t.picture_bytes.c.sha256 == sha256)

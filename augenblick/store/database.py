@@ -176,13 +176,22 @@ class Database:
         ):
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """An INSERT that knows ON CONFLICT, in the dialect of this database."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
-
     def insert_new(self, table: Table) -> Insert:
         """An INSERT that leaves rows alone that are already there."""
-        return self.insert(table).on_conflict_do_nothing()
+        return self._insert(table).on_conflict_do_nothing()
+
+    def upsert(self, table: Table, **values: object) -> Insert:
+        """An INSERT that updates the row with the same primary key where there is one.
+
+        Columns that `values` doesn't name keep what they hold.
+        """
+        statement = self._insert(table).values(**values)
+        key = list(table.primary_key)
+        changed = {name: statement.excluded[name] for name in values if table.c[name] not in key}
+        return statement.on_conflict_do_update(index_elements=key, set_=changed)
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def close(self) -> None:
         """Release every connection."""

@@ -22,16 +22,11 @@ class Lessons(Concern):
     def save_lesson(self, provider: str, model: str, name: str, value: str) -> None:
         """Remember one thing about an endpoint and model; the newest value counts."""
         database = self._databases.kept
-        statement = database.insert(t.lesson).values(
-            provider=provider, model=model, name=name, value=value
+        statement = database.upsert(
+            t.lesson, provider=provider, model=model, name=name, value=value
         )
         with database.writing() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[t.lesson.c.provider, t.lesson.c.model, t.lesson.c.name],
-                    set_={"value": statement.excluded.value},
-                )
-            )
+            connection.execute(statement)
 
 
 _LESSONS = select(t.lesson.c.name, t.lesson.c.value).where(  # read before each request

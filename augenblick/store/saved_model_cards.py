@@ -45,11 +45,6 @@ class ModelCards(Concern):
         if not found:
             return
         database = self._databases.kept
-        statement = database.insert(t.model_card).values(provider=provider, model=model, **found)
+        statement = database.upsert(t.model_card, provider=provider, model=model, **found)
         with database.writing() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[t.model_card.c.provider, t.model_card.c.model],
-                    set_={name: statement.excluded[name] for name in found},
-                )
-            )
+            connection.execute(statement)

@@ -25,16 +25,9 @@ class Presets(Concern):
         if not name:
             raise ValueError("a preset needs a name")
         database = self._databases.kept
-        statement = database.insert(t.preset).values(
-            owner=owner, name=name, settings=preset.settings
-        )
+        statement = database.upsert(t.preset, owner=owner, name=name, settings=preset.settings)
         with database.writing() as connection:
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[t.preset.c.owner, t.preset.c.name],
-                    set_={"settings": statement.excluded.settings},
-                )
-            )
+            connection.execute(statement)
 
     def list_presets(self, owner: str) -> Sequence[Preset]:
         """The presets of an owner by name."""

@@ -68,15 +68,9 @@ class Store(
     def is_writable(self) -> bool:
         """Whether what is to be kept can be written now, found out by writing; never raises."""
         database = self._databases.kept
-        statement = database.insert(t.probe).values(id=1, written_at=now())
         try:
             with database.writing() as connection:
-                connection.execute(
-                    statement.on_conflict_do_update(
-                        index_elements=[t.probe.c.id],
-                        set_={"written_at": statement.excluded.written_at},
-                    )
-                )
+                connection.execute(database.upsert(t.probe, id=1, written_at=now()))
         except StoreError:
             return False
         return True

@@ -22,15 +22,9 @@ class Traces(Concern):
         Nothing happens for a reply that is not there.
         """
         database = self._databases.of(reply_id)
-        statement = database.insert(t.trace).values(reply_id=reply_id, content=content)
         with database.writing() as connection:
             if connection.scalar(_THERE, {"reply": reply_id}) is not None:
-                connection.execute(
-                    statement.on_conflict_do_update(
-                        index_elements=[t.trace.c.reply_id],
-                        set_={"content": statement.excluded.content},
-                    )
-                )
+                connection.execute(database.upsert(t.trace, reply_id=reply_id, content=content))
 
     def load_trace(self, reply_id: str, *, owner: str) -> bytes | None:
         """What `save_trace` kept. Raises ConversationNotFound."""
