@@ -6,13 +6,13 @@ are locked before anybody looks for other parts, and whoever adds a part locks t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
+from augenblick.core.conversations import Node
 from augenblick.core.errors import ConversationNotFound, StoreError
 from augenblick.core.messages import Role
 from augenblick.store import search_index
@@ -108,7 +108,10 @@ class Deletion(Concern):
         }
         removed = 0
         for database, unused in limits.items():
-            removed += self._remove_each(database, _is_old(deleted_before, unused))
+            old = t.conversation.c.deleted_at < deleted_before
+            if unused is not None:
+                old |= t.conversation.c.updated_at < unused
+            removed += self._remove_each(database, old)
             self._rewrite_index(database)
             database.empty_log()
         return removed
@@ -120,15 +123,11 @@ class Deletion(Concern):
         removed = 0
         for first in range(0, len(found), _REMOVED_AT_ONCE):
             few = t.conversation.c.id.in_(found[first : first + _REMOVED_AT_ONCE])
-            removed += self._delete(database, partial(_delete_all, few & which))
+            count = database.retrying(partial(_delete_all, few & which))
+            if count and database.is_sqlite:
+                self._with_deleted_words.add(database)
+            removed += count
         return removed
-
-    def _delete(self, database: Database, work: Callable[[Connection], int]) -> int:
-        """Do it in one transaction, again where it meets somebody else's locks."""
-        count = database.retrying(work)
-        if count and database.is_sqlite:
-            self._with_deleted_words.add(database)
-        return count
 
     def _rewrite_index(self, database: Database) -> None:
         """Have the index of an SQLite database lose deleted words, a piece at a time."""
@@ -145,14 +144,6 @@ class Deletion(Concern):
         except StoreError:
             self._with_deleted_words.add(database)  # the next purge begins again
             raise
-
-
-def _is_old(deleted_before: datetime, unused_since: datetime | None) -> ColumnElement[bool]:
-    """Whether a conversation was deleted before, or nobody went on with it since."""
-    was_deleted = t.conversation.c.deleted_at < deleted_before
-    if unused_since is None:
-        return was_deleted
-    return or_(was_deleted, t.conversation.c.updated_at < unused_since)
 
 
 def mark_all_deleted(connection: Connection, *, owner: str) -> None:
@@ -181,15 +172,19 @@ def _set_aside(
 ) -> DeletedMessage:
     """Move a message with all below it to a deleted conversation, and show what is left."""
     change(connection, conversation_id, owner, updated_at=now())
-    check_node(connection, conversation_id, node_id)
-    places = _load_places(connection, conversation_id)
-    doomed = _with_all_below(places, node_id)
-    _refuse_if_answering(connection, doomed)
+    nodes = {node.id: node for node in load_nodes(connection, conversation_id)}
+    if node_id not in nodes:
+        raise ConversationNotFound
+    doomed = {node_id}  # and all below: parents are older than their children
+    doomed.update(node.id for node in nodes.values() if node.parent_id in doomed)
+    for node in nodes.values():
+        if node.id in doomed and node.reply is not None and node.reply.is_live:
+            raise StoreError(code="reply_in_progress", reply_id=node.id)
     mine = select(t.conversation).where(t.conversation.c.id == conversation_id)
     before = connection.execute(mine).one()
-    left = _title_without(connection, conversation_id, before.title, doomed)
+    left = _title_without(nodes, doomed, before.title)
     if before.leaf_id in doomed:
-        leaf_id = _leaf_without(places, doomed, node_id)
+        leaf_id = _leaf_without(nodes, doomed, node_id)
         change(connection, conversation_id, owner, leaf_id=leaf_id)
     _set_title(connection, conversation_id, owner, before.title, left)
     connection.execute(
@@ -199,9 +194,13 @@ def _set_aside(
     )
     _move(connection, t.node.c.id.in_(doomed), kept_in)
     connection.execute(update(t.node).where(t.node.c.id == node_id).values(parent_id=None))
-    parent_id = places[node_id].parent_id
     return DeletedMessage(
-        conversation_id, kept_in, parent_id, before.leaf_id, before.title, title_left=left
+        conversation_id,
+        kept_in=kept_in,
+        parent_id=nodes[node_id].parent_id,
+        leaf_id=before.leaf_id,
+        title=before.title,
+        title_left=left,
     )
 
 
@@ -252,65 +251,32 @@ def _move(connection: Connection, which: ColumnElement[bool], to: str, *, by: in
     connection.execute(moved.values(conversation_id=to, position=t.node.c.position + by))
 
 
-def _title_without(
-    connection: Connection, conversation_id: str, title: str, doomed: set[str]
-) -> str:
+def _title_without(nodes: Mapping[str, Node], doomed: set[str], title: str) -> str:
     """The title; one that was made of a question that goes is made of the first that stays."""
     made = {
-        node.id: title_of(node.message)
-        for node in load_nodes(connection, conversation_id)
-        if node.message.role is Role.USER
+        node.id: title_of(node.message) for node in nodes.values() if node.message.role is Role.USER
     }
     if title not in {made[node_id] for node_id in made.keys() & doomed}:
         return title
     return next((other for node_id, other in made.items() if node_id not in doomed), "")
 
 
-class _Place(NamedTuple):
-    """Where a node stands."""
-
-    id: str
-    parent_id: str | None
-    role: str
-
-
-def _load_places(connection: Connection, conversation_id: str) -> dict[str, _Place]:
-    """Every node of a conversation in order of creation."""
-    query = (
-        select(t.node.c.id, t.node.c.parent_id, t.node.c.role)
-        .where(t.node.c.conversation_id == conversation_id)
-        .order_by(t.node.c.position)
-    )
-    return {row.id: _Place(*row) for row in connection.execute(query)}
-
-
-def _with_all_below(places: Mapping[str, _Place], node_id: str) -> set[str]:
-    """A node and everything that hangs on it; parents are older than their children."""
-    found = {node_id}
-    found.update(place.id for place in places.values() if place.parent_id in found)
-    return found
-
-
-def _leaf_without(places: Mapping[str, _Place], doomed: set[str], node_id: str) -> str | None:
+def _leaf_without(nodes: Mapping[str, Node], doomed: set[str], node_id: str) -> str | None:
     """The end of the path to show: down the newest sibling that stays, or the parent."""
-    gone = places[node_id]
-    staying = [place for place in places.values() if place.id not in doomed]
-    siblings = [p for p in staying if (p.parent_id, p.role) == (gone.parent_id, gone.role)]
+    gone = nodes[node_id]
+    staying = [node for node in nodes.values() if node.id not in doomed]
+    siblings = [
+        node
+        for node in staying
+        if node.parent_id == gone.parent_id and node.message.role is gone.message.role
+    ]
     if not siblings:
         return gone.parent_id
-    newest_child = {place.parent_id: place.id for place in staying}
+    newest_child = {node.parent_id: node.id for node in staying}
     current = siblings[-1].id
     while current in newest_child:
         current = newest_child[current]
     return current
-
-
-def _refuse_if_answering(connection: Connection, node_ids: set[str]) -> None:
-    query = select(t.reply.c.node_id).where(
-        t.reply.c.node_id.in_(node_ids), t.reply.c.ended_as.is_(None)
-    )
-    if (reply_id := connection.scalar(query)) is not None:
-        raise StoreError(code="reply_in_progress", reply_id=reply_id)
 
 
 def remove_nodes(connection: Connection, which: ColumnElement[bool]) -> None:
