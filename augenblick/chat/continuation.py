@@ -33,8 +33,9 @@ class ResumeState:
     @property
     def pictures(self) -> tuple[ImagePart, ...]:
         """What those calls returned."""
-        results = (*(each for done in self.rounds for each in done.results), *self.results)
-        return tuple(each.picture for each in results if each.picture is not None)
+        returned = (each for done in self.rounds for each in done.pictures)
+        waiting = (each.picture for each in self.results if each.picture is not None)
+        return (*returned, *waiting)
 
 
 _NOTHING_CALLED = ResumeState()

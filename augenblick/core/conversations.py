@@ -154,21 +154,19 @@ def pictures_sent(
     Where the path ends with a question, the pictures of that question are not earlier ones:
     `keep_last` neither counts nor drops them.
     """
-    wanted = [place for place in _pictures(path) if place[:2] not in selection.left_out]
+    wanted = [
+        (node.id, position, part)
+        for node in path
+        if node.reply is None
+        for position, part in enumerate(node.message.parts)
+        if isinstance(part, ImagePart) and (node.id, position) not in selection.left_out
+    ]
     if selection.keep_last is None:
         return tuple(wanted)
     newest_id = path[-1].id if path else ""
     earlier = [place for place in wanted if place[0] != newest_id]
     dropped = earlier[: max(0, len(earlier) - selection.keep_last)]
     return tuple(wanted[len(dropped) :])
-
-
-def _pictures(path: tuple[Node, ...]) -> Iterator[tuple[str, int, ImagePart]]:
-    for node in path:
-        if node.reply is None:
-            for position, part in enumerate(node.message.parts):
-                if isinstance(part, ImagePart):
-                    yield node.id, position, part
 
 
 def as_wire_messages(
@@ -197,15 +195,14 @@ def round_messages(done: ToolRound) -> Iterator[Message]:
     yield Message(Role.ASSISTANT, said, tool_calls=done.calls)
     for result in done.results:
         yield Message(Role.TOOL, (TextPart(result.content),), tool_call_id=result.call_id)
-    pictures = tuple(result.picture for result in done.results if result.picture is not None)
-    if pictures:
-        yield Message(Role.USER, pictures)
+    if done.pictures:
+        yield Message(Role.USER, done.pictures)
 
 
 def called_pictures(record: ReplyRecord) -> Iterator[ImagePart]:
     """The pictures that the calls of an answer returned, then those of the answer itself."""
     for done in record.rounds:
-        yield from (result.picture for result in done.results if result.picture is not None)
+        yield from done.pictures
     yield from record.pictures
 
 

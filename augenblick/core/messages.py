@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import reduce
 from typing import Any, Self
 
+from augenblick.core.errors import Param
+
 
 class Role(StrEnum):
     """Who speaks, with the words of the wire."""
@@ -249,6 +251,11 @@ class ToolRound:
     text: str = ""
     reasoning: str = ""
 
+    @property
+    def pictures(self) -> tuple[ImagePart, ...]:
+        """What the calls returned besides text, in order."""
+        return tuple(each.picture for each in self.results if each.picture is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class ChoiceText:
@@ -266,4 +273,4 @@ class Adjustment:
     """One change made so that the endpoint would take the request, to be said in words."""
 
     code: str  # "dropped_field", "renamed_field", "shrank_pictures", "dropped_pictures", ...
-    params: dict[str, str | int | float] = field(default_factory=dict)
+    params: dict[str, Param] = field(default_factory=dict)

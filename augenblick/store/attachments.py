@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
-from augenblick.core.messages import (
-    ContentPart,
-    Message,
-    PreparedPicture,
-    TextPart,
-)
+from augenblick.core.messages import Attachment, ContentPart, Message, PreparedPicture, TextPart
 from augenblick.core.picture_text import PictureText
 from augenblick.store import tables as t
 from augenblick.store.database import Database
@@ -76,7 +72,17 @@ def add_pictures(
     missing = [by_hash[sha256] for sha256 in sorted(shown & by_hash.keys() - known)]
     if missing:
         connection.execute(database.insert_new(t.picture), list(map(_picture_row, missing)))
-        connection.execute(database.insert_new(t.picture_bytes), list(map(_bytes_row, missing)))
+        connection.execute(
+            database.insert_new(t.picture_bytes),
+            [
+                {
+                    "sha256": picture.attachment.sha256,
+                    "thumbnail": picture.thumbnail,
+                    "content": picture.content,
+                }
+                for picture in missing
+            ],
+        )
 
 
 def _picture_row(picture: PreparedPicture) -> dict[str, object]:
@@ -92,12 +98,16 @@ def _picture_row(picture: PreparedPicture) -> dict[str, object]:
     }
 
 
-def _bytes_row(picture: PreparedPicture) -> dict[str, object]:
-    return {
-        "sha256": picture.attachment.sha256,
-        "thumbnail": picture.thumbnail,
-        "content": picture.content,
-    }
+def read_attachment(row: Row[*tuple[Any, ...]]) -> Attachment:
+    """The attachment in a row with columns of `picture` and the receipt of its part."""
+    return Attachment(
+        sha256=row.sha256,
+        media_type=row.media_type,
+        width_px=row.width_px,
+        height_px=row.height_px,
+        byte_count=row.byte_count,
+        receipt=row.receipt,
+    )
 
 
 def part_rows(node_id: str, message: Message) -> list[dict[str, object]]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Integer, Row, Select, bindparam, func, select
 
-from augenblick.core.messages import Attachment, PreparedPicture, Role
+from augenblick.core.messages import PreparedPicture, Role
 from augenblick.store import tables as t
+from augenblick.store.attachments import read_attachment
 from augenblick.store.databases import Concern
 from augenblick.store.statements import now
 from augenblick.store.store_values import ConversationSummary, EarlierPicture, StorageStats
@@ -68,16 +69,8 @@ class Library(Concern):
             row = connection.execute(_CONTENTS, given).first()
         if row is None:
             return None
-        attachment = Attachment(
-            sha256=sha256,
-            media_type=row.media_type,
-            width_px=row.width_px,
-            height_px=row.height_px,
-            byte_count=row.byte_count,
-            receipt=row.receipt,
-        )
         return PreparedPicture(
-            attachment=attachment,
+            attachment=read_attachment(row),
             content=row.content,
             thumbnail=row.thumbnail,
             thumbnail_width_px=row.thumbnail_width_px,
@@ -86,8 +79,42 @@ class Library(Concern):
 
     def storage_stats(self, owner: str) -> StorageStats:
         """How much is kept about an owner."""
+        own = (t.conversation.c.owner == owner) & t.conversation.c.deleted_at.is_(None)
+        ids = select(t.conversation.c.id).where(own)
+        all_conversations = select(func.count(), func.min(t.conversation.c.created_at)).where(own)
+        all_questions = (
+            select(func.count())
+            .select_from(t.node)
+            .where(t.node.c.conversation_id.in_(ids), t.node.c.role == Role.USER)
+        )
+        shown = (
+            select(t.part.c.picture_sha256)
+            .join(t.node, t.node.c.id == t.part.c.node_id)
+            .where(t.node.c.conversation_id.in_(ids))
+        )
+        all_pictures = select(
+            func.count(), func.coalesce(func.sum(t.picture.c.byte_count), 0)
+        ).where(t.picture.c.sha256.in_(shown))
+        all_shares = (
+            select(func.count())
+            .select_from(t.share)
+            .where(
+                t.share.c.conversation_id.in_(ids),
+                t.share.c.revoked_at.is_(None),
+                t.share.c.expires_at.is_(None) | (t.share.c.expires_at > now()),
+            )
+        )
         with self._databases.kept.reading() as connection:
-            return _count(connection, owner)
+            conversations, oldest_at = connection.execute(all_conversations).one()
+            pictures, picture_bytes = connection.execute(all_pictures).one()
+            return StorageStats(
+                conversations=conversations,
+                questions=connection.scalar(all_questions) or 0,
+                pictures=pictures,
+                picture_bytes=int(picture_bytes),
+                shares=connection.scalar(all_shares) or 0,
+                oldest_at=oldest_at,
+            )
 
 
 def owned_by(owner: str | BindParameter[str]) -> Select[*tuple[Any, ...]]:
@@ -106,9 +133,9 @@ def summaries(
     """Rows of `owned_by`, completed; here, for a database would complete them before it cuts."""
     if not found:
         return []
-    ids = [row.id for row in found]
-    counts = _count_questions(connection, ids)
-    pictures = _first_pictures(connection, ids)
+    given = {"ids": [row.id for row in found]}
+    counts: dict[str, int] = dict(connection.execute(_COUNTS, given).all())
+    pictures = dict(connection.execute(_FIRST_PICTURES, given).all())
     return [
         ConversationSummary(
             id=row.id,
@@ -120,16 +147,6 @@ def summaries(
         )
         for row in found
     ]
-
-
-def _count_questions(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    return dict(connection.execute(_COUNTS, {"ids": list(ids)}).all())
-
-
-def _first_pictures(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """By conversation the first picture of its oldest message with one."""
-    found = connection.execute(_PICTURES, {"ids": list(ids)})
-    return {row.conversation_id: row.picture_sha256 or "" for row in found}
 
 
 # Made once: to make a statement and prepare its result takes ten times as long as to run it.
@@ -149,7 +166,7 @@ _COUNTS = (
     .where(t.node.c.conversation_id.in_(_IDS), t.node.c.role == Role.USER)
     .group_by(t.node.c.conversation_id)
 )
-_PICTURES = (
+_FIRST_PICTURES = (  # the last row of a conversation: the oldest message with a picture
     select(t.node.c.conversation_id, t.part.c.picture_sha256)
     .join(t.part, t.part.c.node_id == t.node.c.id)
     .where(t.node.c.conversation_id.in_(_IDS), t.part.c.picture_sha256.is_not(None))
@@ -187,6 +204,7 @@ _CONTENTS = (
     .join(t.picture_bytes, t.picture_bytes.c.sha256 == t.picture.c.sha256)
     .add_columns(
         t.part.c.receipt,
+        t.picture.c.sha256,
         t.picture.c.media_type,
         t.picture.c.width_px,
         t.picture.c.height_px,
@@ -200,43 +218,3 @@ _CONTENTS = (
     .order_by(t.node.c.created_at.desc())
     .limit(1)
 )
-
-
-def _count(connection: Connection, owner: str) -> StorageStats:
-    own = (t.conversation.c.owner == owner) & t.conversation.c.deleted_at.is_(None)
-    ids = select(t.conversation.c.id).where(own)
-    conversations, oldest_at = connection.execute(
-        select(func.count(), func.min(t.conversation.c.created_at)).where(own)
-    ).one()
-    questions = connection.scalar(
-        select(func.count())
-        .select_from(t.node)
-        .where(t.node.c.conversation_id.in_(ids), t.node.c.role == Role.USER)
-    )
-    shown = (
-        select(t.part.c.picture_sha256)
-        .join(t.node, t.node.c.id == t.part.c.node_id)
-        .where(t.node.c.conversation_id.in_(ids))
-    )
-    pictures, picture_bytes = connection.execute(
-        select(func.count(), func.coalesce(func.sum(t.picture.c.byte_count), 0)).where(
-            t.picture.c.sha256.in_(shown)
-        )
-    ).one()
-    shares = connection.scalar(
-        select(func.count())
-        .select_from(t.share)
-        .where(
-            t.share.c.conversation_id.in_(ids),
-            t.share.c.revoked_at.is_(None),
-            t.share.c.expires_at.is_(None) | (t.share.c.expires_at > now()),
-        )
-    )
-    return StorageStats(
-        conversations=conversations,
-        questions=questions or 0,
-        pictures=pictures,
-        picture_bytes=int(picture_bytes),
-        shares=shares or 0,
-        oldest_at=oldest_at,
-    )

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Row, bindparam, select
 from augenblick.core.conversations import Conversation, Node, PictureSelection, ReplyRecord
 from augenblick.core.errors import ConversationNotFound
 from augenblick.core.messages import (
-    Attachment,
     ContentPart,
     Detail,
     ImagePart,
@@ -27,6 +26,7 @@ from augenblick.core.messages import (
 )
 from augenblick.store import search_index
 from augenblick.store import tables as t
+from augenblick.store.attachments import read_attachment
 from augenblick.store.databases import Concern
 from augenblick.store.deltas import ChannelTexts, choices_of, load_texts
 from augenblick.store.json_columns import read_rounds
@@ -95,33 +95,20 @@ class Conversations(Concern):
 
 def load_nodes(connection: Connection, conversation_id: str) -> tuple[Node, ...]:
     """Every node of a conversation in order of creation; an open reply with its text so far."""
-    parts = _load_parts(connection, conversation_id)
-    found = connection.execute(_NODES, {"conversation_id": conversation_id}).all()
+    given = {"conversation_id": conversation_id}
+    parts: dict[str, list[ContentPart]] = {}  # of questions, and pictures that calls returned
+    for row in connection.execute(_PARTS, given):
+        parts.setdefault(row.node_id, []).append(_read_part(row))
+    found = connection.execute(_NODES, given).all()
     open_ids = [row.reply_id for row in found if row.reply_id and row.ended_as is None]
     texts = load_texts(connection, open_ids)
     return tuple(_read_node(row, parts.get(row.id, ()), texts.get(row.id, {})) for row in found)
 
 
-def _load_parts(connection: Connection, conversation_id: str) -> dict[str, list[ContentPart]]:
-    """The parts of every question, and the pictures that calls returned, by node."""
-    parts: dict[str, list[ContentPart]] = {}
-    for row in connection.execute(_PARTS, {"conversation_id": conversation_id}):
-        parts.setdefault(row.node_id, []).append(_read_part(row))
-    return parts
-
-
 def _read_part(row: Row[*tuple[Any, ...]]) -> ContentPart:
     if row.sha256 is None:
         return TextPart(row.text)
-    attachment = Attachment(
-        sha256=row.sha256,
-        media_type=row.media_type,
-        width_px=row.width_px,
-        height_px=row.height_px,
-        byte_count=row.byte_count,
-        receipt=row.receipt,
-    )
-    return ImagePart(attachment, Detail(row.detail))
+    return ImagePart(read_attachment(row), Detail(row.detail))
 
 
 def _read_node(
@@ -145,12 +132,7 @@ def _read_reply(
     """
     pictures = {part.attachment.sha256: part for part in parts if isinstance(part, ImagePart)}
     rounds = read_rounds(row.rounds, pictures)
-    returned = {
-        result.picture.attachment.sha256
-        for done in rounds
-        for result in done.results
-        if result.picture is not None
-    }
+    returned = {each.attachment.sha256 for done in rounds for each in done.pictures}
     return ReplyRecord(
         provider=row.provider,
         model=row.model,
@@ -171,15 +153,7 @@ def _read_reply(
 
 
 _ID = bindparam("conversation_id", type_=t.conversation.c.id.type)
-_ANYBODYS = select(
-    t.conversation.c.id,
-    t.conversation.c.title,
-    t.conversation.c.created_at,
-    t.conversation.c.updated_at,
-    t.conversation.c.leaf_id,
-    t.conversation.c.is_pinned,
-    t.conversation.c.selection,
-).where(is_there(_ID, None))
+_ANYBODYS = select(t.conversation).where(is_there(_ID, None))
 _OWN = _ANYBODYS.where(
     t.conversation.c.owner == bindparam("owner", type_=t.conversation.c.owner.type)
 )
