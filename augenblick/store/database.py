@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,7 +92,7 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """One transaction that sees one state of the database, however many statements it takes."""
         self._check_file()
-        turn = self._taking_turns(wanted=self.is_in_memory)
+        turn = self._taking_turns() if self.is_in_memory else nullcontext()
         with turn, translated(), self._readers.begin() as connection:
             yield connection
 
@@ -103,7 +103,7 @@ class Database:
         Raises StoreUnavailable and StoreError, ConstraintBroken above all.
         """
         self._check_file()
-        turn = self._taking_turns(wanted=self.is_sqlite)
+        turn = self._taking_turns() if self.is_sqlite else nullcontext()
         with turn, translated(), self._writers.begin() as connection:
             yield connection
 
@@ -143,16 +143,13 @@ class Database:
 
     def _let_go(self, _engine: Engine) -> None:
         """Give the kept connection back; the next rows get one of the new pool."""
-        with self._taking_turns(wanted=True), suppress(sqlite3.Error):
+        with self._taking_turns(), suppress(sqlite3.Error):
             if self._kept is not None:
                 self._kept.close()
                 self._kept = None
 
     @contextmanager
-    def _taking_turns(self, *, wanted: bool) -> Iterator[None]:
-        if not wanted:
-            yield
-            return
+    def _taking_turns(self) -> Iterator[None]:
         with ExitStack() as turn:
             with _held(self._may_wait):
                 turn.enter_context(_held(self._turn))
@@ -166,10 +163,9 @@ class Database:
         """
         if not self.is_sqlite or self.is_in_memory:
             return
-        turn = self._taking_turns(wanted=True)
         with (
             suppress(StoreError, sqlite3.Error),
-            turn,
+            self._taking_turns(),
             translated(),
             closing(self.engine.raw_connection()) as raw,
             closing(raw.cursor()) as cursor,

@@ -61,19 +61,14 @@ def translated() -> Iterator[None]:
     except PoolTimeout:
         raise StoreUnavailable("no free connection", reason=StoreOutage.SLOW) from None
     except DBAPIError as error:
-        raise _as_ours(error) from None
+        raise _with_reason(_word_of(error), _reason_of(error)) from None
     except SQLAlchemyError as error:
         raise StoreError(type(error).__name__) from None
     except sqlite3.IntegrityError as error:
         raise ConstraintBroken(error.sqlite_errorname) from None
     except sqlite3.Error as error:
         word = getattr(error, "sqlite_errorname", None) or type(error).__name__
-        reason = _reason_of_sqlite(error)
-        raise _with_reason(word, reason) from None
-
-
-def _as_ours(error: DBAPIError) -> StoreError:
-    return _with_reason(_word_of(error), _reason_of(error))
+        raise _with_reason(word, _reason_of_sqlite(error)) from None
 
 
 def _with_reason(word: str, reason: StoreOutage | None) -> StoreError:

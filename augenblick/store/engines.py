@@ -84,7 +84,7 @@ _FILE_POOL: dict[str, Any] = {"pool_size": 16, "max_overflow": 84, "pool_timeout
 
 
 def _sqlite_engine(url: URL, *, is_in_memory: bool) -> Engine:
-    pool: dict[str, Any] = {"poolclass": StaticPool} if is_in_memory else {}
+    pool: dict[str, Any] = {"poolclass": StaticPool} if is_in_memory else _FILE_POOL
     engine = create_engine(
         url,
         connect_args={
@@ -94,7 +94,7 @@ def _sqlite_engine(url: URL, *, is_in_memory: bool) -> Engine:
         },
         hide_parameters=True,
         json_serializer=dumps,
-        **(pool or _FILE_POOL),
+        **pool,
     )
     event.listen(engine, "connect", _set_up_sqlite)
     if is_in_memory:

@@ -79,8 +79,9 @@ class FileWatch:
     def _find_fault_inside(self, byte_count: int) -> str:
         """What is wrong with the header; empty for nothing. A vacuum makes the file shorter."""
         header = self._header()
-        is_shorter = byte_count < self._bytes
-        if len(header) < _HEADER_BYTES or (is_shorter and _bytes_wanted(header) > byte_count):
+        page_bytes = _number(header, _PAGE_SIZE)
+        wanted = _number(header, _PAGES) * (65536 if page_bytes == 1 else page_bytes)
+        if len(header) < _HEADER_BYTES or (wanted > byte_count and byte_count < self._bytes):
             return f"{self._file.name} was cut off"
         changes = _number(header, _CHANGES)
         if _number(header, _IDENTITY) not in self._identities or changes < self._changes:
@@ -116,11 +117,6 @@ def _identity(connection: sqlite3.Connection) -> int:
 
 def _number(header: bytes, place: tuple[int, int]) -> int:
     return int.from_bytes(header[slice(*place)])
-
-
-def _bytes_wanted(header: bytes) -> int:
-    page_bytes = _number(header, _PAGE_SIZE)
-    return _number(header, _PAGES) * (65536 if page_bytes == 1 else page_bytes)
 
 
 def _told(fault: str) -> str:

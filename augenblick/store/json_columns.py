@@ -104,20 +104,19 @@ class StoredRound:
 
 def stored_rounds(rounds: Iterable[ToolRound]) -> tuple[StoredRound, ...] | None:
     """What the column `rounds` holds."""
-    return tuple(_stored_round(done) for done in rounds) or None
-
-
-def _stored_round(done: ToolRound) -> StoredRound:
-    results = tuple(
-        StoredResult(
-            result.call_id,
-            result.content,
-            result.is_error,
-            result.picture.attachment.sha256 if result.picture else None,
+    stored = []
+    for done in rounds:
+        results = tuple(
+            StoredResult(
+                result.call_id,
+                result.content,
+                result.is_error,
+                result.picture.attachment.sha256 if result.picture else None,
+            )
+            for result in done.results
         )
-        for result in done.results
-    )
-    return StoredRound(done.calls, results, done.text, done.reasoning)
+        stored.append(StoredRound(done.calls, results, done.text, done.reasoning))
+    return tuple(stored) or None
 
 
 def read_rounds(

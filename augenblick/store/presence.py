@@ -100,10 +100,10 @@ class FilePresence:
     def find_living(self) -> AbstractSet[int]:
         """All other processes on this file; removes the files of the dead."""
         others = {
-            number
+            int(ending)
             for path in self._file.parent.glob(f"{self._file.name}-process-*")
-            if (number := _number_in(path)) is not None and number != self.number
-        }
+            if (ending := path.name.rpartition("-")[2]).isdigit()
+        } - {self.number}
         return {number for number in others if not self._remove_if_dead(number)}
 
     def _remove_if_dead(self, number: int) -> bool:
@@ -200,8 +200,3 @@ def _hold(connection: sqlite3.Connection) -> None:
     """Take the lock until the connection is closed. Raises sqlite3.Error when others have it."""
     connection.execute("PRAGMA journal_mode=MEMORY")  # no second file, for nothing is written
     connection.execute("BEGIN EXCLUSIVE")
-
-
-def _number_in(path: Path) -> int | None:
-    ending = path.name.rpartition("-")[2]
-    return int(ending) if ending.isdigit() else None

@@ -6,7 +6,7 @@ come first, then the newest. Of each the place is shown where most of the terms 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -30,7 +30,7 @@ from augenblick.store.databases import Concern
 from augenblick.store.library import owned_by, summaries
 from augenblick.store.search_index import picked_text
 from augenblick.store.search_words import Term, excerpt_of, terms_of
-from augenblick.store.store_values import ConversationSummary, SearchHit
+from augenblick.store.store_values import SearchHit
 
 _index = table("search_index", column("rowid"), column("search_index"))
 
@@ -53,17 +53,12 @@ class Search(Concern):
             shown = _best_places(connection, terms, [row.id for row in found])
             texts = _load_texts(connection, [node_id for node_id in shown.values() if node_id])
             lines = summaries(connection, found)
-        return [_hit(line, shown.get(line.id), texts, terms) for line in lines]
-
-
-def _hit(
-    line: ConversationSummary,
-    node_id: str | None,
-    texts: Mapping[str, str],
-    terms: Sequence[Term],
-) -> SearchHit:
-    text = line.title if node_id is None else texts.get(node_id, "")
-    return SearchHit(line, node_id, excerpt_of(text, terms))
+        hits = []
+        for line in lines:
+            node_id = shown.get(line.id)
+            text = line.title if node_id is None else texts.get(node_id, "")
+            hits.append(SearchHit(line, node_id, excerpt_of(text, terms)))
+        return hits
 
 
 def _found(terms: Sequence[Term], owner: str, dialect: Dialect) -> Select[*tuple[Any, ...]]:

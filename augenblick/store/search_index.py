@@ -65,10 +65,10 @@ def forget(connection: Connection, which: ColumnElement[bool]) -> None:
     connection.execute(delete(t.search_text).where(which))
 
 
-def index_everything(connection: Connection, conversation_id: str | None = None) -> None:
-    """Make everything findable that has no words yet, of all conversations or of one."""
+def index_everything(connection: Connection) -> None:
+    """Make all conversations findable, none of which has been so far."""
     batch: list[_Row] = []
-    for row in _everything(connection, conversation_id):
+    for row in _everything(connection):
         batch.append(row)
         if len(batch) == _BATCH:
             _add(connection, batch)
@@ -78,8 +78,8 @@ def index_everything(connection: Connection, conversation_id: str | None = None)
 
 def picked_text(choices: Sequence[ChoiceText] | None, picked_choice: int) -> str:
     """The text of an answer that goes on into later turns, from its columns."""
-    is_there = choices is not None and 0 <= picked_choice < len(choices)
-    return choices[picked_choice].text if choices and is_there else ""
+    picked = dict(enumerate(choices or ())).get(picked_choice)
+    return picked.text if picked else ""
 
 
 def _add(connection: Connection, values: list[_Row]) -> None:
@@ -99,7 +99,7 @@ def _text_row(conversation_id: str, node_id: str, text: str) -> _Row:
     return {"conversation_id": conversation_id, "node_id": node_id, "words": words_of(text)}
 
 
-def _everything(connection: Connection, conversation_id: str | None) -> Iterator[_Row]:
+def _everything(connection: Connection) -> Iterator[_Row]:
     titles = select(t.conversation.c.id, t.conversation.c.title)
     parts = (
         select(t.node.c.conversation_id, t.part.c.node_id, t.part.c.text)
@@ -110,15 +110,11 @@ def _everything(connection: Connection, conversation_id: str | None) -> Iterator
     replies = select(
         t.reply.c.conversation_id, t.reply.c.node_id, t.reply.c.choices, t.reply.c.picked_choice
     ).where(t.reply.c.ended_as.is_not(None))
-    if conversation_id is not None:
-        titles = titles.where(t.conversation.c.id == conversation_id)
-        parts = parts.where(t.node.c.conversation_id == conversation_id)
-        replies = replies.where(t.reply.c.conversation_id == conversation_id)
     for title in connection.execute(titles, execution_options=_IN_BATCHES):
         yield _title_row(title.id, title.title)
     found = connection.execute(parts, execution_options=_IN_BATCHES)
-    for (of_conversation, node_id), of_node in groupby(found, itemgetter(0, 1)):
-        yield _text_row(of_conversation, node_id, "\n".join(part.text for part in of_node))
+    for (conversation_id, node_id), of_node in groupby(found, itemgetter(0, 1)):
+        yield _text_row(conversation_id, node_id, "\n".join(part.text for part in of_node))
     for reply in connection.execute(replies, execution_options=_IN_BATCHES):
         text = picked_text(reply.choices, reply.picked_choice)
         yield _text_row(reply.conversation_id, reply.node_id, text)

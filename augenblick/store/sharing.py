@@ -78,14 +78,7 @@ class Sharing(Concern):
 def _shares() -> Select[*tuple[object, ...]]:
     """Every link whose conversation is there."""
     return (
-        select(
-            t.share.c.token,
-            t.share.c.conversation_id,
-            t.share.c.leaf_id,
-            t.share.c.created_at,
-            t.share.c.expires_at,
-            t.share.c.revoked_at,
-        )
+        select(t.share)
         .join(t.conversation, t.conversation.c.id == t.share.c.conversation_id)
         .where(t.conversation.c.deleted_at.is_(None))
     )

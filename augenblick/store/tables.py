@@ -118,6 +118,12 @@ metadata = MetaData(
     }
 )
 
+
+def _only_where(condition: str) -> dict[str, Any]:
+    """What makes an index one of some rows only."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 # `leaf_id` is the end of the path that is shown. `deleted_at` is set while a deletion can be
 # undone; nothing but the undoing sees the conversation then.
 conversation = Table(
@@ -138,8 +144,7 @@ conversation = Table(
         "is_pinned",
         "updated_at",
         "id",
-        sqlite_where=text("deleted_at IS NULL"),
-        postgresql_where=text("deleted_at IS NULL"),
+        **_only_where("deleted_at IS NULL"),
     ),
 )
 
@@ -225,21 +230,8 @@ reply = Table(
     Column("rounds", j.ROUNDS),
     Column("rating", _TEXT),
     Index(None, "provider", "model", "ended_at"),
-    Index(
-        "ix_reply_rated",
-        "provider",
-        "model",
-        "rating",
-        sqlite_where=text("rating IS NOT NULL"),
-        postgresql_where=text("rating IS NOT NULL"),
-    ),
-    Index(
-        "uq_reply_open",
-        "conversation_id",
-        unique=True,
-        sqlite_where=text("ended_as IS NULL"),
-        postgresql_where=text("ended_as IS NULL"),
-    ),
+    Index("ix_reply_rated", "provider", "model", "rating", **_only_where("rating IS NOT NULL")),
+    Index("uq_reply_open", "conversation_id", unique=True, **_only_where("ended_as IS NULL")),
 )
 
 # Text of an open reply, one row per commit and channel; gone once the reply has ended. The key is
