@@ -49,32 +49,21 @@ HeldFiles = Callable[[], Mapping[str, Mapping[str, HeldFile]]]
 
 
 class BodyLimit:
-    """Refuse a request body of more than `max_bytes` with 413.
+    """Refuse a request body of more than `max_bytes` with 413; uploads are `UploadBudget`'s."""
 
-    `larger` gives other limits to paths by their beginning; uploads are left to `UploadBudget`.
-    """
-
-    def __init__(
-        self, app: ASGIApp, *, max_bytes: int = 1024 * 1024, larger: Mapping[str, int] | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int = 1024 * 1024) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose body is small enough."""
         if scope["type"] != "http" or _upload_of(scope["path"]):
             await self._app(scope, receive, send)
             return
-        limit = self._limit(scope["path"])
-        if _declared_bytes(scope) > limit:
+        if _declared_bytes(scope) > self._max_bytes:
             await _too_large()(scope, receive, send)
             return
-        await self._app(scope, _counting(receive, lambda total, _: total <= limit), send)
-
-    def _limit(self, path: str) -> int:
-        fitting = [limit for start, limit in self._larger.items() if path.startswith(start)]
-        return max(fitting, default=self._max_bytes)
+        await self._app(scope, _counting(receive, lambda total, _: total <= self._max_bytes), send)
 
 
 class UploadBudget:
@@ -156,20 +145,10 @@ async def forget_left_uploads(
     away: set[str] = set()
     while True:
         await asyncio.sleep(every_seconds)
-        away = _forget_twice_away(sessions(), away, is_active=is_active, forget=forget)
-
-
-def _forget_twice_away(
-    sessions: Iterable[str],
-    away_before: set[str],
-    *,
-    is_active: Callable[[str], bool],
-    forget: Callable[[str], None],
-) -> set[str]:
-    away = {session for session in list(sessions) if not is_active(session)}
-    for session in away & away_before:
-        forget(session)
-    return away - away_before
+        now_away = {session for session in list(sessions()) if not is_active(session)}
+        for session in now_away & away:
+            forget(session)
+        away = now_away - away
 
 
 def _counting(receive: Receive, is_allowed: Callable[[int, int], bool]) -> Receive:
