@@ -9,7 +9,7 @@ from typing import Any
 from augenblick.core.config_files import read_toml
 from augenblick.core.errors import ConfigurationError
 from augenblick.core.paths import PROJECT_DIR
-from augenblick.web.addresses import LOOPBACK_HOSTS
+from augenblick.web.addresses import LOOPBACK_HOSTS, base_path
 
 _PORTS = 65536
 
@@ -55,8 +55,7 @@ class ServerOptions:
     @property
     def base_path(self) -> str:
         """What stands before every path: empty, or `/name`."""
-        text = self._variable("BASE_URL_PATH") or str(self._in_file("baseUrlPath") or "")
-        return f"/{text.strip('/')}" if text.strip("/") else ""
+        return base_path(self._variable("BASE_URL_PATH") or str(self._in_file("baseUrlPath") or ""))
 
     def _variable(self, name: str) -> str:
         return self._environ.get(f"STREAMLIT_SERVER_{name}", "").strip()

@@ -14,11 +14,11 @@ import os
 import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 from itsdangerous import BadSignature, Signer
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE_NAME = "augenblick_browser"
@@ -77,7 +77,7 @@ def _signed_before_0_4(value: str, *, key: bytes) -> str | None:
 
 def asking_browser(scope: Scope, *, key: bytes) -> str:
     """The id of the browser that a request or WebSocket comes from; empty without one of ours."""
-    return browser_id(_cookies(scope), key=key) or ""
+    return browser_id(HTTPConnection(scope).cookies, key=key) or ""
 
 
 def browser_cookie(value: str, *, is_secure: bool) -> str:
@@ -128,14 +128,6 @@ def is_page(scope: Scope, start: Message) -> bool:
     return is_html and headers.get("cache-control") != "no-store"
 
 
-def _cookies(scope: Scope) -> dict[str, str]:
-    try:
-        jar = SimpleCookie(Headers(scope=scope).get("cookie", ""))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
-
-
 def _kept_key(path: Path) -> bytes:
     """Read the key, making it first where there is none; two processes agree on one."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,9 +137,7 @@ def _kept_key(path: Path) -> bytes:
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(_KEY_BYTES))
         try:
-            os.link(
-                fresh, path
-            )  # fails where another process was first, and never shows half a key
+            os.link(fresh, path)  # never shows half a key; fails where another process was first
         except FileExistsError:
             pass
         finally:
