@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -31,30 +30,22 @@ def answer_routes(store: Callable[[], Store], key: bytes, *, prefix: str = "") -
     Somebody else's answer is like one that does not exist: 404. 503 while the store is away.
     """
 
-    async def answer(request: Request) -> Response:
+    def answer(request: Request) -> Response:
         owner = browser_id(request.cookies, key=key)
+        conversation_id, reply_id, choice = (
+            request.path_params[name] for name in ("conversation_id", "reply_id", "choice")
+        )
+        if owner is None:  # which would be the server itself
+            return Response(status_code=404, headers=_HEADERS)
         try:
-            text = await run_in_threadpool(_text, store, owner, **request.path_params)
+            conversation = store().load_conversation(conversation_id, owner=owner)
         except ConversationNotFound:
             return Response(status_code=404, headers=_HEADERS)
         except StoreUnavailable:
             return Response(status_code=503, headers=_HEADERS)
-        return PlainTextResponse(text, headers=_HEADERS)
+        for node in conversation.nodes:
+            if node.id == reply_id and node.reply is not None and choice < len(node.reply.choices):
+                return PlainTextResponse(node.reply.choices[choice].text, headers=_HEADERS)
+        return Response(status_code=404, headers=_HEADERS)
 
     return [Route(f"{prefix}{_PATH}", answer, methods=["GET"])]
-
-
-def _text(
-    store: Callable[[], Store],
-    owner: str | None,
-    *,
-    conversation_id: str,
-    reply_id: str,
-    choice: int,
-) -> str:
-    if owner is None:  # which would be the server itself
-        raise ConversationNotFound
-    for node in store().load_conversation(conversation_id, owner=owner).nodes:
-        if node.id == reply_id and node.reply is not None and choice < len(node.reply.choices):
-            return node.reply.choices[choice].text
-    raise ConversationNotFound

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from augenblick.web.browser_cookie import is_page
-from augenblick.web.standalone_pages import failure_page, wished_language
+from augenblick.web.standalone_pages import failure_page, preferred_language
 
 if sys.platform != "win32":  # where sockets have no such limit
     import fcntl
@@ -113,7 +113,7 @@ class TabRoom:
     async def _full(self, scope: Scope, receive: Receive, send: Send) -> None:
         page = failure_page(
             _FULL,
-            wished_language(Request(scope)),
+            preferred_language(Request(scope)),
             status=HTTPStatus.SERVICE_UNAVAILABLE,
             home=f"{self._prefix}/",
         )

@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute, Route
 
 from augenblick.exchange.pages import notice_page
 from augenblick.web.browser_cookie import PurposeSigner, browser_cookie, signed_browser_id
-from augenblick.web.standalone_pages import failure_page, lone_page, wished_language
+from augenblick.web.standalone_pages import failure_page, preferred_language, standalone_page
 
 DEVICE_PATH = "/device/"
 VALID_SECONDS = 600
@@ -96,8 +96,8 @@ class _DevicePages:
         refusal = self._refusal(request, token)
         if refusal is not None:
             return refusal
-        spoken = wished_language(request)
-        page = lone_page(
+        spoken = preferred_language(request)
+        page = standalone_page(
             notice_page(
                 spoken.text("device.ask.title"),
                 spoken.text("device.ask.what"),
@@ -154,7 +154,7 @@ class _DevicePages:
 
     def _failure(self, keys: tuple[str, ...], request: Request, *, status: int) -> Response:
         """Say why not; from there the start page can be reached."""
-        spoken = wished_language(request)
+        spoken = preferred_language(request)
         return failure_page(keys, spoken, status=status, home=f"{self._prefix}/")
 
     def _use(self, found: DevicePass) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -36,7 +35,7 @@ def evidence_routes(
     Somebody else's answer is like one that does not exist: 404. 503 while the store is away.
     """
 
-    async def evidence(request: Request) -> Response:
+    def evidence(request: Request) -> Response:
         owner = browser_id(request.cookies, key=key)
         conversation_id, reply_id, code = (
             request.path_params[name] for name in ("conversation_id", "reply_id", "code")
@@ -44,12 +43,8 @@ def evidence_routes(
         if not owner or code not in LANGUAGES:
             return Response(status_code=404, headers=_HEADERS)
         try:
-            check = await run_in_threadpool(
-                checking().check,
-                conversation_id,
-                reply_id,
-                owner=owner,
-                reads_all=request.method == "POST",
+            check = checking().check(
+                conversation_id, reply_id, owner=owner, reads_all=request.method == "POST"
             )
         except ConversationNotFound:
             return Response(status_code=404, headers=_HEADERS)

@@ -19,7 +19,7 @@ from augenblick.core.language import Language
 from augenblick.exchange.exporting import write_everything
 from augenblick.store import Store
 from augenblick.web.browser_cookie import browser_id
-from augenblick.web.standalone_pages import error_keys, failure_page, wished_language
+from augenblick.web.standalone_pages import error_keys, failure_page, preferred_language
 
 EVERYTHING_PATH = "/download/everything.zip"
 _FILE_NAME = "augenblick.zip"
@@ -44,7 +44,7 @@ def everything_routes(
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def everything(request: Request) -> Response:
-        spoken = wished_language(request)
+        spoken = preferred_language(request)
         owner = browser_id(request.cookies, key=key)
         try:
             async with room:

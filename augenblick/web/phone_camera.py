@@ -20,7 +20,8 @@ from augenblick.core.errors import AugenblickError
 from augenblick.exchange.pages import camera_page
 from augenblick.pictures import PicturePool
 from augenblick.web.headers import inline_script_hashes
-from augenblick.web.standalone_pages import failure_page, lone_page, wished_language
+from augenblick.web.standalone_pages import failure_page, preferred_language, standalone_page
+from augenblick.web.stored_pictures import media_type
 from augenblick.web.tray_tabs import UNKEPT, Intake, PhoneCamera, Take, TrayTab, file_name, reason
 
 _ENDED = ("phone.ended.title", "phone.ended.what", "phone.ended.do")
@@ -61,12 +62,12 @@ class _Camera:
         self._intake = Intake(take, pool)
 
     async def page(self, request: Request) -> Response:
-        spoken = wished_language(request)
+        spoken = preferred_language(request)
         if self._find(request) is None:
             return failure_page(_ENDED, spoken, status=404)
         html = camera_page(spoken, ended=_ENDED)
         scripts = " ".join(inline_script_hashes(html))
-        return lone_page(html, policy=f"script-src {scripts}; connect-src 'self'")
+        return standalone_page(html, policy=f"script-src {scripts}; connect-src 'self'")
 
     async def upload(self, request: Request) -> Response:
         """Take one photo; answers with the small picture, or the reason why it can't be used."""
@@ -79,7 +80,7 @@ class _Camera:
             file = _begin(tab, phone, number, name)
             await self._intake.bring(request, tab, file=file, name=name)
         except AugenblickError as error:
-            said = {"reason": reason(error.failure, wished_language(request))}
+            said = {"reason": reason(error.failure, preferred_language(request))}
         except ClientDisconnect:
             return Response(status_code=400)  # nobody hears it
         else:
@@ -116,9 +117,9 @@ def _outcome(tab: TrayTab, file: int, request: Request) -> dict[str, str]:
             continue
         if item.failure is not None:
             tab.tray.remove(item.id)
-            said.setdefault("reason", reason(item.failure, wished_language(request)))
+            said.setdefault("reason", reason(item.failure, preferred_language(request)))
         elif item.picture is not None and "picture" not in said:
             small = item.picture.thumbnail
-            kind = "png" if small.startswith(b"\x89PNG") else "jpeg"
-            said["picture"] = f"data:image/{kind};base64,{base64.b64encode(small).decode()}"
+            encoded = base64.b64encode(small).decode()
+            said["picture"] = f"data:{media_type(small)};base64,{encoded}"
     return said

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -31,13 +30,13 @@ def rating_routes(store: Callable[[], Store], key: bytes, *, prefix: str = "") -
     Somebody else's answer is like one that does not exist: 404. 503 while the store is away.
     """
 
-    async def rate(request: Request) -> Response:
+    def rate(request: Request) -> Response:
         owner = browser_id(request.cookies, key=key)
         reply_id, rating = request.path_params["reply_id"], request.path_params["rating"]
         if not owner or rating not in _RATINGS:
             return Response(status_code=404)
         try:
-            await run_in_threadpool(_rate, store, reply_id, _RATINGS[rating], owner)
+            store().rate(reply_id, _RATINGS[rating], owner=owner)
         except ConversationNotFound:
             return Response(status_code=404)
         except StoreError:
@@ -45,7 +44,3 @@ def rating_routes(store: Callable[[], Store], key: bytes, *, prefix: str = "") -
         return Response(status_code=204)
 
     return [Route(f"{prefix}/rating/{{reply_id}}/{{rating}}", rate, methods=["PUT"])]
-
-
-def _rate(store: Callable[[], Store], reply_id: str, rating: Rating | None, owner: str) -> None:
-    store().rate(reply_id, rating, owner=owner)

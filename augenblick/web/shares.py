@@ -15,7 +15,12 @@ from augenblick.core.errors import ConversationNotFound, ShareExpired, StoreUnav
 from augenblick.core.language import Language
 from augenblick.exchange.pages import share_page
 from augenblick.store import Store
-from augenblick.web.standalone_pages import error_keys, failure_page, lone_page, wished_language
+from augenblick.web.standalone_pages import (
+    error_keys,
+    failure_page,
+    preferred_language,
+    standalone_page,
+)
 
 SHARE_PATH = "/share/"
 _AT_ONCE = 2  # pages being made; each holds its pictures in memory
@@ -34,28 +39,21 @@ def share_routes(
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def share(request: Request) -> Response:
-        spoken = wished_language(request)
-        token = request.path_params["token"]
         async with room:
-            return await run_in_threadpool(_answer, store, token, spoken, is_checked)
+            return await run_in_threadpool(answer, request)
+
+    def answer(request: Request) -> Response:
+        token, spoken = request.path_params["token"], preferred_language(request)
+        try:
+            return standalone_page(_shared(store(), token, spoken, is_checked=is_checked))
+        except ShareExpired as error:
+            return failure_page(error_keys(error), spoken, status=410)
+        except ConversationNotFound:
+            return failure_page(_NOT_FOUND, spoken, status=404)
+        except StoreUnavailable as error:
+            return failure_page(error_keys(error), spoken, status=503)
 
     return [Route(f"{prefix}{SHARE_PATH}{{token}}", share, methods=["GET"])]
-
-
-def _answer(
-    store: Callable[[], Store],
-    token: str,
-    spoken: Language,
-    is_checked: bool,  # noqa: FBT001 - called in another thread
-) -> Response:
-    try:
-        return lone_page(_shared(store(), token, spoken, is_checked=is_checked))
-    except ShareExpired as error:
-        return failure_page(error_keys(error), spoken, status=410)
-    except ConversationNotFound:
-        return failure_page(_NOT_FOUND, spoken, status=404)
-    except StoreUnavailable as error:
-        return failure_page(error_keys(error), spoken, status=503)
 
 
 def _shared(store: Store, token: str, spoken: Language, *, is_checked: bool) -> str:

@@ -23,13 +23,13 @@ _HEADERS = {
 }
 
 
-def wished_language(request: Request) -> Language:
+def preferred_language(request: Request) -> Language:
     """The language that was chosen in this browser, else the one it asks for."""
     asked = choose_language(request.headers.get("accept-language", ""))
     return language(chosen_language(request.cookies) or asked)
 
 
-def lone_page(html: str, *, status: int = 200, policy: str = "") -> HTMLResponse:
+def standalone_page(html: str, *, status: int = 200, policy: str = "") -> HTMLResponse:
     """A page that may load nothing, is kept nowhere and found by no search engine.
 
     `policy` has directives of the content security policy that allow it more.
@@ -45,7 +45,9 @@ def failure_page(
 ) -> HTMLResponse:
     """A page with a title and sentences, by their keys; `home` is where a link leads on to."""
     title, *sentences = (spoken.text(key) for key in keys)
-    return lone_page(notice_page(title, *sentences, language=spoken, home=home), status=status)
+    return standalone_page(
+        notice_page(title, *sentences, language=spoken, home=home), status=status
+    )
 
 
 def error_keys(error: AugenblickError) -> tuple[str, str, str]:

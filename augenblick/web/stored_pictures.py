@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -31,31 +30,34 @@ def picture_path(conversation_id: str, sha256: str, *, is_small: bool = False) -
 def picture_routes(store: Callable[[], Store], key: bytes, *, prefix: str = "") -> list[BaseRoute]:
     """The routes of the pictures; `key` signs the cookie that says who asks."""
 
-    async def picture(request: Request) -> Response:
+    def picture(request: Request) -> Response:
         owner = browser_id(request.cookies, key=key)
-        return await run_in_threadpool(_answer, store, owner, request)
+        conversation_id, sha256 = (
+            request.path_params[name] for name in ("conversation_id", "sha256")
+        )
+        is_small = request.url.path.endswith(_SMALL)
+        headers = _headers(conversation_id, etag=f'"{sha256}{_SMALL if is_small else ""}"')
+        try:
+            known = store().list_pictures(owner, conversation_id=conversation_id) if owner else ()
+            if sha256 not in known:
+                return _not_found()
+            if request.headers.get("if-none-match") == headers["ETag"]:
+                return Response(status_code=304, headers=headers)
+            load = store().load_thumbnail if is_small else store().load_content
+            content = load(sha256)
+        except KeyError:  # deleted meanwhile
+            return _not_found()
+        except StoreUnavailable:
+            return PlainTextResponse("Service Unavailable", status_code=503)
+        return Response(content, media_type=media_type(content), headers=headers)
 
     path = f"{prefix}{_PICTURE_PATH}{{conversation_id}}/{{sha256}}"
     return [Route(path + ending, picture, methods=["GET"]) for ending in ("", _SMALL)]
 
 
-def _answer(store: Callable[[], Store], owner: str | None, request: Request) -> Response:
-    conversation_id, sha256 = (request.path_params[name] for name in ("conversation_id", "sha256"))
-    is_small = request.url.path.endswith(_SMALL)
-    headers = _headers(conversation_id, etag=f'"{sha256}{_SMALL if is_small else ""}"')
-    try:
-        if not owner or sha256 not in store().list_pictures(owner, conversation_id=conversation_id):
-            return _not_found()
-        if request.headers.get("if-none-match") == headers["ETag"]:
-            return Response(status_code=304, headers=headers)
-        load = store().load_thumbnail if is_small else store().load_content
-        content = load(sha256)
-    except KeyError:  # deleted meanwhile
-        return _not_found()
-    except StoreUnavailable:
-        return PlainTextResponse("Service Unavailable", status_code=503)
-    kind = "image/png" if content.startswith(_PNG_START) else "image/jpeg"
-    return Response(content, media_type=kind, headers=headers)
+def media_type(content: bytes) -> str:
+    """The media type of a prepared or a small picture, by its first bytes."""
+    return "image/png" if content.startswith(_PNG_START) else "image/jpeg"
 
 
 def _headers(conversation_id: str, *, etag: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ from augenblick.pictures.tray import TrayItem, mark, turn
 from augenblick.pictures.tray_pixelation import pixelate
 from augenblick.web.browser_cookie import browser_id
 from augenblick.web.marked_regions import read_regions
+from augenblick.web.stored_pictures import media_type
 from augenblick.web.tray_tabs import UNKEPT, Intake, Take, TrayTab, file_name, reason
 
 
@@ -239,16 +240,15 @@ class _Trays:
         if item is None or not item.sent:
             return _unknown()
         small = item.sent[0].thumbnail
-        kind = "image/png" if small.startswith(b"\x89PNG") else "image/jpeg"
-        return Response(small, media_type=kind, headers=UNKEPT)
+        return Response(small, media_type=media_type(small), headers=UNKEPT)
 
     async def large(self, request: Request) -> Response:
         """The picture of an item without any marks."""
         _, item = self._item(request)
         if item is None or item.picture is None:
             return _unknown()
-        kind = item.picture.attachment.media_type
-        return Response(item.picture.content, media_type=kind, headers=UNKEPT)
+        content = item.picture.content
+        return Response(content, media_type=item.picture.attachment.media_type, headers=UNKEPT)
 
     def _tab(self, request: Request, place: str = "token") -> TrayTab | None:
         tab = self._find(request.path_params[place])

@@ -89,7 +89,9 @@ class Intake:
         """
         try:
             source = await self._read(request, name)
-            await self.in_thread(self._prepare, tab, source, file)
+            take = partial(self._take, tab)
+            work = partial(prepare_file, file=file, person=tab.person, take=take)
+            await self.in_thread(work, tab.tray, self._pool(), source)
         except BaseException:
             tab.tray.finish(file, name, ())
             raise
@@ -112,16 +114,6 @@ class Intake:
             has, most = round(total / _MEGABYTE, 1), limit // _MEGABYTE
             raise ImageTooLarge(code="image_too_heavy", name=name, has=has, limit=most)
         return PictureSource(name, bytes(content))
-
-    def _prepare(self, tab: TrayTab, source: PictureSource, file: int) -> None:
-        prepare_file(
-            tab.tray,
-            self._pool(),
-            source,
-            file=file,
-            person=tab.person,
-            take=partial(self._take, tab),
-        )
 
 
 def file_name(request: Request) -> str:
