@@ -57,7 +57,7 @@ class Database:
         self._writers = self.engine.execution_options(augenblick_writes=True)
         self._watch: FileWatch | None = None
         self._kept: PoolProxiedConnection | None = None  # for `write_alone`; belongs to the turn
-        event.listen(self.engine, "engine_disposed", self._let_go)
+        event.listen(self.engine, "engine_disposed", self._release_kept)
 
     @property
     def is_sqlite(self) -> bool:
@@ -141,8 +141,8 @@ class Database:
                     connection.rollback()
                 raise
 
-    def _let_go(self, _engine: Engine) -> None:
-        """Give the kept connection back; the next rows get one of the new pool."""
+    def _release_kept(self, _engine: Engine) -> None:
+        """Return the kept connection to its pool; the next write takes one from the new pool."""
         with self._taking_turns(), suppress(sqlite3.Error):
             if self._kept is not None:
                 self._kept.close()
@@ -155,11 +155,11 @@ class Database:
                 turn.enter_context(_held(self._turn))
             yield
 
-    def empty_log(self) -> None:
-        """Have SQLite's write-ahead log forget what it held, deleted things above all.
+    def truncate_wal(self) -> None:
+        """Truncate SQLite's write-ahead log, in which deleted rows would stay.
 
-        What somebody else is reading stays until the next time; never raises for it. PostgreSQL
-        does this by itself, in its own time.
+        Pages that another connection reads stay until the next time; never raises for it.
+        PostgreSQL removes dead rows by itself.
         """
         if not self.is_sqlite or self.is_in_memory:
             return

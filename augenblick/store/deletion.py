@@ -1,4 +1,4 @@
-"""Deletion, for good: rows in the order of their foreign keys, pictures at the end.
+"""Hard deletion: rows in the order of their foreign keys, pictures at the end.
 
 A picture goes with the last part that shows it, in the same transaction. The rows of its pictures
 are locked before anybody looks for other parts, and whoever adds a part locks them as well.
@@ -90,7 +90,7 @@ class Deletion(Concern):
         for database in self._databases.both:
             database.retrying(partial(mark_all_deleted, owner=owner))
             self._remove_each(database, mine)
-            database.empty_log()
+            database.truncate_wal()
 
     def purge(self, *, deleted_before: datetime, unused_since: datetime | None = None) -> int:
         """Remove for good what was deleted before, and what nobody went on with since.
@@ -113,7 +113,7 @@ class Deletion(Concern):
                 old |= t.conversation.c.updated_at < unused
             removed += self._remove_each(database, old)
             self._rewrite_index(database)
-            database.empty_log()
+            database.truncate_wal()
         return removed
 
     def _remove_each(self, database: Database, which: ColumnElement[bool]) -> int:
@@ -170,21 +170,21 @@ def _delete_all(which: ColumnElement[bool], connection: Connection) -> int:
 def _set_aside(
     conversation_id: str, node_id: str, connection: Connection, *, kept_in: str, owner: str
 ) -> DeletedMessage:
-    """Move a message with all below it to a deleted conversation, and show what is left."""
+    """Move a message and its descendants to a deleted conversation, and show what is left."""
     change(connection, conversation_id, owner, updated_at=now())
     nodes = {node.id: node for node in load_nodes(connection, conversation_id)}
     if node_id not in nodes:
         raise ConversationNotFound
-    doomed = {node_id}  # and all below: parents are older than their children
-    doomed.update(node.id for node in nodes.values() if node.parent_id in doomed)
+    removed = {node_id}  # with its descendants, which are younger
+    removed.update(node.id for node in nodes.values() if node.parent_id in removed)
     for node in nodes.values():
-        if node.id in doomed and node.reply is not None and node.reply.is_live:
+        if node.id in removed and node.reply is not None and node.reply.is_live:
             raise StoreError(code="reply_in_progress", reply_id=node.id)
     mine = select(t.conversation).where(t.conversation.c.id == conversation_id)
     before = connection.execute(mine).one()
-    left = _title_without(nodes, doomed, before.title)
-    if before.leaf_id in doomed:
-        leaf_id = _leaf_without(nodes, doomed, node_id)
+    left = _title_without(nodes, removed, before.title)
+    if before.leaf_id in removed:
+        leaf_id = _leaf_without(nodes, removed, node_id)
         change(connection, conversation_id, owner, leaf_id=leaf_id)
     _set_title(connection, conversation_id, owner, before.title, left)
     connection.execute(
@@ -192,7 +192,7 @@ def _set_aside(
             id=kept_in, owner=owner, title="", created_at=now(), updated_at=now(), deleted_at=now()
         )
     )
-    _move(connection, t.node.c.id.in_(doomed), kept_in)
+    _move(connection, t.node.c.id.in_(removed), kept_in)
     connection.execute(update(t.node).where(t.node.c.id == node_id).values(parent_id=None))
     return DeletedMessage(
         conversation_id,
@@ -251,20 +251,20 @@ def _move(connection: Connection, which: ColumnElement[bool], to: str, *, by: in
     connection.execute(moved.values(conversation_id=to, position=t.node.c.position + by))
 
 
-def _title_without(nodes: Mapping[str, Node], doomed: set[str], title: str) -> str:
+def _title_without(nodes: Mapping[str, Node], removed: set[str], title: str) -> str:
     """The title; one that was made of a question that goes is made of the first that stays."""
     made = {
         node.id: title_of(node.message) for node in nodes.values() if node.message.role is Role.USER
     }
-    if title not in {made[node_id] for node_id in made.keys() & doomed}:
+    if title not in {made[node_id] for node_id in made.keys() & removed}:
         return title
-    return next((other for node_id, other in made.items() if node_id not in doomed), "")
+    return next((other for node_id, other in made.items() if node_id not in removed), "")
 
 
-def _leaf_without(nodes: Mapping[str, Node], doomed: set[str], node_id: str) -> str | None:
+def _leaf_without(nodes: Mapping[str, Node], removed: set[str], node_id: str) -> str | None:
     """The end of the path to show: down the newest sibling that stays, or the parent."""
     gone = nodes[node_id]
-    staying = [node for node in nodes.values() if node.id not in doomed]
+    staying = [node for node in nodes.values() if node.id not in removed]
     siblings = [
         node
         for node in staying

@@ -184,17 +184,7 @@ _NODES = (
     .order_by(t.node.c.position)
 )
 _PARTS = (
-    select(
-        t.part.c.node_id,
-        t.part.c.text,
-        t.part.c.detail,
-        t.part.c.receipt,
-        t.picture.c.sha256,
-        t.picture.c.media_type,
-        t.picture.c.width_px,
-        t.picture.c.height_px,
-        t.picture.c.byte_count,
-    )
+    select(t.part, t.picture)
     .join(t.node, t.node.c.id == t.part.c.node_id)
     .outerjoin(t.picture, t.picture.c.sha256 == t.part.c.picture_sha256)
     .where(t.node.c.conversation_id == _ID)
