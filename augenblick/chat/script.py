@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from augenblick.core.messages import ImagePart, Message, Role, TextPart
-from augenblick.core.pasted import clean, repair_base_url
-from augenblick.core.providers import ApiKey, Provider
-from augenblick.core.proxies import way_to
+from augenblick.core.pasted import clean
+from augenblick.core.providers import ApiKey, provider_at
 from augenblick.core.settings import RequestSettings, refuse_invalid
 from augenblick.endpoint.client import ChatClient
 from augenblick.endpoint.payload import DataUris, build_payload
@@ -27,10 +26,9 @@ def ask_about(
     """
     settings = RequestSettings(clean(model))
     refuse_invalid(settings)
-    address, query = repair_base_url(base_url)
-    proxy, ca_bundle = way_to(os.environ, address)
-    key = ApiKey(api_key)
-    provider = Provider("script", "script", address, key, (), query, (), proxy, ca_bundle)
+    provider = provider_at(
+        base_url, os.environ, name="script", label="script", api_key=ApiKey(api_key)
+    )
     prepared = [prepare_image(Path(path).read_bytes(), name=str(path)) for path in pictures]
     contents = {picture.attachment.sha256: picture.content for picture in prepared}
     images = (ImagePart(picture.attachment) for picture in prepared)

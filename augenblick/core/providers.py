@@ -125,6 +125,18 @@ def read_providers(
     return tuple(found)
 
 
+def provider_at(
+    base_url: str, environ: Mapping[str, str], *, name: str, label: str, api_key: ApiKey
+) -> Provider:
+    """A provider at an address as somebody typed it, which is configured nowhere.
+
+    Proxy and certificates are those of the environment. Raises ConfigurationError.
+    """
+    address, query = repair_base_url(base_url)
+    proxy, ca_bundle = way_to(environ, address)
+    return Provider(name, label, address, api_key, query=query, proxy=proxy, ca_bundle=ca_bundle)
+
+
 def wants_reader(environ: Mapping[str, str], secrets: Mapping[str, Any]) -> bool:
     """Whether the reader shall run: nothing else is configured, or AUGENBLICK_READER says so.
 

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from augenblick.core.config_files import check_secrets, read_toml
 from augenblick.core.errors import ConfigurationError
-from augenblick.core.pasted import clean, repair_base_url
-from augenblick.core.providers import ApiKey, Provider, read_providers
-from augenblick.core.proxies import way_to
+from augenblick.core.pasted import clean
+from augenblick.core.providers import ApiKey, Provider, provider_at, read_providers
 from augenblick.ops.doctor import verdict_texts
 from augenblick.ops.doctor.examination import examine
 from augenblick.ops.doctor.findings import Grade
@@ -64,10 +63,8 @@ def _choose_provider(options: argparse.Namespace, environ: Mapping[str, str]) ->
         raise ConfigurationError(verdict_texts.NO_KEY_IN_ENVIRONMENT.format(name=name))
     key = None if name is None else ApiKey(environ[name])
     if options.base_url:
-        base_url, query = repair_base_url(options.base_url)
-        proxy, bundle = way_to(environ, base_url)
-        return Provider(
-            "given", "endpoint", base_url, key or ApiKey(), (), query, (), proxy, bundle
+        return provider_at(
+            options.base_url, environ, name="given", label="endpoint", api_key=key or ApiKey()
         )
     provider = _configured(options, environ)
     return provider if key is None else replace(provider, api_key=key)
