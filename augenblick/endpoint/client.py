@@ -22,6 +22,7 @@ from augenblick.endpoint.chunks import Chunk, decode, read_chunk
 from augenblick.endpoint.error_body import ErrorBody, page_title
 from augenblick.endpoint.foreign_errors import CATCHABLE, translate
 from augenblick.endpoint.model_list import read_model_list
+from augenblick.endpoint.payload import encode_payload
 from augenblick.endpoint.recorder import Recorder
 from augenblick.endpoint.retries import RetryPolicy, Wait
 from augenblick.endpoint.round_trip import RoundTrip
@@ -29,10 +30,7 @@ from augenblick.endpoint.scrubbing import private_texts
 from augenblick.endpoint.sse import DONE, Event, read_events
 from augenblick.endpoint.transport import Cancellation, Deadlines, new_session
 
-__all__ = [
-    "Cancellation", "ChatClient", "ChatStream", "Deadlines", "RetryPolicy", "Wait",
-    "encode_payload",
-]  # fmt: skip
+__all__ = ["Cancellation", "ChatClient", "ChatStream", "Deadlines", "RetryPolicy", "Wait"]
 
 _LIST_SECONDS: Final = 30.0
 _MAX_MALFORMED: Final = 16
@@ -42,18 +40,12 @@ _BLANKS: Final = b"\xef\xbb\xbf\r\n\t "
 _TWICE_NAMED: Final = re.compile(r"\A(?:data:\s*)+")  # some proxies put the field's name twice
 
 
-def encode_payload(payload: Mapping[str, Any]) -> bytes:
-    """The exact bytes of the body: compact JSON in UTF-8. Raises ValueError for NaN."""
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace")
-
-
 class ChatClient:
     """One endpoint. Holds a pool of connections; any thread may call; close it when done.
 
-    The surroundings are not asked for anything, no netrc above all: what counts of the proxy and
-    certificate variables stands in the provider. `coalesces_reads` False takes in each event as it
-    arrives; by default a fast stream is read some forty times a second.
+    Reads nothing from the environment, no netrc either: proxy and certificates are those of the
+    provider. By default reads of a fast stream are coalesced to some forty a second;
+    `coalesces_reads` False takes in each event as it arrives.
     """
 
     def __init__(
@@ -92,7 +84,7 @@ class ChatClient:
         recording = None
         if recorder is not None:
             key = self.provider.api_key.reveal()
-            recording = recorder.open(payload, encode_payload, secrets=[key])
+            recording = recorder.open(payload, secrets=[key])
         trip = RoundTrip(
             self._post, self.deadlines, self.retry, is_stream=is_stream,
             secrets=(*self._secrets(), *private_texts(payload.get("messages"))),
@@ -115,9 +107,9 @@ class ChatClient:
             return read_model_list(b"".join(pieces), refuse=trip.refuse)
 
     def ask_beside(self, path: str, question: Mapping[str, Any] | None = None) -> object:
-        """What stands as JSON at a path that is no part of the API; a question is posted.
+        """The JSON at a path outside of the API, by GET, or by POST where there is a `question`.
 
-        Raises ProviderError, also for what is no JSON.
+        Raises ProviderError, also where the answer is not JSON.
         """
         body = encode_payload(question) if question is not None else None
         request = self._request("POST" if body else "GET", path, body, accept="application/json")
@@ -145,7 +137,7 @@ class ChatClient:
         self.close()
 
     def _secrets(self) -> tuple[str, ...]:
-        """What may stand in no error text, should the endpoint repeat it."""
+        """What must not appear in an error text, even where the endpoint repeats it."""
         extra = (value for _, value in (*self.provider.headers, *self.provider.query))
         return (self.provider.api_key.reveal(), *extra)
 

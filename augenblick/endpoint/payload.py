@@ -7,7 +7,8 @@ Field names and shapes are those of the Chat Completions API
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from augenblick.core.byte_lru import ByteLru
@@ -56,6 +57,12 @@ def build_payload(
     if settings.system:
         wire.insert(0, {"role": Role.SYSTEM.value, "content": settings.system})
     return {"model": settings.model, "messages": wire, **_fields(settings)}
+
+
+def encode_payload(payload: Mapping[str, Any]) -> bytes:
+    """The exact bytes of the body: compact JSON in UTF-8. Raises ValueError for NaN."""
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace")
 
 
 def _wire_message(message: Message, data_uri: Callable[[Attachment], str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote_plus, urlsplit
 
 from augenblick.core.messages import Attachment
+from augenblick.endpoint.payload import encode_payload
 from augenblick.endpoint.trace import CHECKSUM_BYTES, MARK, MASK, BodyPiece, WirePicture, as_text
 
 MAX_PACKED_BYTES: Final = 4 * 1024 * 1024
@@ -67,20 +68,11 @@ class Recorder:
 
         return known
 
-    def open(
-        self,
-        payload: Mapping[str, Any],
-        encode: Callable[[Mapping[str, Any]], bytes],
-        *,
-        secrets: Iterable[str] = (),
-    ) -> ExchangeRecorder:
-        """Begin to listen to a request with this payload, written by `encode`.
-
-        `secrets` are masked wherever they come back.
-        """
+    def open(self, payload: Mapping[str, Any], *, secrets: Iterable[str] = ()) -> ExchangeRecorder:
+        """Begin to record a request; `secrets` are masked wherever they come back."""
         with self._lock:
             number = self._bodies = self._bodies + 1
-        for piece in _fold(payload, encode, self._known):
+        for piece in _fold(payload, self._known):
             if isinstance(piece, WirePicture):
                 self._write("picture", number, *astuple(piece))
             elif len(piece) <= _MAX_BODY_BYTES:
@@ -230,11 +222,7 @@ def mask_url(url: str) -> str:
     return url
 
 
-def _fold(
-    payload: Mapping[str, Any],
-    encode: Callable[[Mapping[str, Any]], bytes],
-    known: Mapping[int, Attachment],
-) -> Iterator[BodyPiece]:
+def _fold(payload: Mapping[str, Any], known: Mapping[int, Attachment]) -> Iterator[BodyPiece]:
     """The pieces of a body. The megabytes of its pictures are not touched: marks are encoded.
 
     A mark holds a number that nobody can know before, so no text of a person is taken for one.
@@ -254,7 +242,7 @@ def _fold(
         return [marked(item) for item in value] if isinstance(value, list | tuple) else value
 
     folded = {name: marked(value) for name, value in payload.items()}
-    pieces = encode(folded).split(nonce.encode())
+    pieces = encode_payload(folded).split(nonce.encode())
     yield pieces[0]
     for attachment, piece in zip(found, pieces[1:], strict=True):
         yield WirePicture(

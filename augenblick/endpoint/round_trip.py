@@ -110,7 +110,7 @@ class RoundTrip:
         return scrub(text, secrets=self._secrets)
 
     def record(self, content: bytes) -> None:
-        """Record a body that is no stream."""
+        """Record a body that is not a stream."""
         if self.recorder is not None:
             self.recorder.content(content)
 

@@ -32,9 +32,9 @@ from augenblick.endpoint.client import (
     Deadlines,
     RetryPolicy,
     Wait,
-    encode_payload,
 )
 from augenblick.endpoint.foreign_errors import translate
+from augenblick.endpoint.payload import encode_payload
 from augenblick.endpoint.retries import asked_seconds, go_duration_seconds
 from tests.raising import raises
 

@@ -19,8 +19,8 @@ from augenblick.core.errors import AugenblickError, StoreError
 from augenblick.core.messages import Attachment, ImagePart, Message, PreparedPicture, Role, TextPart
 from augenblick.core.providers import ApiKey, Provider
 from augenblick.core.settings import RequestSettings
-from augenblick.endpoint.client import Cancellation, ChatClient, RetryPolicy, encode_payload
-from augenblick.endpoint.payload import DataUris, build_payload
+from augenblick.endpoint.client import Cancellation, ChatClient, RetryPolicy
+from augenblick.endpoint.payload import DataUris, build_payload, encode_payload
 from augenblick.endpoint.recorder import Recorder, is_secret, mask_url
 from augenblick.endpoint.trace import (
     MASK,
@@ -271,7 +271,7 @@ def test_folding_and_unfolding_is_byte_exact(tmp_path: Path) -> None:
         "text": uris(picture.attachment)[:-4],
         "foreign": "data:image/png;base64,AA",
     }
-    recorder.open(payload, encode_payload).sent("POST", "http://h/v1", ())
+    recorder.open(payload).sent("POST", "http://h/v1", ())
 
     packed = recorder.pack()
     request = only(read_trace(packed)).request
@@ -311,7 +311,7 @@ def test_a_random_body_survives() -> None:
         letters = string.printable + "äöü🙂\u2028\x00"
         text = "".join(rng.choices(letters, k=30))
         payload = {text: [text, {"url": uri}, 1.5, None, True, [uri]], "m": uri}
-        recorder.open(payload, encode_payload).sent("POST", "http://h", ())
+        recorder.open(payload).sent("POST", "http://h", ())
         request = only(read_trace(recorder.pack())).request
         assert len(request.pictures) == 3
         assert request.unfold(lambda _, uri=uri: uri) == encode_payload(payload)  # type: ignore[misc] # bound
@@ -320,7 +320,7 @@ def test_a_random_body_survives() -> None:
 def test_requests_side_by_side_do_not_mix() -> None:
     """Two lines of one recorder keep their events apart, in any order."""
     recorder = Recorder()
-    lines = [recorder.open({"number": number}, encode_payload) for number in range(2)]
+    lines = [recorder.open({"number": number}) for number in range(2)]
     for line in lines:
         line.sent("POST", "http://h", ())
     for turn in range(100):
@@ -337,7 +337,7 @@ def test_what_is_too_much_is_counted_only() -> None:
     """A flood stays within the limit, says how much is missing, and still says how it ended."""
     rng = random.Random(1)
     recorder = Recorder(max_packed_bytes=50_000)
-    line = recorder.open(PAYLOAD, encode_payload)
+    line = recorder.open(PAYLOAD)
     line.sent("POST", "http://h", ())
     line.answered(200, ())
     for _ in range(3000):
@@ -359,7 +359,7 @@ def test_a_body_too_large_to_keep_is_said_to_be_cut() -> None:
     """Then nothing pretends to be the exact request."""
     recorder = Recorder()
     payload = {"text": "x" * (9 * 1024 * 1024)}
-    recorder.open(payload, encode_payload).sent("POST", "http://h", ())
+    recorder.open(payload).sent("POST", "http://h", ())
 
     request = only(read_trace(recorder.pack())).request
 
@@ -371,7 +371,7 @@ def test_a_long_answer_holds_little() -> None:
     """Five thousand events like those of an endpoint stay well below 100 KB."""
     rng = random.Random(3)
     recorder = Recorder()
-    line = recorder.open(PAYLOAD, encode_payload, secrets=[KEY])
+    line = recorder.open(PAYLOAD, secrets=[KEY])
     line.sent("POST", "http://h", ())
     for _ in range(5000):
         line.event(said(f"wort{rng.randint(0, 3000)} ")[6:-2].decode())
@@ -385,7 +385,7 @@ def test_a_long_answer_holds_little() -> None:
 def test_a_damaged_trace_is_a_clear_error(how: str) -> None:
     """Whatever has happened to the bytes."""
     recorder = Recorder()
-    line = recorder.open(PAYLOAD, encode_payload)
+    line = recorder.open(PAYLOAD)
     line.sent("POST", "http://h", ())
     line.event("x")
     good = recorder.pack()
@@ -414,7 +414,7 @@ def _sealed(lines: bytes) -> bytes:
 def test_any_flipped_bit_is_noticed() -> None:
     """What is shown is what went over the wire, or nothing."""
     recorder = Recorder()
-    line = recorder.open(PAYLOAD, encode_payload)
+    line = recorder.open(PAYLOAD)
     line.sent("POST", "http://h", (("A", "b"),))
     line.answered(200, (("C", "d"),))
     line.event("x", "ping", "1")
@@ -433,7 +433,7 @@ def test_whatever_came_is_given_back_as_it_was() -> None:
     events = ["", " ", "a\nb\n", "\r\n", "\u2028\x0b\x1e", "\ud83d", "\udcff", '["x"]', "ä 🙂"]
     pieces = [b"\xff\xfe\x00\n", "🙂".encode()[:2], "🙂".encode()[2:], b"\xed\xb3\xbf"]
     recorder = Recorder()
-    line = recorder.open(PAYLOAD, encode_payload)
+    line = recorder.open(PAYLOAD)
     line.sent("POST", "http://h", ())
     for data in events:
         line.event(data)
