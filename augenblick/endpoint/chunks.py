@@ -167,11 +167,12 @@ def _channels(
         said.take(text)
     for key in ("images", "image"):
         said.take_pictures(wire.get(key))
+    thoughts = (_flat(wire[key]) for key in _REASONING_KEYS if key in wire)
     has_calls = "tool_calls" in wire or "function_call" in wire
     return ChoiceDelta(
         index=index,
         text="".join(said.text),
-        reasoning=_reasoning(wire) or "".join(said.reasoning),
+        reasoning=next(filter(None, thoughts), "".join(said.reasoning)),
         refusal=_text(wire.get("refusal")) or "".join(said.refusal),
         tool_calls=tuple(_tool_calls(wire)) if has_calls else (),
         finish_reason=finish,
@@ -239,13 +240,6 @@ def _picture(wire: object) -> str:
         if isinstance(inner, str) and not inner.startswith(("data:", "http:", "https:")):
             return f"data:image/png;base64,{inner}"  # its bytes tell what it really is
         wire = inner
-    return ""
-
-
-def _reasoning(wire: Mapping[str, object]) -> str:
-    for key in _REASONING_KEYS:
-        if key in wire and (text := _flat(wire[key])):
-            return text
     return ""
 
 

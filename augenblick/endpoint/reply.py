@@ -22,9 +22,7 @@ from augenblick.endpoint.channels import (
     add_to,
     without_halves,
 )
-from augenblick.endpoint.chunks import ChoiceDelta, Chunk, ToolCallDelta, parse_chunk
-
-__all__ = ["Added", "ChoiceDelta", "Chunk", "Reply", "ToolCallDelta", "parse_chunk"]
+from augenblick.endpoint.chunks import ChoiceDelta, Chunk, ToolCallDelta
 
 _MAX_CHOICES: Final = 128  # the most the API allows
 _MAX_TOOL_CALLS: Final = 128
@@ -222,18 +220,14 @@ class Reply:
 
     def _fold_choices(self, deltas: tuple[ChoiceDelta, ...]) -> Iterator[Added]:
         for delta in deltas:
+            self._pictures |= dict.fromkeys(delta.pictures)
+            for kind in (kind if _KIND.fullmatch(kind) else "?" for kind in delta.unread):
+                if len(self._unread) < _MAX_KINDS or kind in self._unread:
+                    self._unread[kind] = self._unread.get(kind, 0) + 1
             at = self._position(delta.index)
-            if delta.pictures or delta.unread:
-                self._take_parts(delta)
             if at is not None:
                 choice = self._choices.get(at) or self._choices.setdefault(at, _Choice())
                 yield from (Added(at, channel, text) for channel, text in choice.take(delta))
-
-    def _take_parts(self, delta: ChoiceDelta) -> None:
-        self._pictures |= dict.fromkeys(delta.pictures)
-        for kind in (kind if _KIND.fullmatch(kind) else "?" for kind in delta.unread):
-            if len(self._unread) < _MAX_KINDS or kind in self._unread:
-                self._unread[kind] = self._unread.get(kind, 0) + 1
 
     def _flush(self) -> Iterator[Added]:
         for at, choice in self._choices.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -76,11 +76,12 @@ def asked_seconds(headers: Mapping[str, str], message: str, *, now: float) -> fl
     of the size of an epoch, negative ones and nonsense are passed over.
     """
     headers = {name: value[:_MAX_CHARS] for name, value in headers.items()}
+    in_words = _IN_WORDS.search(message[:_MAX_CHARS].lower())
     sources = (
         _number(headers.get("retry-after-ms", ""), unit_seconds=1e-3),
         _seconds_or_date(headers.get("retry-after", ""), now),
         _latest_budget(headers),
-        _in_words(message),
+        go_duration_seconds(in_words[1]) if in_words else None,
     )
     return next((seconds for seconds in sources if seconds is not None), None)
 
@@ -114,12 +115,9 @@ def _seconds_or_date(text: str, now: float) -> float | None:
 
 
 def _latest_budget(headers: Mapping[str, str]) -> float | None:
-    budgets = list(_budgets(headers))
-    used_up = [seconds for seconds, is_used_up in budgets if is_used_up]
-    return max(used_up or [seconds for seconds, _ in budgets], default=None)
-
-
-def _budgets(headers: Mapping[str, str]) -> Iterator[tuple[float, bool]]:
+    """When the last of the budgets that are used up is renewed, else the last of all."""
+    used_up: list[float] = []
+    others: list[float] = []
     for name, text in headers.items():
         if not name.startswith("x-ratelimit-reset"):
             continue
@@ -127,9 +125,6 @@ def _budgets(headers: Mapping[str, str]) -> Iterator[tuple[float, bool]]:
         if seconds is None:
             seconds = _number(text)
         if seconds is not None:
-            yield seconds, headers.get(name.replace("reset", "remaining"), "").strip() == "0"
-
-
-def _in_words(message: str) -> float | None:
-    found = _IN_WORDS.search(message[:_MAX_CHARS].lower())
-    return go_duration_seconds(found.group(1)) if found else None
+            remaining = headers.get(name.replace("reset", "remaining"), "").strip()
+            (used_up if remaining == "0" else others).append(seconds)
+    return max(used_up or others, default=None)

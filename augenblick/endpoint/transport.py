@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -420,15 +419,11 @@ class StoppableAdapter(HTTPAdapter):
     def close(self) -> None:
         """Close every idle connection now; urllib3 leaves that to the garbage collector."""
         for manager in (self.poolmanager, *self.proxy_manager.values()):
-            _close_pools(manager)
+            for key in manager.pools.keys():  # noqa: SIM118 - the container has no iterator
+                pool = manager.pools.get(key)
+                if pool is not None:
+                    pool.close()
         super().close()
-
-
-def _close_pools(manager: urllib3.PoolManager) -> None:
-    for key in manager.pools.keys():  # noqa: SIM118 - the container has no iterator
-        pool = manager.pools.get(key)
-        if pool is not None:
-            pool.close()
 
 
 def new_session() -> requests.Session:

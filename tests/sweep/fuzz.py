@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from augenblick.core.messages import ReplyEnd
+from augenblick.endpoint.chunks import parse_chunk
 from augenblick.endpoint.client import ChatClient, Deadlines
-from augenblick.endpoint.reply import Reply, parse_chunk
+from augenblick.endpoint.reply import Reply
 from tests.faults.asking import NO_RETRY, ask, lost_channel, provider_at, question
 from tests.faults.server import FaultServer, Received, Reset, Step
 from tests.sweep.kill import Recording
