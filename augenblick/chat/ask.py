@@ -89,7 +89,7 @@ class Answering:
         """Have the worker of a new reply begin when it is its turn."""
         if not opened.is_new:
             return
-        person = owner or opened.conversation_id  # a browser without our cookie is nobody we know
+        person = owner or opened.conversation_id  # without a cookie: one person per conversation
         live = LiveReply(
             opened,
             on_stop=partial(self._queue.begin_now, opened.reply_id),
@@ -107,18 +107,19 @@ class Answering:
 
     def _begin(self, live: LiveReply, task: Task) -> bool:
         """Start the worker of a reply; False where the system has no thread left for us."""
+
+        def work() -> None:
+            recorder = self._writer.write(live, task)
+            self._queue.leave(live.reply_id)
+            self._writer.keep_trace(live.reply_id, recorder)
+
         live.show_turn(None)
         try:
-            self._threads.start(partial(self._work, live, task), name=f"reply-{live.reply_id[:8]}")
+            self._threads.start(work, name=f"reply-{live.reply_id[:8]}")
         except RuntimeError as error:
             self._writer.give_up(live, task, Failure("unexpected", {}, type(error).__name__))
             return False
         return True
-
-    def _work(self, live: LiveReply, task: Task) -> None:
-        recorder = self._writer.write(live, task)
-        self._queue.leave(live.reply_id)
-        self._writer.keep_trace(live.reply_id, recorder)
 
     def _client(self, provider: Provider) -> ChatClient:
         with self._clients_lock:
@@ -133,7 +134,7 @@ class Answering:
     def find(
         self, conversation_id: str, reply_id: str, *, owner: str, choice_count: int = 1
     ) -> LiveReply | StoredReply:
-        """Return what to follow and stop an open reply with, whoever is writing it.
+        """The open reply, to follow or stop it, whichever process writes it.
 
         `choice_count` is how many choices it is known to have so far.
         """
@@ -193,10 +194,10 @@ class Answering:
         settings: RequestSettings,
         instruction: str,
     ) -> OpenedReply:
-        """Have an answer that ended too early written on, as a new answer that begins with it.
+        """Continue an answer that ended too early, as a new answer that begins with its text.
 
-        Endpoints don't agree on how an unfinished answer is taken up again, so it is sent as said
-        and `instruction`, in the person's language, asks for the rest. Raises as `ask_again`.
+        Endpoints differ in how they continue an assistant message, so it is sent as it is and
+        followed by `instruction`, which asks for the rest. Raises as `ask_again`.
         """
         question_id, record = self._find_answer(conversation_id, answer_id, owner)
         beginning, settings = written_on(record, instruction, settings)
@@ -216,10 +217,10 @@ class Answering:
         settings: RequestSettings,
         results: Mapping[str, str],
     ) -> OpenedReply:
-        """Give the calls that an answer ended with their results, by id, and have it go on.
+        """Continue an answer that ended with tool calls; `results` are their results by call id.
 
-        It goes on as a new answer that begins with all that was called. Built-in tools among the
-        calls are run; a call without a result gets an empty one. Raises as `ask_again`.
+        The new answer begins with the calls. Built-in tools among them are run; a call without a
+        result gets an empty one. Raises as `ask_again`.
         """
         question_id, record = self._find_answer(conversation_id, answer_id, owner)
         return self.ask_again(

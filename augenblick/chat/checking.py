@@ -70,11 +70,13 @@ class Checking:
             raise ConversationNotFound
         pictures = _pictures(path)
         texts = self._store.load_texts(pictures)
-        unread = [each for each in pictures if each not in texts and not self._has_failed(each)]
+        with self._lock:
+            now = time.monotonic()
+            failed = {each for each, at in self._failed_at.items() if now - at < _FAILED_SECONDS}
+            is_reading = any(self._wanted.get(each, 0) > _FEW_ROWS for each in pictures)
+        unread = [each for each in pictures if each not in texts and each not in failed]
         long = [each for each, text in texts.items() if text.rows is None]
         asked = [*unread, *long] if reads_all else unread
-        with self._lock:
-            is_reading = any(self._wanted.get(each, 0) > _FEW_ROWS for each in pictures)
         if not reads_all and not is_reading and (len(unread) > _FEW_PICTURES or long):
             return Check(CheckState.LONG)
         if asked or is_reading:
@@ -102,11 +104,6 @@ class Checking:
         self._queue.put(None)
         with self._lock:
             self._wanted.clear()
-
-    def _has_failed(self, sha256: str) -> bool:
-        with self._lock:
-            failed_at = self._failed_at.get(sha256)
-            return failed_at is not None and time.monotonic() - failed_at < _FAILED_SECONDS
 
     def _read(self, pictures: Iterable[str], *, most_rows: int) -> None:
         with self._lock:

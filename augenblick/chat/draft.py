@@ -60,12 +60,12 @@ class Draft:
 
     @property
     def has_text(self) -> bool:
-        """Whether anything has come that sending once more would double."""
+        """Whether the reply has content, which another attempt would repeat."""
         said = self.reply.choices
         return any(choice.text or choice.reasoning or choice.tool_calls for choice in said)
 
     def show_calls(self, chunk: Chunk) -> None:
-        """Tell followers of calls that a chunk has brought."""
+        """Show followers the tool calls of a chunk."""
         if any(delta.tool_calls for delta in chunk.choices):
             first = self.reply.choices[:1]
             self.loop.show_streaming(lambda: first[0].tool_calls if first else ())

@@ -9,9 +9,10 @@ import math
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import attrgetter
 
 from augenblick.chat.reply_queue import Turn
 from augenblick.core.conversations import ReplyRecord
@@ -164,10 +165,10 @@ class LiveReply:
             self._follower_count -= 1
 
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
-        """Wait at most so long until the last text can be followed; not woken by any text before.
+        """Wait up to `timeout_seconds` until the last text can be followed; no other text wakes it.
 
-        An end that is not yet written keeps its followers, who would busy-loop otherwise. Returns
-        whether there is nothing left to wait for.
+        While the end is not yet written followers wait here, for they would busy-loop otherwise.
+        Returns whether there is nothing left to wait for.
         """
         is_over = self._is_all_shown if self._record is None else self._is_end_durable
         return is_over.wait(timeout_seconds)
@@ -226,8 +227,10 @@ class LiveReply:
             record = None if self._is_end_taken else self._end
             if self._taken == self._pieces.length and record is None:
                 return None
-            deltas = _as_deltas(
-                self.reply_id, self._pieces.between(self._taken, self._pieces.length)
+            new = self._pieces.between(self._taken, self._pieces.length)
+            deltas = tuple(
+                ReplyDelta(self.reply_id, at, channel, "".join(piece.text for piece in pieces))
+                for (at, channel), pieces in groupby(new, attrgetter("choice_index", "channel"))
             )
             self._taken = self._pieces.length
             self._is_end_taken = record is not None
@@ -251,15 +254,6 @@ class LiveReply:
     def _note_last_text(self) -> None:
         if self._end is not None and self._shown == self._pieces.length:
             self._is_all_shown.set()
-
-
-def _as_deltas(reply_id: str, pieces: Iterable[Added]) -> tuple[ReplyDelta, ...]:
-    """The same text in as few deltas as there are changes of choice and channel."""
-    groups = groupby(pieces, key=lambda piece: (piece.choice_index, piece.channel))
-    return tuple(
-        ReplyDelta(reply_id, at, channel, "".join(piece.text for piece in group))
-        for (at, channel), group in groups
-    )
 
 
 class _Pieces:
@@ -341,7 +335,7 @@ class StoredReply:
             time.sleep(_POLL_SECONDS)
 
     def slowdown(self) -> float:
-        """As that of a `LiveReply`."""
+        """As `LiveReply.slowdown`; unknown here, so 1."""
         return 1.0
 
     def wait_for_end(self, *, timeout_seconds: float) -> bool:
@@ -357,23 +351,18 @@ class StoredReply:
         """Read what has come, unless another follower has just done so."""
         if self._record is not None or time.monotonic() - self._polled_at < _POLL_SECONDS:
             return
-        record = self._load()
+        nodes = self._store.load_conversation(self.conversation_id).nodes
+        record = next((node.reply for node in nodes if node.id == self.reply_id), None)
+        if record is None:
+            raise ConversationNotFound
         self._polled_at = time.monotonic()
         self.choice_count = max(self.choice_count, len(record.choices))
         is_drawn_anew = record.rounds and not record.is_live  # with the text after all calls only
         for at, choice in enumerate(() if is_drawn_anew else record.choices):
             for channel in _CHANNELS:
-                self._add_new(at, channel, getattr(choice, channel))
+                text: str = getattr(choice, channel)
+                seen = self._seen.get((at, channel), 0)
+                if len(text) > seen:
+                    self._pieces.add(Added(at, channel, text[seen:]))
+                    self._seen[at, channel] = len(text)
         self._record = None if record.is_live else record
-
-    def _add_new(self, at: int, channel: str, text: str) -> None:
-        seen = self._seen.get((at, channel), 0)
-        if len(text) > seen:
-            self._pieces.add(Added(at, channel, text[seen:]))
-            self._seen[at, channel] = len(text)
-
-    def _load(self) -> ReplyRecord:
-        for node in self._store.load_conversation(self.conversation_id).nodes:
-            if node.id == self.reply_id and node.reply is not None:
-                return node.reply
-        raise ConversationNotFound

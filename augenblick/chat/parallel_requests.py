@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-from augenblick.core.errors import AugenblickError, Cancelled, Failure
+from augenblick.core.errors import AugenblickError, Cancelled, Failure, Param
 from augenblick.core.messages import Adjustment, ChoiceText, ReplyEnd, Timings, Usage, total_usage
 from augenblick.endpoint.chunks import Chunk
 from augenblick.endpoint.reply import Added, Reply
@@ -28,7 +28,8 @@ class Part(Reply):
     def __init__(self, at: int) -> None:
         super().__init__()
         self._at = at
-        self.error: AugenblickError | None = None  # what kept it from coming
+        self.was_stopped = False
+        self.error: AugenblickError | None = None  # what else kept it from coming
         self.has_come = False  # whether it has said a word
 
     def fold(self, chunk: Chunk, *, at_seconds: float) -> tuple[Added, ...]:
@@ -77,48 +78,41 @@ class ParallelRequests:
         self._work(ask)
         for helper in started:
             helper.join()
+        if any(part.was_stopped for part in self._parts.values()):
+            raise Cancelled
         errors = [part.error for part in self._parts.values() if part.error is not None]
-        stopped = next((error for error in errors if isinstance(error, Cancelled)), None)
-        if stopped is not None:
-            raise stopped
         if errors and not self.choices:
             raise errors[0]
 
     def _work(self, ask: Callable[[Part], None]) -> None:
         while (part := self._next()) is not None:
-            error: AugenblickError | None = None
             try:
                 ask(part)
-            except AugenblickError as caught:
-                error = caught
-            except Exception as caught:  # noqa: BLE001 - its answer is missing, the others are not
-                error = AugenblickError(type(caught).__name__)
-            with self._changed:
+            except Cancelled:
+                part.was_stopped = True
+            except AugenblickError as error:
                 part.error = error
+            except Exception as error:  # noqa: BLE001 - its answer is missing, the others are not
+                part.error = AugenblickError(type(error).__name__)
+            with self._changed:
                 self._running -= 1
                 self._changed.notify_all()
 
     def _next(self) -> Part | None:
         """The next request to send; None when there is none, or when it would be in vain."""
+        parts = self._parts.values()
         with self._changed:
-            while self._waiting and not self._was_stopped():
-                sent_count = len(self._parts) - len(self._waiting)
-                if sent_count < MOST_AT_ONCE or not self._is_doubtful():
+            while self._waiting and not any(part.was_stopped for part in parts):
+                sent_count = len(parts) - len(self._waiting)
+                has_failed = any(part.error is not None for part in parts)
+                has_come = self._begun is not None or any(part.has_come for part in parts)
+                if sent_count < MOST_AT_ONCE or has_come or not has_failed:
                     self._running += 1
                     return self._waiting.pop(0)
-                if not self._running:
+                if not self._running:  # all have failed, and so would this one
                     return None
                 self._changed.wait(_POLL_SECONDS)
             return None
-
-    def _was_stopped(self) -> bool:
-        return any(isinstance(part.error, Cancelled) for part in self._parts.values())
-
-    def _is_doubtful(self) -> bool:
-        """Whether a request has failed and none has brought a word yet: others would fail too."""
-        has_failed = any(part.error is not None for part in self._parts.values())
-        has_come = any(part.has_come for part in self._parts.values())
-        return has_failed and not has_come and self._begun is None
 
     @property
     def choices(self) -> tuple[ChoiceText, ...]:
@@ -136,20 +130,16 @@ class ParallelRequests:
         """
         if self.end is None or not self.choices:
             return ()
-        found = ((at, _why(part)) for at, part in self._parts.items())
-        return tuple(
-            Adjustment(
-                "answer_failed",
-                {
-                    **failure.params,
-                    "number": at + 1,
-                    "code": failure.code,
-                    "detail": failure.detail,
-                },
-            )
-            for at, failure in found
-            if failure is not None
-        )
+        found = []
+        for at, part in self._parts.items():
+            failure = part.error.failure if part.error is not None else part.failure
+            if failure is None and part.end is ReplyEnd.CUT:
+                failure = Failure(_CUT)
+            if failure is not None and not part.was_stopped:
+                params: dict[str, Param] = {**failure.params, "number": at + 1}
+                params |= {"code": failure.code, "detail": failure.detail}
+                found.append(Adjustment("answer_failed", params))
+        return tuple(found)
 
     @property
     def pictures(self) -> tuple[str, ...]:
@@ -190,7 +180,11 @@ class ParallelRequests:
     def close(self, *, failure: Failure | None = None, was_stopped: bool = False) -> ReplyEnd:
         """End all parts and say how the whole ended: like its first answer that came."""
         if self.end is None:
-            ends = [self._end_of(reply, was_stopped=was_stopped) for reply in self._replies]
+            ends = []
+            for reply in self._replies:
+                error = reply.error if isinstance(reply, Part) else None
+                reason = error.failure if error is not None else None
+                ends.append(reply.close(failure=reason, was_stopped=was_stopped and error is None))
             if was_stopped and ReplyEnd.STOPPED in ends:
                 self.end = ReplyEnd.STOPPED
             elif failure is not None and not self.choices:
@@ -206,13 +200,6 @@ class ParallelRequests:
         begun = [self._begun] if self._begun is not None else []
         return [*begun, *self._parts.values()]
 
-    @staticmethod
-    def _end_of(reply: Reply, *, was_stopped: bool) -> ReplyEnd:
-        error = reply.error if isinstance(reply, Part) else None
-        is_failure = error is not None and not isinstance(error, Cancelled)
-        failure = error.failure if error is not None and is_failure else None
-        return reply.close(failure=failure, was_stopped=was_stopped and not is_failure)
-
 
 def _start(helpers: list[threading.Thread]) -> list[threading.Thread]:
     """Start as many as the system has threads left for; the work gets done with fewer."""
@@ -224,13 +211,6 @@ def _start(helpers: list[threading.Thread]) -> list[threading.Thread]:
             break
         started.append(helper)
     return started
-
-
-def _why(part: Part) -> Failure | None:
-    """Why a part is missing or not whole; None where it is whole, or was stopped."""
-    if part.error is not None:
-        return None if isinstance(part.error, Cancelled) else part.error.failure
-    return part.failure or (Failure(_CUT) if part.end is ReplyEnd.CUT else None)
 
 
 def _known(seconds: Iterable[float | None]) -> Iterable[float]:

@@ -102,7 +102,11 @@ class Saver:
         """
         characters = sum(len(piece.text) for piece in added)
         with self._lock:
-            while self._is_full(characters) and not self._closed.is_set():
+            while (
+                not self._closed.is_set()
+                and self._waiting_characters
+                and self._waiting_characters + characters > self._max_waiting_characters
+            ):
                 if live.cancellation.is_cancelled:
                     raise Cancelled
                 self._has_room.wait(_POLL_SECONDS)
@@ -111,12 +115,8 @@ class Saver:
             self._waiting_characters += characters
         live.add(added)
 
-    def _is_full(self, characters: int) -> bool:
-        waiting = self._waiting_characters
-        return waiting > 0 and waiting + characters > self._max_waiting_characters
-
     def wake(self) -> None:
-        """Somebody waits for what is unwritten."""
+        """Have the saver write now: somebody waits for text that is not written yet."""
         self._is_woken.set()
 
     @property

@@ -12,6 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -165,34 +166,26 @@ class ToolLoop:
             return Outcome(error_result(call, "This function is not available."))
         if number >= MAX_CALLS:
             return Outcome(error_result(call, f"At most {MAX_CALLS} calls are run at once."))
-        run = _Running(lambda: toolbox.run(call, self._settings.tools, tuple(seen)))
+        running: Future[Outcome] = Future()
+        pictures = tuple(seen)
+
+        def run() -> None:
+            try:
+                running.set_result(toolbox.run(call, self._settings.tools, pictures))
+            except Exception:  # noqa: BLE001 - whatever a tool stumbles on, the model gets a result
+                running.set_result(Outcome(error_result(call, "The call failed.")))
+
+        # left to itself when nobody waits any longer
+        threading.Thread(target=run, name="tool", daemon=True).start()
         deadline = time.monotonic() + _TOOL_SECONDS
-        while not run.done.wait(_POLL_SECONDS):
+        while not wait([running], _POLL_SECONDS).done:
             if self._live.cancellation.is_cancelled:
                 raise Cancelled
             if time.monotonic() > deadline:
                 return Outcome(error_result(call, "The call took too long."))
         if self._live.cancellation.is_cancelled:
             raise Cancelled
-        return run.outcome or Outcome(error_result(call, "The call failed."))
-
-
-class _Running:
-    """A call in a thread of its own, which is left to itself when nobody waits any longer."""
-
-    def __init__(self, run: Callable[[], Outcome]) -> None:
-        self.done = threading.Event()
-        self.outcome: Outcome | None = None
-        self._run = run
-        threading.Thread(target=self._work, name="tool", daemon=True).start()
-
-    def _work(self) -> None:
-        try:
-            self.outcome = self._run()
-        except Exception:  # noqa: BLE001 - whatever a tool stumbles on, the model gets a result
-            self.outcome = None
-        finally:
-            self.done.set()
+        return running.result()
 
 
 def waiting_calls(record: ReplyRecord) -> tuple[ToolCall, ...]:

@@ -109,14 +109,14 @@ class Writer:
         while True:
             if draft.loop.open is not None:
                 request = self._with_results(draft, request, quirks)
-                if draft.loop.is_waiting:  # the person has the word
+                if draft.loop.is_waiting:  # for results from the person
                     return
             request = self._send(draft, request, quirks)
             if not draft.takes_calls():
                 return
 
     def _question(self, draft: Draft, quirks: Quirks) -> Request:
-        """The first request: the conversation up to the question, and what is gone on from."""
+        """The first request: the conversation up to the question, and what an answer continues."""
         live, task = draft.live, draft.task
         load = partial(self._store.load_conversation, live.conversation_id)
         conversation = outlast_outage(live.cancellation, load)
@@ -157,7 +157,7 @@ class Writer:
         return request
 
     def _stream_all(self, draft: Draft, request: Request, begun: Reply | None = None) -> None:
-        """Send as often as there are answers wanted from an endpoint that gives one at a time."""
+        """Send once, or once per answer where the endpoint gives one at a time."""
         if request.times == 1 and isinstance(draft.reply, Reply):
             self._stream(draft, draft.reply, request)
             return
@@ -170,7 +170,9 @@ class Writer:
         build = partial(build_payload, request.messages, request.settings, data_uri=data_uri)
         with (
             self._client_of(draft.task.provider).stream(
-                outlast_outage(live.cancellation, build),  # has no name: it goes once it is sent
+                outlast_outage(
+                    live.cancellation, build
+                ),  # held by no name, so that it is freed once sent
                 cancellation=live.cancellation,
                 on_wait=live.show_wait,
                 recorder=draft.recorder,
@@ -186,7 +188,7 @@ class Writer:
                     draft.show_calls(chunk)
 
     def _with_results(self, draft: Draft, request: Request, quirks: Quirks) -> Request:
-        """Run what was called; returns the next request: the one before, calls and results."""
+        """Run the tool calls; returns the next request, which has the calls and their results."""
         done = draft.loop.run(draft.pictures_seen(request.messages))
         if done is None:
             return request
@@ -205,7 +207,7 @@ class Writer:
         live.end(draft.record(was_interrupted=self._is_closing()))
 
     def keep_trace(self, reply_id: str, recorder: Recorder) -> None:
-        """Keep what went over the wire, once the answer has ended and nobody waits for this."""
+        """Store the trace, after the answer has ended, so that no reader waits for it."""
         if recorder.is_empty:
             return
         with contextlib.suppress(StoreError):  # the answer is there; its X-ray is missing

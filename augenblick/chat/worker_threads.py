@@ -32,17 +32,24 @@ class WorkerThreads:
         return self._closing.is_set()
 
     def start(self, work: Callable[[], None], *, name: str) -> None:
-        """Do work in a thread of its own. Raises RuntimeError if the system has none left."""
+        """Run `work` in a new thread. Raises RuntimeError if the system has no thread left."""
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                self._end()
+
         with self._ended:
             self._running += 1
         try:
-            threading.Thread(target=self._run, args=(work,), name=name, daemon=True).start()
+            threading.Thread(target=run, name=name, daemon=True).start()
         except RuntimeError:
             self._end()
             raise
 
     def close(self, timeout_seconds: float) -> None:
-        """Stop all replies and wait for their threads, at most so long."""
+        """Stop all replies and wait up to `timeout_seconds` for their threads."""
         deadline = time.monotonic() + timeout_seconds
         self._closing.set()
         for live in self._saver.replies:
@@ -50,12 +57,6 @@ class WorkerThreads:
         with self._ended:
             self._ended.wait_for(lambda: not self._running, timeout_seconds)
         self._poller.join(max(0.0, deadline - time.monotonic()))
-
-    def _run(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        finally:
-            self._end()
 
     def _end(self) -> None:
         with self._ended:
