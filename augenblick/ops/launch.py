@@ -83,12 +83,6 @@ def read_start(arguments: Sequence[str], *, environ: Mapping[str, str]) -> Start
     return Start(address, port, hosts, options.base_path, asked.workers, tuple(passed_on))
 
 
-def streamlit_command(arguments: Sequence[str], *, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The command line that starts the server as asked. Raises as `read_start`."""
-    start = read_start(arguments, environ=environ)
-    return start.command(address=start.address, port=start.port)
-
-
 def main() -> None:
     """Become the server, or keep several of them."""
     start = read_start(sys.argv[1:], environ=os.environ)

@@ -110,7 +110,7 @@ def run_workers(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told_to_end.set())
 
-    def say_ended(port: int) -> None:
+    def say_ended(port: int, _code: int, _pause_seconds: float) -> None:
         if is_up.is_set():
             print(f"The server at port {port} ended; starting it again.", file=sys.stderr)  # noqa: T201  # for the person at the terminal
 
@@ -154,7 +154,7 @@ def _replica(
     *,
     environ: Mapping[str, str],
     guard: Guard,
-    on_end: Callable[[], None],
+    on_end: Callable[[int, float], None],
 ) -> Supervisor:
     """One server process, at its port again whenever it has ended."""
 
@@ -172,7 +172,7 @@ def _replica(
         "replica",
         launch,
         is_ready=lambda: is_answered(health),
-        on_end=lambda _code, _pause: on_end(),
+        on_end=on_end,
         policy=_POLICY,
         guard=guard,
     )

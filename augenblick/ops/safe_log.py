@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import secrets
 import threading
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 
 from augenblick.core.paths import PROJECT_DIR
 
@@ -43,7 +43,10 @@ def keep_values_out_of_logs() -> None:
     def make_without_values(*args: object, **kwargs: object) -> logging.LogRecord:
         record: logging.LogRecord = make(*args, **kwargs)
         if isinstance(record.args, tuple):
-            record.args = tuple(_without_value(value) for value in record.args)
+            record.args = tuple(
+                type(value).__name__ if isinstance(value, BaseException) else value
+                for value in record.args
+            )
         if record.exc_info and record.exc_info[1] is not None:
             record.exc_text = places_of(record.exc_info[1])
             record.exc_info = None
@@ -60,10 +63,6 @@ def _log_thread_error(failed: threading.ExceptHookArgs) -> None:
         logger.error("%s ended with an error\n%s", name, places_of(failed.exc_value))
 
 
-def _without_value(value: object) -> object:
-    return type(value).__name__ if isinstance(value, BaseException) else value
-
-
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     link: BaseException | None = error
@@ -77,9 +76,5 @@ def _lines(error: BaseException) -> Iterator[str]:
     yield f"{type(error).__module__}.{type(error).__qualname__}"
     for frame, line in traceback.walk_tb(error.__traceback__):
         code = frame.f_code
-        yield f"  {_short(code.co_filename)}:{line} in {code.co_name}"
-
-
-def _short(filename: str) -> str:
-    path = Path(filename)
-    return str(path.relative_to(PROJECT_DIR)) if path.is_relative_to(PROJECT_DIR) else filename
+        name = code.co_filename.removeprefix(f"{PROJECT_DIR}{os.sep}")
+        yield f"  {name}:{line} in {code.co_name}"

@@ -7,12 +7,13 @@ import socket
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from augenblick.core.paths import PROJECT_DIR
-from augenblick.ops.launch import streamlit_command
+from augenblick.ops.launch import read_start
 from augenblick.ops.replicas import free_ports
 from augenblick.web.addresses import (
     EVERYWHERE,
@@ -30,6 +31,12 @@ def _listens_at(port: int) -> set[str]:
     places = [line.split()[1] for line in lines if line.split()[3] == "0A"]
     packed = [p.split(":")[0] for p in places if int(p.split(":")[1], 16) == port]
     return {socket.inet_ntoa(bytes.fromhex(text)[::-1]) for text in packed}
+
+
+def streamlit_command(arguments: Sequence[str], *, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The command line that starts the server as asked."""
+    start = read_start(arguments, environ=environ)
+    return start.command(address=start.address, port=start.port)
 
 
 def _port(server: AppServer) -> int:

@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from augenblick.core.errors import Param
 from augenblick.core.messages import ReplyEnd
-from augenblick.core.model_cards import Finding, Mark, Param
+from augenblick.core.model_cards import Finding, Mark
 from augenblick.core.settings import RequestSettings
 from augenblick.ops.doctor.findings import told
 from augenblick.ops.doctor.probes import Examinee, Observation, as_payload, is_refusal

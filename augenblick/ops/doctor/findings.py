@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from augenblick.core.errors import AugenblickError, Failure
-from augenblick.core.model_cards import Finding, Mark, Param
+from augenblick.core.errors import AugenblickError, Failure, Param
+from augenblick.core.model_cards import Finding, Mark
 
 
 class Grade(StrEnum):

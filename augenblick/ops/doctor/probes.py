@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from augenblick.core.errors import AugenblickError, Cancelled, RequestRejected
+from augenblick.core.errors import AugenblickError, Cancelled, Param, RequestRejected
 from augenblick.core.messages import (
     ChoiceText,
     ImagePart,
@@ -18,12 +18,11 @@ from augenblick.core.messages import (
     TextPart,
     Usage,
 )
-from augenblick.core.model_cards import Param
 from augenblick.core.providers import Provider
 from augenblick.core.settings import RequestSettings
 from augenblick.endpoint.client import Cancellation, ChatClient, Deadlines, RetryPolicy
 from augenblick.endpoint.payload import DataUris, Payload, build_payload
-from augenblick.endpoint.reply import Chunk, Reply
+from augenblick.endpoint.reply import Reply
 from augenblick.ops.doctor.probe_pictures import TestPicture
 from augenblick.pictures.token_costs import estimate_text
 
@@ -107,7 +106,9 @@ class Examinee:
                 for chunk in stream:
                     was_streamed = stream.was_streamed  # told at once: the rest may not come
                     at_seconds = time.monotonic() - began
-                    is_readable = reply.fold(chunk, at_seconds=at_seconds) or _has_call(chunk)
+                    is_readable = reply.fold(chunk, at_seconds=at_seconds) or any(
+                        choice.tool_calls for choice in chunk.choices
+                    )
                     arrivals += [at_seconds] if is_readable else []
         except AugenblickError as caught:
             error = caught
@@ -187,7 +188,3 @@ def is_refusal(error: AugenblickError | None) -> bool:
     if error is None or error.code == "prompt_filtered":
         return False
     return isinstance(error, RequestRejected) or error.code in {"server_failed", "error_in_stream"}
-
-
-def _has_call(chunk: Chunk) -> bool:
-    return any(choice.tool_calls for choice in chunk.choices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import textwrap
+from dataclasses import asdict
 
 from augenblick.core.model_cards import Finding
 from augenblick.ops.doctor import verdict_texts
@@ -44,13 +45,7 @@ def as_json(report: Report) -> str:
             "exit_code": report.grade.exit_code,
             "seconds": report.seconds,
             "findings": [
-                {
-                    "name": finding.name,
-                    "mark": finding.mark.value,
-                    "code": finding.code,
-                    "params": dict(finding.params),
-                    "sentence": verdict_texts.sentence_of(finding),
-                }
+                {**asdict(finding), "sentence": verdict_texts.sentence_of(finding)}
                 for finding in report.findings
             ],
         },
