@@ -106,9 +106,7 @@ class Language:
         return format_date(when, format="long", locale=self.code)
 
     def _shown(self, value: object) -> str:
-        if isinstance(value, bool | str):
-            return str(value)
-        if isinstance(value, int | float):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             return self.number(value, digits=1)
         return str(value)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-Param = str | int | float
+from augenblick.core.errors import Param
 
 
 class Mark(StrEnum):

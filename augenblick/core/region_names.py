@@ -31,17 +31,15 @@ def name_regions(pictures: Sequence[Attachment]) -> str:
             overview, at = picture.receipt, place
             said.append(_OVERVIEW.format(place=place, count=tile.count))
         else:
-            is_of_it = overview is not None and _is_same_file(overview, picture.receipt)
+            is_of_it = overview is not None and _file(overview) == _file(picture.receipt)
             whole = f"picture {at}" if is_of_it else "a picture"
             said.append(_REGION.format(place=place, number=tile.index, whole=whole))
     return _BEGINNING + " ".join(said) if said else ""
 
 
-def _is_same_file(one: Provenance, other: Provenance) -> bool:
-    def file(receipt: Provenance) -> tuple[str, int, int | None]:
-        return receipt.source_name, receipt.source_bytes, receipt.source_page
-
-    return file(one) == file(other)
+def _file(receipt: Provenance) -> tuple[str, int, int | None]:
+    """What a picture was made of."""
+    return receipt.source_name, receipt.source_bytes, receipt.source_page
 
 
 def is_about_regions(text: str) -> bool:

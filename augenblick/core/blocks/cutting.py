@@ -16,7 +16,7 @@ _STAYS_AFTER_LIST = re.compile(rf"{LABEL}:|{_LINE_OF_SIGNS}|{_ITEM}")
 _UNDECIDED = re.compile(  # the beginning of a line that may be any of these
     r"\[(?:[^\[\]\\]|\\.){0,999}(?:\\|\])?$|([-*_])[ \t]*(?:\1[ \t]*)*$|(?:[-+*]|\d{1,9}[.)]?)$"
 )
-_LOOK = 1_200  # characters of a line that decide whether it begins a block
+_DECIDING_CHARS = 1_200  # characters of a line that decide whether it begins a block
 _FOOTNOTE = re.compile(r"\[\^[^\s\]]")
 
 
@@ -75,8 +75,8 @@ class BlockCutter:
         self._is_blank = self._is_blank and not part.strip(" \t\r")
         if self._is_blank:
             return
-        if len(self._start) < _LOOK:
-            self._start = "".join(self._parts)[:_LOOK]
+        if len(self._start) < _DECIDING_CHARS:
+            self._start = "".join(self._parts)[:_DECIDING_CHARS]
         is_cut = self._begins_block(is_whole=is_whole)
         if is_cut is None:
             return
@@ -121,7 +121,7 @@ class BlockCutter:
         if line[0] in " \t\r>$" or self._is_after_rule:
             return False
         stays = _STAYS_AFTER_LIST if self._structure.is_list else _STAYS
-        if not is_whole and len(line) < _LOOK and _UNDECIDED.match(line):
+        if not is_whole and len(line) < _DECIDING_CHARS and _UNDECIDED.match(line):
             return None
         return not stays.match(line)
 
