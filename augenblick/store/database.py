@@ -107,8 +107,13 @@ class Database:
         with turn, translated(), self._writers.begin() as connection:
             yield connection
 
-    def retrying(self, write: Callable[[Connection], T]) -> T:
-        """Write in one transaction, again where it met another one: nothing was written then."""
+    def retrying(
+        self, write: Callable[[Connection], T], *, on_conflict: Callable[[], None] = lambda: None
+    ) -> T:
+        """Write in one transaction, again where it met another one: nothing was written then.
+
+        `on_conflict` is called after a broken constraint; what it raises ends the tries.
+        """
         failure = StoreError()
         for _ in range(TRIES):
             try:
@@ -116,6 +121,7 @@ class Database:
                     return write(connection)
             except ConstraintBroken as error:
                 failure = error
+                on_conflict()
             except StoreUnavailable as error:
                 failure = error
                 if error.params.get("reason") != StoreOutage.LOCKED:

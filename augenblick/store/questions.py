@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
@@ -13,9 +14,8 @@ from augenblick.core.messages import Role
 from augenblick.store import search_index
 from augenblick.store import tables as t
 from augenblick.store.attachments import add_pictures, part_rows
-from augenblick.store.database import TRIES, Database
+from augenblick.store.database import Database
 from augenblick.store.databases import Concern, Databases
-from augenblick.store.driver_errors import ConstraintBroken
 from augenblick.store.statements import change, change_any, check_node, now
 from augenblick.store.store_values import NewQuestion, OpenedReply, StoreOutage
 from augenblick.store.titles import title_of
@@ -102,32 +102,26 @@ class Questions(Concern):
         owner: str,
     ) -> OpenedReply:
         """Write a submit unless it is there already; the database decides between two at once."""
-        failure = StoreError()
-        for _ in range(TRIES):
-            try:
-                with database.writing() as connection:
-                    if (found := _find_submission(connection, submission_id, owner)) is None:
-                        write(connection)
-                        return opened
-                return self._as_own(found)
-            except ConstraintBroken as error:
-                failure = error
-                _refuse_if_answering(database, submission_id, opened.conversation_id)
-            except StoreUnavailable as error:
-                failure = error
-                if error.params.get("reason") != StoreOutage.LOCKED:
-                    with self._unsure_lock:
-                        self._unsure.add(opened.reply_id)
-                    raise
-        raise failure
 
-    def _as_own(self, found: OpenedReply) -> OpenedReply:
-        """New after all, once, if our own try failed with the commit already done."""
+        def write_once(connection: Connection) -> OpenedReply:
+            if (found := _find_submission(connection, submission_id, owner)) is not None:
+                return found
+            write(connection)
+            return opened
+
+        refuse = partial(_refuse_if_answering, database, submission_id, opened.conversation_id)
+        try:
+            found = database.retrying(write_once, on_conflict=refuse)
+        except StoreUnavailable as error:
+            if error.params.get("reason") != StoreOutage.LOCKED:
+                with self._unsure_lock:
+                    self._unsure.add(opened.reply_id)
+            raise
         with self._unsure_lock:
             if found.reply_id not in self._unsure:
                 return found
             self._unsure.discard(found.reply_id)
-        return replace(found, is_new=True)
+        return replace(found, is_new=True)  # our own try failed with the commit already done
 
     def _add_reply(
         self,
