@@ -16,9 +16,9 @@ from augenblick.chat.continuation import FROM_THE_QUESTION, Continuation, with_r
 from augenblick.chat.draft import Task
 from augenblick.chat.live import LiveReply, StoredReply
 from augenblick.chat.reply_queue import Limits, ReplyQueue
-from augenblick.chat.request_changes import Shrink, ToJpeg
+from augenblick.chat.request_changes import Fitting, Shrink, ToJpeg
 from augenblick.chat.saver import Saver
-from augenblick.chat.worker import Fitting, Writer
+from augenblick.chat.worker import Writer
 from augenblick.chat.worker_threads import WorkerThreads
 from augenblick.core.conversations import ReplyRecord
 from augenblick.core.errors import ConversationNotFound, Failure

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Collection
 
 from augenblick.chat.fallbacks import apply_lessons, remedy_for
-from augenblick.chat.request_changes import Remedy, Request, Shrink, ToJpeg
+from augenblick.chat.request_changes import Fitting, Remedy, Request
 from augenblick.core.errors import ProviderError, StoreError
 from augenblick.core.messages import Adjustment
 from augenblick.store import Store
@@ -15,14 +15,11 @@ from augenblick.store import Store
 class Quirks:
     """The quirks of one endpoint and model. Raises StoreUnavailable if they can't be read."""
 
-    def __init__(
-        self, store: Store, provider: str, model: str, *, shrink: Shrink, to_jpeg: ToJpeg
-    ) -> None:
+    def __init__(self, store: Store, provider: str, model: str, fitting: Fitting) -> None:
         self._store = store
         self._provider = provider
         self._model = model
-        self._shrink = shrink
-        self._to_jpeg = to_jpeg
+        self._shrink, self._to_jpeg = fitting.shrink, fitting.to_jpeg
         self._known = dict(store.load_lessons(provider, model))
 
     def fit(self, request: Request) -> tuple[Request, tuple[Adjustment, ...]]:

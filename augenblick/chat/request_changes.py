@@ -21,9 +21,24 @@ from augenblick.core.messages import (
 )
 from augenblick.core.settings import RequestSettings
 from augenblick.lab.form_prompts import in_words
+from augenblick.pictures.variants import Prepare
 
 Shrink = Callable[[Attachment, int], Attachment]  # the longest side in px
 ToJpeg = Callable[[Attachment], Attachment]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """How the pictures of a request are made: as data URIs, smaller, as JPEG.
+
+    `prepare` takes in a picture that an answer holds. Raises ImageError.
+    """
+
+    data_uri: Callable[[Attachment], str]
+    shrink: Shrink
+    to_jpeg: ToJpeg
+    prepare: Prepare | None = None
+
 
 _JPEG: Final = "image/jpeg"
 # What a setting is when it is not sent; the other fields of RequestSettings can't be left out.

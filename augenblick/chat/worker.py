@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from augenblick.chat.answer_pictures import keep_pictures
@@ -19,11 +18,10 @@ from augenblick.chat.fallbacks import ask_for_missing
 from augenblick.chat.live import LiveReply
 from augenblick.chat.parallel_requests import ParallelRequests
 from augenblick.chat.quirks import Quirks
-from augenblick.chat.request_changes import Request, Shrink, ToJpeg
+from augenblick.chat.request_changes import Fitting, Request
 from augenblick.chat.saver import Saver, outlast_outage
 from augenblick.core.conversations import as_wire_messages, round_messages
 from augenblick.core.errors import AugenblickError, Cancelled, Failure, ProviderError, StoreError
-from augenblick.core.messages import Attachment
 from augenblick.core.providers import Provider
 from augenblick.endpoint.client import ChatClient
 from augenblick.endpoint.payload import build_payload
@@ -31,23 +29,9 @@ from augenblick.endpoint.recorder import Recorder
 from augenblick.endpoint.reply import Added, Reply
 from augenblick.lab.form_prompts import with_json_named
 from augenblick.lab.tools import Toolbox
-from augenblick.pictures.variants import Prepare
 from augenblick.store import Store
 
 _MOST_REMEDIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Fitting:
-    """How the pictures of a request are made: as data URIs, smaller, as JPEG.
-
-    `prepare` takes in a picture that an answer holds. Raises ImageError.
-    """
-
-    data_uri: Callable[[Attachment], str]
-    shrink: Shrink
-    to_jpeg: ToJpeg
-    prepare: Prepare | None = None
 
 
 class Writer:
@@ -101,10 +85,9 @@ class Writer:
         quirks = outlast_outage(
             draft.live.cancellation,
             lambda: Quirks(
-                self._store, draft.task.provider.name, draft.task.settings.model,
-                shrink=self._fitting.shrink, to_jpeg=self._fitting.to_jpeg,
+                self._store, draft.task.provider.name, draft.task.settings.model, self._fitting
             ),
-        )  # fmt: skip
+        )
         request = self._question(draft, quirks)
         while True:
             if draft.loop.open is not None:
