@@ -14,6 +14,7 @@ import pytest
 from augenblick.web.browser_cookie import (
     COOKIE_NAME,
     KEY_FILE,
+    asking_browser,
     browser_id,
     cookie_key,
     signed_browser_id,
@@ -88,6 +89,16 @@ def test_what_we_did_not_sign_is_nobody(value: str) -> None:
     """Any other value is no id, and no error."""
     assert browser_id({COOKIE_NAME: value}, key=_KEY) is None
     assert browser_id({}, key=_KEY) is None
+
+
+@pytest.mark.parametrize("other", ['theme={"dark": true}', "a b=c", "name=Zoë", "=", "half"])
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_a_cookie_of_another_program_on_this_host_hides_nothing(other: str, kind: str) -> None:
+    """Cookies go to every port of a host, and not all who set some keep to the letters allowed."""
+    cookies = f"{other}; {COOKIE_NAME}={signed_browser_id('a' * 32, key=_KEY)}"
+    scope = {"type": kind, "headers": [(b"cookie", cookies.encode("latin-1"))]}
+
+    assert asking_browser(scope, key=_KEY) == "a" * 32
 
 
 def test_signature_belongs_to_one_key_and_one_id() -> None:
