@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from typing import Annotated
 
+from pydantic import Field, TypeAdapter
 from starlette.requests import Request
 
 from augenblick.pictures.regions import MAX_REGIONS, Region
 
 _BYTES_EACH = 400  # a region of 4 numbers takes 90
-_NUMBERS = 4  # left, top, width, height
 _FAR = 1000.0  # widths of the picture; what lies outside is cut off later
+
+_Share = Annotated[float, Field(strict=True, ge=-_FAR, le=_FAR, allow_inf_nan=False)]
+_REGIONS = TypeAdapter(list[tuple[_Share, _Share, _Share, _Share]])  # left, top, width, height
 
 
 async def read_regions(request: Request, *, most: int = MAX_REGIONS) -> tuple[Region, ...]:
@@ -20,25 +23,7 @@ async def read_regions(request: Request, *, most: int = MAX_REGIONS) -> tuple[Re
         body += piece
         if len(body) > most * _BYTES_EACH:
             raise ValueError("too long")
-    try:
-        found = json.loads(bytes(body))
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
-    if not isinstance(found, list) or len(found) > most:
-        raise ValueError("no list of regions")
-    return tuple(map(_region, found))
-
-
-def _region(found: object) -> Region:
-    if not isinstance(found, list) or len(found) != _NUMBERS:
-        raise ValueError("no region")
-    left, top, width, height = map(_share, found)
-    return Region(left, top, width, height)
-
-
-def _share(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("no number")  # noqa: TRY004 - whoever sent it has no use for the type
-    if not -_FAR <= value <= _FAR:  # so is NaN
-        raise ValueError("too far")
-    return float(value)
+    found = _REGIONS.validate_json(body)
+    if len(found) > most:
+        raise ValueError("too many")
+    return tuple(Region(*each) for each in found)
