@@ -123,7 +123,8 @@ class LiveReply:
         """
         with self._changed:
             position = max(position, self._round_start)
-            if self._is_behind():
+            is_end_behind = self._end is not None and not self._is_end_durable.is_set()
+            if is_end_behind or self._durable < self._pieces.length:
                 self._wait_for_newest(timeout_seconds)
             if not self._has_news(position):
                 self._wait(lambda: self._has_news(position), timeout_seconds)
@@ -141,11 +142,6 @@ class LiveReply:
 
     def _has_news(self, position: int) -> bool:
         return self._shown > position or self._record is not None
-
-    def _is_behind(self) -> bool:
-        return self._durable < self._pieces.length or (
-            self._end is not None and not self._is_end_durable.is_set()
-        )
 
     def _wait_for_newest(self, timeout_seconds: float) -> None:
         self._wake_saver()
