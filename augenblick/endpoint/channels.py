@@ -14,51 +14,83 @@ from operator import itemgetter
 
 _LONG_CHARS = 16  # from here on a piece that begins with everything said so far is no accident
 _PART_CHARS = 400
-# Thinking at the start of an answer, and who sends it that way.
-_TAGS = {
-    "<think>": "</think>",  # DeepSeek R1, Qwen 3, GLM, MiniMax M2
-    "<thinking>": "</thinking>",  # Amazon Nova
-    "<thought>": "</thought>",  # Gemini's compatible API, EXAONE Deep
-    "<reasoning>": "</reasoning>",  # Reka Flash 3
-    "<seed:think>": "</seed:think>",  # ByteDance Seed-OSS
-    "[THINK]": "[/THINK]",  # Mistral Magistral
-    "◁think▷": "◁/think▷",  # Kimi-VL
-    "<|START_THINKING|>": "<|END_THINKING|>",  # Cohere Command A Reasoning
-}
-_TAG = re.compile(rf"\s*({'|'.join(map(re.escape, _TAGS))})")
-# Templates that put the opening tag into the prompt: DeepSeek R1 and Qwen 3, Seed-OSS, Kimi-VL.
-_BARE_CLOSES = ("</think>", "</seed:think>", "◁/think▷")
+# Thinking at the start of an answer; it ends with the same tag with a slash.
+_TAGS = (
+    "<think>",  # DeepSeek R1, Qwen 3, GLM, MiniMax M2
+    "<thinking>",  # Amazon Nova
+    "<thought>",  # Gemini's compatible API, EXAONE Deep, Marco-o1
+    "<reasoning>",  # Reka Flash 3
+    "<seed:think>",  # ByteDance Seed-OSS
+    "<longcat_think>",  # Meituan LongCat
+    "[think]",  # Mistral Magistral
+    "◁think▷",  # Kimi-VL
+)
+# Of gpt-oss, on servers that drop its marks but not the words in them (one piece, for one token).
+_LOST_CHANNEL = "analysis"
+_TAG = re.compile(
+    rf"\s*({'|'.join(map(re.escape, _TAGS))}|(?-i:{_LOST_CHANNEL}(?=[A-Z])))", re.IGNORECASE
+)
+# Templates that put the opening tag into the prompt: DeepSeek R1 and 3.1, Qwen 3, GLM 4.7,
+# Seed-OSS, LongCat, Kimi-VL.
+_BARE_CLOSES = ("</think>", "</seed:think>", "</longcat_think>", "◁/think▷")
 _BARE_CLOSE = re.compile("|".join(_BARE_CLOSES))
 _LONGEST_BLANK = 1_000  # characters before the first word that may still precede a tag
+_SENTENCE_ENDS = tuple(".!?\u3002\uff01\uff1f")  # of thinking that has no line end behind it
+_ANSWER, _END_OF_ANSWER = "<answer>", "</answer>"  # GLM-4.1V and Hunyuan A13B, around the answer
 
 # Marks of chat templates that servers leave in the text; they go, the text between them stays.
-_ENDS_OF_CHANNEL = ("<|end|>", "<|return|>", "<|call|>")  # gpt-oss (harmony); the first also Phi
-_MARKS = (
-    *_ENDS_OF_CHANNEL,
-    "<|begin_of_box|>", "<|end_of_box|>",  # GLM-4.5V around its result
-    "<|im_end|>", "<|endoftext|>",  # Qwen, and whoever else uses ChatML
-    "<|eot_id|>", "<|eom_id|>", "<|begin_of_text|>", "<|end_of_text|>",  # Llama 3
-    "<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|END_OF_TURN_TOKEN|>",  # Cohere
-    "<end_of_turn>",  # Gemma
-    "<\uff5cend\u2581of\u2581sentence\uff5c>",  # DeepSeek
+# Most vendors write them as `<|im_end|>`: Qwen and whoever else uses ChatML, Llama, gpt-oss, Phi,
+# GLM (also `<|begin_of_box|>` around its result), Kimi, Granite, Cohere, Apertus, Solar,
+# OpenThinker.
+_ENDS_OF_THINKING = (
+    "<|end|>", "<|return|>", "<|call|>",  # gpt-oss (harmony); the first also Phi and Solar
+    "<|END_THINKING|>",  # Cohere Command A Reasoning
+    "<|inner_suffix|>",  # Apertus
+    "<|end_of_thought|>",  # OpenThinker
+    "<channel|>",  # Gemma 4
+    "<unused95>",  # MedGemma
 )  # fmt: skip
-# Who speaks, up to the end of that heading: gpt-oss, Llama 3, ChatML, Gemma.
+_STARTS_OF_THINKING = (
+    "<|START_THINKING|>", "<|think|>", "<|inner_prefix|>", "<|begin_of_thought|>",
+    "<|channel>thought", "<unused94>thought",
+)  # fmt: skip
+# Who speaks, up to the end of that heading: gpt-oss, Llama 3 and 4, Granite, Kimi, Solar, ChatML,
+# Gemma 3 and 4.
 _HEADINGS = {
     "<|start|>": "<|message|>", "<|channel|>": "<|message|>",
-    "<|start_header_id|>": "<|end_header_id|>", "<|im_start|>": "\n", "<start_of_turn>": "\n",
+    "<|start_header_id|>": "<|end_header_id|>", "<|header_start|>": "<|header_end|>",
+    "<|start_of_role|>": "<|end_of_role|>", "<|im_assistant|>": "<|im_middle|>",
+    "<|begin|>": "<|content|>",
+    "<|im_start|>": "\n", "<start_of_turn>": "\n", "<|turn>": "\n",
 }  # fmt: skip
+_END_OF_STRIKE = "</s>"
+_LITERAL_MARKS = (
+    "<end_of_turn>", "<turn|>", "<eos>", "<pad>",  # Gemma
+    _END_OF_STRIKE,  # Llama 2 and Mistral; behind `<s>` it is HTML
+    "[e~[",  # MiniMax
+    "[|assistant|]", "[|endofturn|]",  # EXAONE
+    *_ENDS_OF_THINKING, *_STARTS_OF_THINKING, *_HEADINGS,
+)  # fmt: skip
+_MARK_FORMS = (
+    r"<\|/?[A-Za-z]\w{2,40}\|>",
+    "<\uff5c[\\w\u2581]{3,40}\uff5c>",  # DeepSeek
+    r"\[UNUSED_TOKEN_\d{1,3}\]",  # InternLM 2 and InternVL 2
+)
 _ROLE = re.compile(r"\s{0,4}\w{0,20}\s{0,4}")
-_HEADING = {
-    "<|message|>": re.compile(r"[\w .=-]{0,80}(?:<\|(?:channel|constrain)\|>[\w .=-]{0,80}){0,2}"),
-    "<|end_header_id|>": _ROLE,
-    "\n": _ROLE,
-}
+_IN_HEADING = re.compile(r"[\w .=-]{0,80}(?:<\|(?:channel|constrain)\|>[\w .=-]{0,80}){0,2}")
 _LONGEST_HEADING = 200
-_ANY_MARK = (*_MARKS, *_HEADINGS)
-_TOKEN = re.compile("|".join(("`+", "\n", *map(re.escape, _ANY_MARK))))
-_TOKEN_START = re.compile("[<`\n]")
-_MARK_STARTS = frozenset(mark[:length] for mark in _ANY_MARK for length in range(1, len(mark)))
-_LONGEST_MARK = max(map(len, _ANY_MARK))
+_STRIKE = "<s>"
+_TOKEN = re.compile(
+    "|".join(("`+", "\n", _STRIKE, *map(re.escape, _LITERAL_MARKS), *_MARK_FORMS)), re.ASCII
+)
+_TOKEN_START = re.compile(r"[<`\n\[]")
+_MARK_STARTS = frozenset(
+    mark[:length] for mark in (_STRIKE, *_LITERAL_MARKS) for length in range(1, len(mark))
+)
+_MAY_BE_MARK = re.compile(
+    "<\\|/?\\w{0,41}\\|?|<\uff5c[\\w\u2581]{0,40}\uff5c?|\\[U[A-Z_]{0,12}\\d{0,3}", re.ASCII
+)
+_LONGEST_MARK = 45
 _FENCE = 3  # backticks that begin a block of code
 
 
@@ -214,6 +246,7 @@ class TemplateMarks:
         self._heading = ""  # the mark that opened the heading we are in
         self._fence = self._inline = 0  # how many backticks opened the code we are in
         self._is_line_blank = True
+        self._has_strike = False  # whether `<s>` of HTML is open
 
     def feed(self, piece: str) -> list[tuple[bool, str]]:
         """The text without marks, in parts of (is thinking, text)."""
@@ -239,21 +272,34 @@ class TemplateMarks:
 
     def _read(self, piece: str, at: int, parts: list[tuple[bool, str]]) -> int:
         """Read up to the next heading; returns where that begins."""
-        end = max(at, len(piece) - _held_length(piece))
-        for token in _TOKEN.finditer(piece, at, end):
+        for token in _TOKEN.finditer(piece, at):
+            mark = token.group()
+            if mark[0] == "`" and token.end() == len(piece) and len(mark) < _LONGEST_MARK:
+                break  # the run may go on
             self._keep(piece[at : token.start()], parts)
-            at, mark = token.end(), token.group()
-            if mark[0] != "<" or self._is_code:
+            at = token.end()
+            if mark[0] in "`\n" or self._is_code:
                 self._keep(mark, parts)
                 self._follow_code(mark)
             elif mark in _HEADINGS:
                 self._heading = mark
                 return token.start()
-            elif mark in _ENDS_OF_CHANNEL:
-                self._is_thinking = False
+            else:
+                self._take_mark(mark, parts)
+        end = len(piece) - _held_length(piece[at:])
         self._keep(piece[at:end], parts)
         self._pending = piece[end:]
         return len(piece)
+
+    def _take_mark(self, mark: str, parts: list[tuple[bool, str]]) -> None:
+        """Leave a mark out and heed what it says; strike-through of HTML stays."""
+        if mark == _STRIKE or (mark == _END_OF_STRIKE and self._has_strike):
+            self._has_strike = mark == _STRIKE
+            self._keep(mark, parts)
+        elif mark in _STARTS_OF_THINKING:
+            self._is_thinking = True
+        elif mark in _ENDS_OF_THINKING:
+            self._is_thinking = False
 
     def _skip(self, piece: str, at: int, parts: list[tuple[bool, str]]) -> int:
         """Leave out a heading that is whole; returns where it ends."""
@@ -263,7 +309,8 @@ class TemplateMarks:
             self._pending = piece[at:]
             return len(piece)
         self._heading = ""
-        if found < 0 or not _HEADING[end].fullmatch(piece, at + len(mark), found):
+        form = _IN_HEADING if end == "<|message|>" else _ROLE
+        if found < 0 or not form.fullmatch(piece, at + len(mark), found):
             self._keep(mark, parts)  # it is none: words about a mark
             return at + len(mark)
         heading = piece[at:found]
@@ -299,8 +346,8 @@ class TemplateMarks:
 
 def _held_length(piece: str) -> int:
     """The length of an ending that may go on as a mark or as a longer run of backticks."""
-    at = piece.rfind("<", -_LONGEST_MARK)
-    if at >= 0 and piece[at:] in _MARK_STARTS:
+    at = max(piece.rfind("<", -_LONGEST_MARK), piece.rfind("[", -_LONGEST_MARK))
+    if at >= 0 and (piece[at:] in _MARK_STARTS or _MAY_BE_MARK.fullmatch(piece, at)):
         return len(piece) - at
     count = len(piece) - len(piece.rstrip("`"))
     return count if count < _LONGEST_MARK else 0
@@ -310,8 +357,9 @@ class ThinkSplitter:
     """Sets tagged thinking at the start of an answer apart, wherever the pieces are cut.
 
     Some templates put the opening tag into the prompt, so that only the closing one comes. It
-    counts if it begins a line outside of a code block; otherwise, as everywhere in doubt, it is
-    text. `said` returns the text handed out so far.
+    counts if it begins a line or directly follows a sentence, outside of a code block; otherwise,
+    as everywhere in doubt, it is text. Tags around the answer behind it are left out. `said`
+    returns the text handed out so far.
     """
 
     def __init__(self, said: Callable[[], str]) -> None:
@@ -321,6 +369,7 @@ class ThinkSplitter:
         self._has_started = False
         self._is_after_thinking = False
         self._seeks_bare_close = True
+        self._is_in_answer_tag = False
 
     def feed(self, piece: str) -> Sorted:
         """Sort a piece; what may be half a tag is held until the next one or `flush`."""
@@ -329,6 +378,8 @@ class ThinkSplitter:
             return self._think(piece)
         if not self._has_started:
             return self._start(piece)
+        if self._is_in_answer_tag:
+            return Sorted(text=self._inside_answer_tag(piece))
         return self._answer(piece) if self._seeks_bare_close else Sorted(text=piece)
 
     def flush(self) -> Sorted:
@@ -346,7 +397,7 @@ class ThinkSplitter:
         thought: list[str] = []
         at = 0
         while (found := _TAG.match(piece, at)) is not None:
-            self._close = _TAGS[found.group(1)]
+            self._close = _end_of(found.group(1))
             end = piece.find(self._close, found.end())
             if end < 0:
                 inside, self._pending = _hold_half(piece[found.end() :], self._close)
@@ -357,11 +408,17 @@ class ThinkSplitter:
         piece = piece[at:]
         visible = piece.lstrip()
         reasoning = "".join(thought)
-        may_begin_tag = not visible or any(tag.startswith(visible) for tag in _TAGS)
+        folded = visible.lower()
+        may_begin_tag = visible == _LOST_CHANNEL or any(
+            tag.startswith(folded) for tag in (*_TAGS, _ANSWER)
+        )
         if may_begin_tag and len(piece) < _LONGEST_BLANK:
             self._pending = piece
             return Sorted(reasoning)
         self._has_started = True
+        if visible.startswith(_ANSWER):
+            self._is_in_answer_tag = True
+            return Sorted(reasoning, self._inside_answer_tag(visible.removeprefix(_ANSWER)))
         if self._is_after_thinking:
             return Sorted(reasoning, visible)
         return self._answer(piece) if self._seeks_bare_close else Sorted(text=piece)
@@ -386,15 +443,30 @@ class ThinkSplitter:
         before, rest = piece[: found.start()], piece[found.end() :]
         said = self._said() + before
         self._seeks_bare_close = False
-        if (said.strip() and not said.endswith("\n")) or said.count("```") % 2:
+        is_behind_sentence = said.endswith(_SENTENCE_ENDS) and "<think>" not in said
+        is_end = not said.strip() or said.endswith("\n") or is_behind_sentence
+        if not is_end or said.count("```") % 2:
             return Sorted(text=piece)
         self._leave_thinking()
         after = self._start(rest)
         return Sorted(before + after.reasoning, after.text, is_all_reasoning=True)
 
+    def _inside_answer_tag(self, piece: str) -> str:
+        text, tag, rest = piece.partition(_END_OF_ANSWER)
+        if tag:
+            self._is_in_answer_tag = self._seeks_bare_close = False
+            return text + rest
+        text, self._pending = _hold_half(piece, _END_OF_ANSWER)
+        return text
+
     def _leave_thinking(self) -> None:
         self._close, self._has_started = "", False
         self._is_after_thinking, self._seeks_bare_close = True, False
+
+
+def _end_of(tag: str) -> str:
+    """What ends the thinking that a tag begins."""
+    return "assistantfinal" if tag == _LOST_CHANNEL else f"{tag[0]}/{tag[1:]}"
 
 
 def _hold_half(piece: str, tag: str) -> tuple[str, str]:

@@ -25,6 +25,7 @@ _REASONING_KEYS = (
     "thoughts",
 )  # fmt: skip
 _TEXT_KEYS = ("text", "content", "value", "output_text")
+_BESIDE_TEXT = {"annotations", "citations", "id", "index", "logprobs", "role"}
 _REASONING_TYPES = {"thinking", "reasoning", "reasoning_text", "reasoning.text", "thought"}
 _WITHOUT_TEXT = {"reference"}  # Mistral's citations: numbers of sources that nobody is shown
 _PICTURE_KEYS = (
@@ -164,7 +165,9 @@ def _channels(
     said = _Said()
     said.take(content)
     if not said.text:
-        said.take(text)
+        said.take(text if text is not None else wire.get("text"))
+    if isinstance(audio := wire.get("audio"), dict) and not said.text:
+        said.take(audio.get("transcript"))
     for key in ("images", "image"):
         said.take_pictures(wire.get(key))
     thoughts = (_flat(wire[key]) for key in _REASONING_KEYS if key in wire)
@@ -173,7 +176,7 @@ def _channels(
         index=index,
         text="".join(said.text),
         reasoning=next(filter(None, thoughts), "".join(said.reasoning)),
-        refusal=_text(wire.get("refusal")) or "".join(said.refusal),
+        refusal=_scalar(wire.get("refusal")) or "".join(said.refusal),
         tool_calls=tuple(_tool_calls(wire)) if has_calls else (),
         finish_reason=finish,
         is_whole=is_whole,
@@ -219,13 +222,21 @@ class _Said:
         if kind in _REASONING_TYPES:
             self.reasoning.append(_flat(part.get("thinking")) or _flat(part))
         elif kind == "refusal":
-            self.refusal.append(_text(part.get("refusal")))
+            self.refusal.append(_scalar(part.get("refusal")))
         elif ("image" in kind or not kind) and (picture := _picture(part)):
             self.pictures.append(picture)
-        elif (key := next((key for key in _TEXT_KEYS if key in part), None)) is not None:
+        elif (key := _text_key(part, kind)) is not None:
             self.take(part[key], depth=depth + 1)
+        elif part and "type" not in part:  # an answer in JSON that was not written as text
+            self.text.append(_written(part))
         elif part and kind not in _WITHOUT_TEXT:
             self.unread.append(kind)
+
+
+def _text_key(part: Mapping[str, object], kind: str) -> str | None:
+    """Where the text of a part stands; an object with a value among others is an answer in JSON."""
+    is_part = kind or "text" in part or not part.keys() - _BESIDE_TEXT - set(_TEXT_KEYS)
+    return next((key for key in _TEXT_KEYS if is_part and key in part), None)
 
 
 def _picture(wire: object) -> str:

@@ -97,7 +97,10 @@ def test_no_stream_costs_more_than_its_length(piece: bytes) -> None:
     [
         "<think></think>", "<think>x</think>\n", "<think", "<", "`", "``` ", "\n", " ", "</think> ",
         "<|im_start|>", "<|channel|>", "<|start|>assistant", "<|channel|>a<|message|>b<|end|>",
-        "<|begin_of_box|>", "[THINK]", "◁/think▷", "`<|end|>", "na ", "<thought>",
+        "<|begin_of_box|>", "[THINK]", "◁/think▷", "`<|end|>", "na ", "<thought>", "<|a", "<|",
+        "[",
+        "<|think|>", "<\uff5ca", "[UNUSED_", "[e~[", "<s>", "</s>", "<answer>", "</answer>",
+        "analysis", "a.</think>", "<|assistant", "assistantfinal",
     ],
 )  # fmt: skip
 def test_no_text_costs_more_than_its_length(piece: str, width: int) -> None:

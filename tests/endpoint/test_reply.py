@@ -110,11 +110,37 @@ def test_reads_content_in_parts(content: Any, text: str) -> None:
         {"choices": [{"delta": {"content": {"type": "text", "text": ["J", "a"]}}}]},
         {"choices": {"delta": {"content": "Ja"}}}, {"choices": [{"index": "0", "text": "Ja"}]},
         {"choices": [{"message": {"content": [{"type": "text", "content": "Ja"}]}}]},
+        {"choices": [{"delta": {"text": "Ja"}}]},
+        {"choices": [{"message": {"content": None, "audio": {"id": "a", "transcript": "Ja"}}}]},
+        {"choices": [{"delta": {"content": {"text": "Ja", "thoughtSignature": "QUJD"}}}]},
+        {"choices": [{"delta": {"content": {"value": "Ja", "annotations": []}}}]},
     ],
 )  # fmt: skip
 def test_reads_text_wherever_it_stands(wire: Any) -> None:
     """A delta, a message and a part may be a string, a list or an object with the text."""
     assert said(wire) == "Ja"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"total": 12.50, "currency": "EUR"}', '{"value": 5.0, "unit": "kg"}',
+        '{"content": "Brot", "price": 2.40}', '{"items": ["a", 1.10], "paid": true}',
+    ],
+)  # fmt: skip
+def test_an_answer_in_json_is_text(answer: str) -> None:
+    """Servers that are asked for JSON may send it as an object instead of a string."""
+    for wire in (
+        f'{{"delta": {{"content": {answer}}}}}',
+        f'{{"message": {{"content": {answer}}}}}',
+    ):
+        assert said(decode(f'{{"choices": [{wire}]}}')) == answer
+
+
+def test_a_refusal_may_be_a_number() -> None:
+    """It is text like any other; `false` is none."""
+    reply, _ = fold(delta(refusal=7), delta(refusal=False), delta("stop"), DONE)
+    assert reply.choices[0].refusal == "7"
 
 
 def test_the_number_of_a_choice_may_be_text() -> None:
@@ -246,6 +272,26 @@ def test_reasoning_has_a_channel_of_its_own(fields: dict[str, Any]) -> None:
         ("hm\n</seed:think>Ja", "hm\n", "Ja"),
         ("<|START_THINKING|>hm<|END_THINKING|><|START_RESPONSE|>Ja<|END_RESPONSE|>", "hm", "Ja"),
         ("[THINKING] ◁ Ja", "", "[THINKING] ◁ Ja"),
+        ("<Thought>hm</Thought>Ja", "hm", "Ja"),
+        ("<longcat_think>hm</longcat_think>Ja", "hm", "Ja"),
+        ("hm\n</longcat_think>Ja", "hm\n", "Ja"),
+        ("Ich denke nach.</think>Ja", "Ich denke nach.", "Ja"),
+        ("我想想。</think>是", "我想想。", "是"),
+        ("Endet mit </think>.</think> Ja", "", "Endet mit </think>.</think> Ja"),
+        ("Zwischen <think> und Ende.</think> Ja", "", "Zwischen <think> und Ende.</think> Ja"),
+        ("<think>hm</think>\n<answer>Ja</answer>", "hm", "Ja"),
+        ("<answer>\nJa, <b>.\n</answer>\n", "", "\nJa, <b>.\n\n"),
+        ("<answer>Ja", "", "Ja"),
+        ("Im <answer>Feld</answer> steht", "", "Im <answer>Feld</answer> steht"),
+        ("<|inner_prefix|>hm<|inner_suffix|>Ja<|assistant_end|>", "hm", "Ja"),
+        ("<|channel>thought\nhm<channel|>Ja<turn|>", "\nhm", "Ja"),
+        ("<unused94>thought\nhm<unused95>Ja<end_of_turn>", "\nhm", "Ja"),
+        ("<|think|>hm<|end|><|begin|>assistant<|content|>Ja<|end|>", "hm", "Ja"),
+        (
+            "<|begin_of_thought|>hm<|end_of_thought|><|begin_of_solution|>Ja<|end_of_solution|>",
+            "hm",
+            "Ja",
+        ),
         ("Siehe [THINK] und ◁think▷.", "", "Siehe [THINK] und ◁think▷."),
     ],
 )
@@ -255,6 +301,14 @@ def test_think_tags_are_found_at_any_split(
     """Row 9: tagged thinking is set apart wherever the pieces are cut; in doubt it is text."""
     pieces = [stream[at : at + width] for at in range(0, len(stream), width)]
     assert thought(*texts(*pieces)) == (reasoning, text)
+
+
+@pytest.mark.parametrize("pieces", [["analysis", "Ich ", "suche", "assistant", "final", "Ja"],
+                                    ["analysisIch suche", "assistantfinalJa"]])  # fmt: skip
+def test_channels_whose_marks_were_dropped_are_thinking(pieces: list[str]) -> None:
+    """Servers that leave out the marks of gpt-oss leave in the words between them."""
+    assert thought(*texts(*pieces)) == ("Ich suche", "Ja")
+    assert thought(*texts("analysis", " of it")) == ("", "analysis of it")
 
 
 HARMONY = (
@@ -275,6 +329,25 @@ HARMONY = (
         ("<|start_header_id|>assistant<|end_header_id|>\n\nJa<|eot_id|>", "", "\n\nJa"),
         ("Ja<end_of_turn>\n<start_of_turn>model\n", "", "Ja\n"),
         ("Ja<\uff5cend\u2581of\u2581sentence\uff5c>", "", "Ja"),
+        ("<\uff5cAssistant\uff5c>Ja", "", "Ja"),
+        ("<|header_start|>assistant<|header_end|>Ja<|eot|>", "", "Ja"),
+        ("<|start_of_role|>assistant<|end_of_role|>Ja<|end_of_text|>", "", "Ja"),
+        ("<|im_assistant|>assistant<|im_middle|>Ja<|im_end|>", "", "Ja"),
+        ("<|assistant|>Ja<|user|>", "", "Ja"),
+        ("<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>Ja", "", "Ja"),
+        (
+            "<|object_ref_start|>Hund<|object_ref_end|> <|box_start|>(1,2)<|box_end|>",
+            "",
+            "Hund (1,2)",
+        ),
+        ("[|assistant|]Ja[|endofturn|]", "", "Ja"),
+        ("Ja[e~[\n", "", "Ja\n"),
+        ("Ja[UNUSED_TOKEN_145]", "", "Ja"),
+        ("Ja<eos><pad><pad>", "", "Ja"),
+        ("Ja.</s>", "", "Ja."),
+        ("<s>alt</s> neu</s>", "", "<s>alt</s> neu"),
+        ("[1] [x](y) [| a |] [e~ [UNUSED] <s", "", "[1] [x](y) [| a |] [e~ [UNUSED] <s"),
+        ("|a|<|b|>|<|im|", "", "|a|<|b|>|<|im|"),
         (HARMONY + "Ja.<|return|>", "Ich suche ", "Ja."),
         (HARMONY + "Ja <|end|>", "Ich suche ", "Ja "),
         ("<|channel|>commentary to=functions.f <|constrain|>json<|message|>{}<|call|>", "{}", ""),
