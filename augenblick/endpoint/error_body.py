@@ -19,13 +19,22 @@ _MAX_DEPTH = 6
 # Names as `_named` writes them, in order of preference. MiniMax says base_resp, Tencent
 # Response.Error, iFlytek header.code, Baidu and Huawei error_code and error_msg, NestJS and Azure
 # statusCode, FastAPI detail, Zhipu msg, Cloudflare success and errors.
-_ENVELOPES: Final = ("response", "header")
-_ERROR_KEYS: Final = ("error", "errors", "fault", "baseresp", *_ENVELOPES)
-_MESSAGE_KEYS: Final = (
-    "message", "detail", "msg", "errormessage", "errormsg", "errmsg", "statusmsg",
-    "errordescription", "faultstring", "description", "reason", "title",
-)  # fmt: skip
-_CODE_KEYS: Final = ("code", "errorcode", "statuscode", "errcode", "retcode")
+_ENVELOPES: Final = ("response", "header", "result", "data")
+_ERROR_KEYS: Final = ("error", "errors", "err", "fault", "baseresp", *_ENVELOPES)
+_WORDS: Final = ("message", "msg")  # end the names of most fields with words
+_MORE_WORDS: Final = (
+    "errordescription",
+    "faultstring",
+    "exception",
+    "description",
+    "reason",
+    "title",
+)
+_FLAGS: Final = ("success", "issuccess", "ok")
+_WAITING: Final = {
+    "ok", "queued", "pending", "waiting", "processing", "running", "in_progress", "progress",
+    "info", "ping", "keepalive", "keep-alive", "heartbeat",
+}  # fmt: skip
 MINIMAX: Final = "base_resp"  # the `kind` of MiniMax's errors, whose codes are its own
 _WELL: Final = {"", "0", "success", "succeeded", "ok", "none", "null"}
 
@@ -106,24 +115,33 @@ def _says_error(wire: dict[str, object]) -> bool:
 def _has_form_of_error(wire: dict[str, object]) -> bool:
     """The same for an event without choices, which may be a chunk with counts or heartbeats."""
     named = _named(wire)
-    if wire.get("type") == "error" or any(named.get(key) for key in _ERROR_KEYS[:3]):
+    if wire.get("type") == "error" or any(named.get(key) for key in _ERROR_KEYS[:4]):
         return True
+    if any(_word(named.get(key)).lower() in _WAITING for key in ("status", "type", "event")):
+        return False
     inner = (_named(each) for key in _ENVELOPES if isinstance(each := named.get(key), dict))
     if any(each.get("error") or _is_failure(each.get("code")) for each in inner):
         return True
     codes = list(_codes(named))
-    if "success" in named:
-        codes.append("0" if named["success"] in (True, "true") else "failed")
-    words = [named[key] for key in _MESSAGE_KEYS[:7] if named.get(key)]
+    flags = [named[key] for key in _FLAGS if key in named]
+    codes += ["0" if str(flag).lower() == "true" else "failed" for flag in flags]
+    words = [named[key] for key in _word_keys(named) if named.get(key)]
     if any(map(_is_failure, codes)):
         return bool(words) or "failed" in codes or any(map(is_http_error, codes))
-    is_chunk = "choices" in wire or isinstance(wire.get("usage"), dict)
+    is_chunk = wire.get("choices") is not None or isinstance(wire.get("usage"), dict)
     is_plain = any(isinstance(each, str | list) for each in words) or bool(named.get("detail"))
     return is_plain and not codes and not is_chunk
 
 
+def _word_keys(named: Mapping[str, object]) -> list[str]:
+    """The fields with what happened: `message`, `detail`, then what ends like the first."""
+    found = sorted((key for key in named if key.endswith(_WORDS)), key=len)
+    return sorted([*found, "detail"], key=lambda key: (key != "message", key != "detail"))
+
+
 def _codes(named: Mapping[str, object]) -> Iterator[str]:
-    yield from filter(None, (_word(named.get(key)) for key in _CODE_KEYS))
+    keys = sorted((key for key in named if key.endswith("code")), key=len)
+    yield from filter(None, (_word(named[key]) for key in keys))
     if (status := _word(named.get("status"))).isdecimal():
         yield status
 
@@ -169,7 +187,7 @@ def _from_mapping(wire: Mapping[object, object], depth: int) -> ErrorBody:
     named = _named(wire)
     own = ErrorBody("", next(_codes(named), ""), _word(named.get("type")), _param(wire))
     inner = ErrorBody()
-    for key in _MESSAGE_KEYS:
+    for key in (*_word_keys(named), *_MORE_WORDS):
         if named.get(key) and (inner := read_wire_error(named[key], depth=depth + 1)).message:
             break
     for key in _ERROR_KEYS:

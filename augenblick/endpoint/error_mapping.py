@@ -194,11 +194,14 @@ _WORDINGS: Final = (
         r"rejected by (?:the|our) safety system",
         r"input was flagged", r"flagged by moderation", r"content_moderation",
     ),
-    # An empty account: OpenAI, Anthropic, DeepSeek, OpenRouter
+    # An empty account: OpenAI, Anthropic, DeepSeek, OpenRouter, SiliconFlow, Qwen, Volcengine;
+    # in Chinese "not enough left" and "in arrears"
     *_row(
         "quota_exhausted", _ABOUT_MONEY,
         r"insufficient_quota", r"credit balance is too low",
-        r"insufficient (?:credits?|balance|funds)",
+        r"insufficient (?:account )?(?:credits?|balance|funds)", r"balance (?:is )?insufficient",
+        r"arrearage", r"overdue ?balance|accountoverdue", r"quota (?:is |has been )?exhausted",
+        "\u4f59\u989d\u4e0d\u8db3|\u6b20\u8d39",
         r"billing_(?:hard_limit_reached|not_active)", r"more credits",
     ),
     # The model's name: OpenAI, Azure, Ollama, OpenRouter, Mistral
@@ -215,11 +218,13 @@ _WORDINGS: Final = (
     ),
     *_row(
         "authentication_failed", _ABOUT_KEY,
-        r"api key not valid", r"invalid_api_key", r"authentication_error", r"incorrect api key",
+        r"api key not valid", r"invalid[_ -]?api[_ -]?key", r"authentication_error",
+        r"incorrect api key",
     ),
     *_row(
         "rate_limited", _ONLY_STREAM,
-        r"rate[_ -]?limit", r"resource_exhausted", r"too many requests",
+        r"rate[_ -]?limit", r"resource_exhausted", r"too many (?:requests|tokens, please wait)",
+        r"throttl", r"limitexceeded", "\u9650\u9891",
     ),
     *_row("server_overloaded", _ONLY_STREAM, r"overloaded", r"over capacity", r"too busy"),
 )  # fmt: skip

@@ -167,7 +167,7 @@ ERRORS_IN_A_200: list[tuple[Any, str, str]] = [
      "error_in_stream", "model offline"),
     ({"success": "false"}, "error_in_stream", ""),
     ({"Error": "boom"}, "error_in_stream", "boom"),
-    ({"Error": {"Code": "Throttled", "Message": "boom"}}, "error_in_stream", "boom"),
+    ({"Error": {"Code": "Throttled", "Message": "boom"}}, "rate_limited", "boom"),
     ({"statusCode": 429, "message": "slow"}, "rate_limited", "slow"),
     ({"status_code": 401, "message": "who?"}, "authentication_failed", "who?"),
     ({"status": 503, "title": "away"}, "server_overloaded", "away"),
@@ -183,6 +183,23 @@ ERRORS_IN_A_200: list[tuple[Any, str, str]] = [
     ({"header": {"code": 10013, "message": "boom"}}, "error_in_stream", "boom"),
     ({"choices": [], "code": 1302, "msg": "slow"}, "rate_limited", "slow"),
     ([{"error": {"code": 429, "message": "slow"}}], "rate_limited", "slow"),
+    ({"code": "InvalidApiKey", "message": "no", "request_id": "1"}, "authentication_failed", "no"),
+    ({"code": "Arrearage", "message": "denied"}, "quota_exhausted", "denied"),
+    ({"code": 30011, "message": "your account balance is insufficient", "data": None},
+     "quota_exhausted", "your account balance is insufficient"),
+    ({"error": {"code": "AccountOverdueError", "message": "no"}}, "quota_exhausted", "no"),
+    ({"code": 400, "message": "余额不足", "error": True}, "quota_exhausted", "余额不足"),
+    ({"__type": "ThrottlingException", "message": "wait"}, "rate_limited", "wait"),
+    ({"ok": False, "description": "boom"}, "error_in_stream", "boom"),
+    ({"isSuccess": False, "errorMessage": "boom"}, "error_in_stream", "boom"),
+    ({"retCode": 1001, "retMsg": "boom"}, "error_in_stream", "boom"),
+    ({"resultCode": "500", "resultMsg": "boom"}, "error_in_stream", "boom"),
+    ({"exception": "java.lang.X: boom", "status": "500"}, "error_in_stream", "java.lang.X: boom"),
+    ({"err": "boom"}, "error_in_stream", "boom"),
+    ({"result": {"error": "boom"}}, "error_in_stream", "boom"),
+    ({"data": {"error": {"message": "boom"}}}, "error_in_stream", "boom"),
+    ({"choices": None, "message": "model offline"}, "error_in_stream", "model offline"),
+    ({"status": "failed", "error_message": "boom"}, "error_in_stream", "boom"),
 ]  # fmt: skip
 
 
@@ -212,6 +229,9 @@ SPEAKS = [{"index": 0, "delta": {"content": "Ja"}}]
         {"code": 200, "msg": "ok"}, {"code": "200", "msg": "ok"}, {"success": True, "msg": "ok"},
         {"choices": [], "detail": "x"}, {"type": "ping"}, {"status": "processing"}, {"code": 7},
         {"message": {"role": "assistant", "content": "Ja"}}, {"header": {"code": 0}},
+        {"status": "queued", "message": "You are third"}, {"status": "ok", "message": "waiting"},
+        {"type": "keepalive", "message": "still here"}, {"event": "ping", "msg": "1"},
+        {"ok": True, "description": "fine"}, {"warning": "old model"}, {"data": {"id": 1}},
     ],
 )  # fmt: skip
 def test_a_chunk_with_such_a_field_is_no_error(chunk: Any) -> None:
