@@ -34,14 +34,16 @@ _DEEPEST = 6
 _ABOVE = 2  # levels of headings that the page itself uses
 _MOST_COLUMNS = 60  # what a table may have; the renderer fills each row up to them
 _LOOK = 1_000  # characters in which a tag has to end
-_TAG = re.compile(r"<(br|sub|sup|u|mark|kbd)[ \t]{0,3}/?>", re.IGNORECASE)
+_TAG = re.compile(
+    r"<(/?br|sub|sup|u|ins|b|strong|i|em|s|del|strike|mark|kbd|code)[ \t]{0,3}/?>", re.IGNORECASE
+)
 _DETAILS = re.compile(
     r"(?:</details[ ]*>|<details(?: open)?[ ]*>)?[ ]*"
     r"(?:<summary[ ]*>(?P<title>(?:[^<]|<(?!/summary))*)</summary[ ]*>|</?summary[ ]*>)?[ ]*$",
     re.IGNORECASE,
 )
 _COMPARED = re.compile(r"(?:[-+*]|\d{1,9}[.)])[ \t]+>[ \t]?[$€£¥]?\d")
-_BOLD_TAG = re.compile(r"</?(?:b|strong)>", re.IGNORECASE)
+_BOLD_TAG = re.compile(r"</?(?:b|strong|h[1-6])>", re.IGNORECASE)
 _DIRECTED = {"bullet_list_open", "ordered_list_open", "table_open", "blockquote_open"}
 _AND = re.compile(r"&(?=[#A-Za-z])")
 
@@ -218,7 +220,7 @@ def _tag(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as a rule 
     found = _TAG.match(state.src, state.pos, state.posMax)
     if found is None:
         return False
-    name = found[1].lower()
+    name = found[1].lower().removeprefix("/")
     if name == "br":
         if not silent:
             state.push("hardbreak", "br", 0)

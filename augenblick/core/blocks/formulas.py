@@ -28,10 +28,13 @@ _BETWEEN_WORDS = re.compile(r"[^=+<>^_\\/|{}&\d]*")
 _MATHEMATICAL = re.compile(r"\\[A-Za-z]|[=^_]")
 _OPERATION = re.compile(r"[-+*/<>|=^_\u2212\u00d7·÷≤≥≠≈]")
 _CURRENCY = re.compile("[€£¥₹₽₩₺]")
+_COMMAND = re.compile(r"\\[A-Za-z$]")
+_END_OF_INLINE = re.compile(r"(?<!\\)\$")
+_COMMENT_SIGN = re.compile(r"(?<!\\)%")
 _AMOUNT = re.compile(r"[-+\u2013\u2212]?[.,]?\d")
 _QUANTITY = re.compile(r"\d+(?:[.,]\d+)*\s?[a-zµ]{1,2}")  # a number with its unit
 _SHORT_WORD = 3
-_LAST_SIGNS = "})]'!|%*."  # besides letters and digits, what a formula ends with
+_LAST_SIGNS = "})]'!|%*.°"  # besides letters and digits, what a formula ends with
 _NO_SPACES = 0x2E80  # where scripts begin that are written without spaces between words
 
 
@@ -46,7 +49,7 @@ def is_formula(content: str, *, before: str, after: str) -> bool:
         return False
     if before.isalnum() and ord(before) < _NO_SPACES:
         return False
-    if _CURRENCY.search(content) or _is_cut_short(content, after):
+    if _names_money(content) or _is_cut_short(content, after):
         return False
     if not _AMOUNT.match(content):
         return not _is_prose(content)
@@ -84,6 +87,24 @@ def is_mathematical(content: str) -> bool:
         _MATHEMATICAL.search(content)
         or (_OPERATION.search(content) and is_bracketed(content) and not _WORD.search(content))
     )
+
+
+def end_of_inline(text: str, at: int) -> int:
+    r"""Where the `$` stands that may end a formula begun at `at`, -1 for none; `\$` ends none."""
+    found = _END_OF_INLINE.search(text, at + 1, at + LONGEST_INLINE)
+    return found.start() if found else -1
+
+
+def with_percent_signs(content: str) -> str:
+    """A formula in which a `%` is one, and does not begin a comment."""
+    return _COMMENT_SIGN.sub(r"\\%", content)
+
+
+def _names_money(content: str) -> bool:
+    """Whether a currency makes it no formula; after a command it is a sign in one."""
+    if _COMMAND.match(content):
+        return False
+    return bool(_CURRENCY.search(content)) or ("\\$" in content and "=" not in content)
 
 
 def _is_cut_short(content: str, after: str) -> bool:
@@ -129,9 +150,9 @@ def end_of_formula(text: str, at: int) -> int | None:
         decide = is_display if sign == "$$" else is_mathematical
         is_one = end > 0 and text[end + 2 : end + 3] not in {"$", "("} and decide(content)
         return end + 2 if is_one and "\\[" not in content else None
-    end = text.find("$", at + 1, limit) if text[at] == "$" else -1
+    end = end_of_inline(text, at) if text[at] == "$" else -1
     content, after = text[at + 1 : end], text[end + 1 : end + 2]
-    if end < 0 or after == "$" or "\n" in content or content.endswith("\\"):
+    if end < 0 or after == "$" or "\n" in content:
         return None
     return end + 1 if is_formula(content, before=text[at - 1 : at], after=after) else None
 

@@ -6,8 +6,9 @@ Code stays as it is. Everything else is changed so that the page shows what was 
   anything but a page, a mailbox or a telephone becomes text;
 - formulas in `\(...\)`, `\[...\]`, `$...$` and `$$...$$` get the signs and the place that
   Streamlit asks for, every other dollar sign is an amount;
-- `<br>`, `<sub>`, `<sup>`, `<u>`, `<mark>` and `<kbd>` become Streamlit's own coloured text, which
-  `page.css` gives its look; `<details>` becomes its title and its content; any other tag is text;
+- `<br>`, `<sub>`, `<sup>`, `<u>`, `<b>`, `<i>`, `<s>`, `<mark>`, `<kbd>` and the like become
+  Streamlit's own coloured text, which `page.css` gives its look, and `<code>` becomes code;
+  `<details>` becomes its title and its content; any other tag is text;
 - `:name[...]`, `:material/...:`, `->`, `>=` and `a~b~c` stay the text they are;
 - emphasis beside East Asian punctuation is emphasis.
 """
@@ -22,11 +23,13 @@ from augenblick.core.blocks.emphasis import Side, hindered_side
 from augenblick.core.blocks.formulas import (
     ENDS,
     LONGEST_BLOCK,
+    end_of_inline,
     is_bracketed,
     is_display,
     is_formula,
     is_mark,
     is_mathematical,
+    with_percent_signs,
 )
 from augenblick.core.blocks.link_targets import LONGEST, is_harmless
 from augenblick.core.blocks.structure import LABEL
@@ -60,12 +63,13 @@ _MAY_BE_IMAGE = re.compile(r"(?:\[[^\[\]]{0,300}\]?)?$")
 _NAME = re.compile(r"[A-Za-z][\w-]{0,99}", re.ASCII)
 _ICON = re.compile(r"(\\?:|&#0{0,5}58;|&#[xX]0{0,5}3[aA];|&colon;)(?=material|streamlit)")
 _TAG = re.compile(
-    r"<(?:(br|sub|sup|u|mark|kbd|summary)[ \t]{0,3}/?|(details)(?: open)?[ \t]{0,3})>",
+    r"<(?:(/?br|sub|sup|u|ins|b|strong|i|em|s|del|strike|mark|kbd|code|summary)[ \t]{0,3}/?"
+    r"|(details)(?: open)?[ \t]{0,3})>",
     re.IGNORECASE,
 )
 _END_TAG = re.compile(r"</(details|summary)[ \t]{0,3}>", re.IGNORECASE)
 _MAY_BE_TAG = re.compile(r"<(?:details [open]{0,4}|[^\s<>]*)[ \t]{0,3}/?$", re.IGNORECASE)
-_BOLD_TAG = re.compile(r"</?(?:b|strong)>", re.IGNORECASE)
+_BOLD_TAG = re.compile(r"</?(?:b|strong|h[1-6])>", re.IGNORECASE)
 _OPERATOR = re.compile(  # what Streamlit draws as arrows and such, however it is written
     r"(?:(?:\\?<|&lt;)?\\?-(?:\\?>|&gt;)|(?:\\?<|&lt;)\\?[-=]|(?:\\?>|&gt;)\\?=|\\?-\\?-|\\?~\\?=)"
     r"(?![^\s*_~`\[\]|<:\\])"
@@ -75,10 +79,16 @@ _LONGEST_OPERATOR = 12
 _BEFORE_OPERATOR = " \t*_~`[]|)"
 _BRACKETS = re.compile(r"\\.|[\[\]]")
 
-_DRAWN = {  # the colours stand for looks, see `page.css`
-    "sub": ":color[{}]{{foreground=#001}}",
-    "sup": ":color[{}]{{foreground=#002}}",
-    "u": ":color[{}]{{foreground=#003}}",
+_LOOKS = {  # colours that stand for looks, see `page.css`
+    "#001": "sub", "#002": "sup", "#003": "u ins", "#004": "b strong", "#005": "i em",
+    "#006": "s del strike",
+}  # fmt: skip
+_DRAWN = {
+    **{
+        name: f":color[{{}}]{{{{foreground={colour}}}}}"
+        for colour, names in _LOOKS.items()
+        for name in names.split()
+    },
     "mark": ":yellow-background[{}]",
     "kbd": ":gray-badge[{}]",
 }
@@ -402,6 +412,7 @@ def _inline(line: _Line, text: str, at: int) -> tuple[str, int]:
 
 
 def _between_dollars(content: str, after: str) -> str:
+    content = with_percent_signs(content)
     if "$$" in content or content[:1] == "$" or content[-1:] in {"$", "\\"}:
         return f"`{content.replace('`', '')}`"
     signs = "$$" if "$" in content or after.isdigit() else "$"
@@ -430,7 +441,7 @@ def _display(line: _Line, text: str, at: int) -> tuple[str, int]:
     if is_alone and _has_room(content, line):
         return _block(content, line, text[end + 2 :].strip()), len(text)
     if sign == "$$" or "$" in content:
-        return f"$${content.strip()}$$", end + 2
+        return f"$${with_percent_signs(content.strip())}$$", end + 2
     return _between_dollars(content.strip(), after), end + 2
 
 
@@ -462,7 +473,8 @@ def _block(content: str, line: _Line, behind: str) -> str:
     """Write a formula as a block of its own, where its line stands."""
     lead = line.next_lead
     marks = ">" * lead.count(">")
-    lines = [part.strip(" \t").removeprefix(marks).strip(" \t") for part in content.split("\n")]
+    parts = with_percent_signs(content).split("\n")
+    lines = [part.strip(" \t").removeprefix(marks).strip(" \t") for part in parts]
     if not lines[-1]:
         del lines[-1]
     if lines and not lines[0]:
@@ -481,15 +493,15 @@ def _dollar(line: _Line, text: str, at: int) -> tuple[str, int]:
         return _display(line, text, at)
     if run > 1 or text[at + 1 : at + 2].isspace():
         return "\\$" * run, at + run
-    end = text.find("$", at + 1, at + _LOOK)
+    end = end_of_inline(text, at)
     content, after = text[at + 1 : end], text[end + 1 : end + 2]
     if end < 0 or not after:
         line.wait_if_short(text, at)
-    is_none = end < 0 or after == "$" or content.endswith("\\")
+    is_none = end < 0 or after == "$"
     if is_none or (line.is_row and "|" in content):
         return "\\$", at + 1
     if is_formula(content, before=line.before(at), after=after):
-        return text[at : end + 1], end + 1
+        return _between_dollars(content, after), end + 1
     return "\\$", at + 1
 
 
@@ -551,9 +563,11 @@ def _tag(line: _Line, text: str, at: int) -> tuple[str, int]:
     return ("\\<" if is_read and following else "<"), at + 1
 
 
-def _drawn(line: _Line, text: str, at: int, tag: re.Match[str]) -> tuple[str, int] | None:
+def _drawn(  # noqa: PLR0911 - one for each kind of tag
+    line: _Line, text: str, at: int, tag: re.Match[str]
+) -> tuple[str, int] | None:
     """What a tag becomes that is drawn; None where it stays text."""
-    name = (tag[1] or tag[2]).lower()
+    name = (tag[1] or tag[2]).lower().removeprefix("/")
     if name == "br":
         return _LINE_END, tag.end()
     if name == "details":
@@ -572,8 +586,11 @@ def _drawn(line: _Line, text: str, at: int, tag: re.Match[str]) -> tuple[str, in
         return None
     if name == "summary":
         return _title(line, text, at, content, end.end())
+    if name == "code" and "`" not in content:
+        return f"`{content}`", end.end()
     inside = line.changed_inside(content, ">")
-    return (_DRAWN[name].format(inside), end.end()) if _has_pairs(inside) else None
+    inside = inside if _has_pairs(inside) else literal(content)
+    return _DRAWN.get(name, "{}").format(inside), end.end()
 
 
 def _title(line: _Line, text: str, at: int, content: str, end: int) -> tuple[str, int] | None:
