@@ -15,8 +15,10 @@ from decimal import Decimal
 _CURRENCIES = {"€": "EUR", "EUR": "EUR", "$": "USD", "USD": "USD", "£": "GBP", "GBP": "GBP",
                "CHF": "CHF"}  # fmt: skip
 _SIGN = r"€|EUR|\$|USD|£|GBP|CHF"
+# A 1 or 0 that was read as a letter makes another number of the digits behind it.
+_NO_LETTER = r"(?<!(?<![A-Za-z])[IlO|])"
 _AMOUNT = re.compile(
-    rf"(?<![\d.,:/-])(?P<before>{_SIGN})?\s?(?P<minus>-)?"
+    rf"(?<![\d.,:/-]){_NO_LETTER}(?P<before>{_SIGN})?\s?(?P<minus>-)?"
     r"(?P<number>\d{1,3}(?:[.'\s]\d{3})+,\s?\d{2}|\d{1,3}(?:[,'\s]\d{3})+\.\s?\d{2}|\d+[.,]\d{2}"
     rf"|\d+,\s\d{{2}}(?=\s?(?:{_SIGN})))"
     r"(?![\d]|[.,:/]\d)(?!\s?(?:%|kg\b|g\b|l\b|ml\b|cm\b|m\b|km\b|Uhr\b|h\b))"
@@ -25,9 +27,11 @@ _AMOUNT = re.compile(
 _MONTHS = {
     name: number
     for number, names in enumerate(
-        ("januar january jan", "februar february feb", "märz march mrz mar", "april apr",
-         "mai may", "juni june jun", "juli july jul", "august aug", "september sep sept",
-         "oktober october okt oct", "november nov", "dezember december dez dec"),
+        ("januar january jan janvier janv", "februar february feb février fevrier févr fév",
+         "märz march mrz mar mars", "april apr avril avr", "mai may", "juni june jun juin",
+         "juli july jul juillet juil", "august aug août aout", "september sep sept septembre",
+         "oktober october okt oct octobre", "november nov novembre",
+         "dezember december dez dec décembre decembre déc"),
         start=1,
     )
     for name in names.split()
@@ -37,19 +41,28 @@ _YEAR_MONTHS = 12
 _YEARS_AHEAD = 10  # as far a year of two digits may lie in the future
 _YEAR = r"(?P<year>(?:19|20)\d{2})(?!\d(?!\d?[:.]\d{2}))"  # a time may follow without a space
 _SHORT_YEAR = r"(?P<year>\d{2})(?![\d:]|\.\d)"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_BEFORE = rf"(?<!\d)(?<!\d\.){_NO_LETTER}"
 _DATE_FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
         r"(?<![\d./-])(?P<year>(?:19|20)\d{2})(?P<sign>[-/.])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})(?!\d|[-/.]\d)",
-        rf"(?<!\d)(?<!\d\.)(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?(?:{_YEAR})(?!\.\d)",
-        rf"(?<!\d)(?<!\d\.)(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?{_SHORT_YEAR}",
-        rf"(?<![\d/])(?P<day>\d{{1,2}})(?P<sign>/)(?P<month>\d{{1,2}})/(?:{_YEAR})(?!/)",
-        rf"(?<![\d/])(?P<day>\d{{1,2}})(?P<sign>/)(?P<month>\d{{1,2}})/{_SHORT_YEAR}(?!/)",
-        rf"(?<![\d-])(?P<day>\d{{1,2}})(?P<sign>-)(?P<month>\d{{1,2}})-(?:{_YEAR})(?!-)",
-        rf"(?<!\d)(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[.\s/-]{{0,2}}{_NAMED}[.,\s/-]{{0,2}}{_YEAR}",
-        rf"(?<![a-zä]){_NAMED}[.\s/-]{{0,2}}(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[,.\s/-]{{1,2}}{_YEAR}",
+        rf"{_BEFORE}(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?(?:{_YEAR})(?!\.\d)",
+        rf"{_BEFORE}(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?{_SHORT_YEAR}",
+        rf"{_BEFORE}(?<!/)(?P<day>\d{{1,2}})(?P<sign>/)(?P<month>\d{{1,2}})/(?:{_YEAR})(?!/)",
+        rf"{_BEFORE}(?<!/)(?P<day>\d{{1,2}})(?P<sign>/)(?P<month>\d{{1,2}})/{_SHORT_YEAR}(?!/)",
+        rf"{_BEFORE}(?<!-)(?P<day>\d{{1,2}})(?P<sign>-)(?P<month>\d{{1,2}})-(?:{_YEAR})(?!-)",
+        rf"{_BEFORE}{_DAY}(?: of)?[.\s/-]{{0,2}}{_NAMED}[.,\s/-]{{0,2}}{_YEAR}",
+        rf"{_BEFORE}(?P<day>\d{{1,2}})(?P<gap>[-/.]){_NAMED}(?P=gap){_SHORT_YEAR}",
+        rf"(?<![a-zä]){_NAMED}[.\s/-]{{0,2}}{_DAY}[,.\s/-]{{1,2}}{_YEAR}",
     )
 )
+_NUMBERED = re.compile(  # what is named before is a number of parts and no date
+    r"(?<![a-zä])(?:art|artikel|article|item|version|ver|rev|kapitel|chapter|section|ip)"
+    r"[.:]?\s?\Z",
+    re.IGNORECASE,
+)
+_MOST_BEFORE = 12
 _UNCLEAR_DATE = re.compile(
     r"(?<![\d.])\d{1,2}\.\s?\d{1,2}\.(?!\d)|(?<![\d/])\d{1,2}/\d{1,2}/(?:\d{4}|\d{2})(?!\d)|"
     r"(?<![\d-])\d{1,2}-\d{1,2}-\d{2}(?![\d-])|"
@@ -123,7 +136,11 @@ def dates_in(lines: Iterable[str]) -> list[FoundDate]:
     matches = []
     for line in lines:
         found = (match for form in _DATE_FORMS for match in form.finditer(line))
-        matches += [(line, match) for match in sorted(found, key=lambda match: match.start())]
+        matches += [
+            (line, match)
+            for match in sorted(found, key=lambda match: match.start())
+            if not _NUMBERED.search(line, max(0, match.start() - _MOST_BEFORE), match.start())
+        ]
     order = _order_of(lines, [match for _line, match in matches])
     return [
         FoundDate(match.group(), value, line)

@@ -24,30 +24,35 @@ def _words(pattern: str) -> re.Pattern[str]:
 
 _TAX_WORD = (
     r"mwst|mw\.\s?st|m\.w\.st|ust|u\.st|mehrwertsteuer\w*|umsatzsteuer\w*|\w*steuern?|steuersatz|"
-    r"vat|(?:sales )?tax(?:es)?|gst|hst|pst|qst"
+    r"vat|(?:sales )?tax(?:es)?|gst|hst|pst|qst|tva|iva"
 )
 _TOTAL_WORD = (
-    r"(?:gesamt|rechnungs|end|zahl|total|brutto|kassen|schluss)-?(?:betrag|summe|preis)|summe|"
+    r"(?:(?:gesamt|rechnungs|end|zahl|total|brutto|kassen|schluss)-?){1,3}(?:betrag|summe|preis)|summe|"
     r"gesamt|total|totale|insgesamt|betrag|amount"
 )
 _PAYMENT = _words(
     r"bar|bargeld|barzahlung|gegeben|erhalten|zahlung|karten?|\w+karten?|kartenzahlung|ec|giro\w*|"
     r"visa|mastercard|maestro|amex|american express|paypal|kontaktlos|contactless|cash|tendered?|"
-    r"received|rendered|given|payments?|card|credit|debit|apple pay|google pay|twint|cheque|check"
+    r"received|rendered|given|payments?|card|credit|debit|apple pay|google pay|twint|cheque|check|"
+    r"espèces|especes|cartes?|cb|reçu|chèque|contanti|efectivo"
 )
 _PAID = _words(r"bezahlt|gezahlt|paid")
 _CHANGE = _words(
-    r"rückgeld|rueckgeld|wechselgeld|restgeld|rausgeld|zurück|retour|change(?: due)?|cash ?back"
+    r"rückgeld|rueckgeld|wechselgeld|restgeld|rausgeld|zurück|retour|change(?: due)?|cash ?back|"
+    r"(?:à |a )?rendre|rendu|monnaie"
 )
 _SUBTOTAL = _words(
-    r"zwischen-?\s?summe|zw\.?-?\s?summe|teilsumme|sub-?\s?total|warenwert|"
+    r"zwischen-?\s?summe|zw\.?-?\s?summe|teilsumme|sub-?\s?total|sous-?\s?total|warenwert|"
     r"summe (?:der )?(?:waren|positionen)|items? total|übertrag|previous|brought forward|saldo|"
     r"guthaben|restguthaben|remaining|points?|punkte\w*|gewicht|gesamtgewicht|weight"
 )
 _NET = _words(
-    r"netto\w*|net|ohne|exkl\w*|excl\w*|ex|zzgl|zuzügl\w*|before|without|w/o|vor|plus|taxable"
+    r"netto\w*|net(?! (?:à|a) payer)|ohne|exkl\w*|excl\w*|ex|zzgl|zuzügl\w*|before|without|w/o|vor|"
+    r"plus|taxable|h\.?t\.?|hors tax\w*"
 )
-_AFTER_ROUNDING = _words(r"(?:after|incl\w*|nach|inkl\w*)\.? (?:\w+ )?(?:rounding|rundung)")
+_AFTER = _words(
+    r"(?:after|incl\w*|nach|inkl\w*)\.? (?:\w+ )?(?:rounding|rundung|savings?|discounts?|rabatt)"
+)
 _ADJUSTMENT = _words(
     r"\w*rundung\w*|rounding|round(?:ed)? off|rabatt\w*|\w*nachlass|skonto|discounts?|savings?|"
     r"you saved|gespart|sie sparen|ersparnis|coupons?|vouchers?|gutschein\w*|anzahlung|deposit|"
@@ -66,11 +71,12 @@ _HAS_TAX_IN_IT = re.compile(
 )
 _TO_PAY = _words(
     r"zu (?:be)?zahlen(?:der betrag)?|zahl-?betrag|zahlungsbetrag|zahllast|fällig\w*|"
-    r"(?:amount|total|balance|payment)\W+(?:now )?due|due(?: now)?|to pay|payable"
+    r"(?:amount|total|balance|payment)\W+(?:now )?due|due(?: now)?|to pay|payable|"
+    r"\A\W*balance(?=\W*(?:eur|usd|gbp|chf)?\W*(?:\d|\Z))|(?:à|a) payer|montant dû"
 )
 _GRAND = _words(
-    r"(?:gesamt|rechnungs|end|total|brutto|kassen|schluss)-?(?:betrag|summe|preis)|"
-    r"(?:grand|final|order|invoice|rounded|gross|bill)[ -]total|total (?:rounded|gerundet)"
+    r"(?:(?:gesamt|rechnungs|end|total|brutto|kassen|schluss)-?){1,3}(?:betrag|summe|preis)|"
+    r"(?:grand|final|order|invoice|rounded|gross|bill)[ -]total|total (?:rounded|gerundet|ttc)"
 )
 _PLAIN = _words(r"summe|gesamt|total|totale|insgesamt|gross")
 _AMOUNT_WORD = _words(r"betrag|amount")
@@ -84,6 +90,7 @@ _WHOLE_TAX = re.compile(
 )
 _TIERS = (_TO_PAY, _GRAND, _PLAIN, _AMOUNT_WORD, _PAID)
 _NO_THINGS = (_SUBTOTAL, _IS_TAX, _CHANGE, _PAYMENT, _ADJUSTMENT, _words("netto|brutto"))
+_SPACED = re.compile(r"(?<![^\W\d_])[^\W\d_](?: [^\W\d_]){3,11}(?![^\W\d_])")  # S U M M E
 _SIGNS = re.compile(r"eur|usd|gbp|chf|[^\w]|\d")
 _MANY_ADJUSTMENTS = 8  # 256 sums
 
@@ -96,6 +103,7 @@ class _Receipt:
     adjustments: list[Decimal] = field(default_factory=list)
     payments: list[Decimal] = field(default_factory=list)
     changes: list[Decimal] = field(default_factory=list)
+    nets: list[Amount] = field(default_factory=list)
 
 
 def total_in(lines: Sequence[str]) -> Amount | None:
@@ -109,10 +117,10 @@ def amounts_to_pay(lines: Sequence[str]) -> list[Amount]:
     receipt = _Receipt()
     for index, line in enumerate(lines):
         if amounts := _amounts_of(lines, index):
-            _sort_in(receipt, line.lower(), amounts)
+            _sort_in(receipt, _SPACED.sub(_without_spaces, line).lower(), amounts)
     named = [amount for tier in receipt.tiers for amount in tier if amount.value]
     paid = {given - back for given in receipt.payments for back in receipt.changes}
-    for amount in named:
+    for amount in (*named, *receipt.nets):  # a total after a discount may be called net, too
         if amount.value in paid:
             return [amount]
     is_in_cash = bool(receipt.payments or receipt.changes)
@@ -125,6 +133,10 @@ def amounts_to_pay(lines: Sequence[str]) -> list[Amount]:
         is_explained = all(abs(last.value - other.value) in sums for other in distinct)
         return [last] if is_explained else distinct
     return []
+
+
+def _without_spaces(word: re.Match[str]) -> str:
+    return word[0].replace(" ", "")
 
 
 def _amounts_of(lines: Sequence[str], index: int) -> list[Amount]:
@@ -148,7 +160,9 @@ def _sort_in(receipt: _Receipt, folded: str, amounts: Sequence[Amount]) -> None:
         return
     elif _is_adjustment(folded):
         receipt.adjustments += values
-    elif not _NET.search(folded):
+    elif _NET.search(folded):
+        receipt.nets += amounts
+    else:
         fitting = (n for n, words in enumerate(_TIERS) if words.search(folded))
         if (tier := next(fitting, None)) is not None:
             receipt.tiers[tier] += _meant(folded, amounts)
@@ -159,7 +173,7 @@ def _is_adjustment(folded: str) -> bool:
         return False
     if _IS_TAX.search(folded):
         return True
-    return bool(_ADJUSTMENT.search(folded)) and not _AFTER_ROUNDING.search(folded)
+    return bool(_ADJUSTMENT.search(folded)) and not _AFTER.search(folded)
 
 
 def _meant(folded: str, amounts: Sequence[Amount]) -> Sequence[Amount]:
