@@ -26,10 +26,11 @@ _MAX_ERROR_BYTES: Final = 65536
 _ERROR_BODY_SECONDS: Final = 10.0
 _DRAIN_SECONDS: Final = 0.15  # above the 40 ms that a delayed acknowledgement can cost
 _REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id", "x-generation-id")
-# Servers behind which nothing is compressed have been seen to send these as Content-Encoding.
-_NO_CODING: Final = {
-    "", "identity", "none", "null", "utf-8", "utf8", "ascii", "us-ascii", "iso-8859-1", "binary",
-    "7bit", "8bit", "text", "plain", "raw", "chunked", "json",
+# What is registered as Content-Encoding. Anything else ("none", "utf-8", "json") is sent by servers
+# behind which nothing is compressed.
+_CODINGS: Final = {
+    "aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "pack200-gzip",
+    "x-compress", "x-gzip", "zstd",
 }  # fmt: skip
 _OK, _REDIRECT, _REFUSED = 200, 300, 400
 
@@ -155,7 +156,7 @@ class RoundTrip:
         if self.recorder is not None:
             self.recorder.answered(raw.status, raw.headers.items())
         words = self._headers.get("content-encoding", "").lower().split(",")
-        codings = [word for each in words if (word := each.strip(" \t\"'")) not in _NO_CODING]
+        codings = [word for each in words if (word := each.strip(" \t\"'")) in _CODINGS]
         self._codings = set(codings)
         raw.headers["Content-Encoding"] = ", ".join(codings)  # urllib3 fails at other words
         if not _OK <= raw.status < _REDIRECT:

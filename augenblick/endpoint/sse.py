@@ -50,8 +50,9 @@ def read_events(
     is dropped; bytes that are no UTF-8 become U+FFFD. A comment line goes to `on_comment`.
     A last block that no blank line ended is dispatched only if its data is `[DONE]` or one whole
     JSON object; a half event never becomes one. Where blank lines are missing altogether, a line
-    that begins another JSON object or `[DONE]` ends the event before it: as no JSON value goes on
-    after its end, no event that means anything is cut. Costs are linear in the bytes read.
+    that begins another JSON object or `[DONE]`, or is empty, ends the event before it: as no JSON
+    value goes on after its end, no event that means anything is cut. Costs are linear in the bytes
+    read.
 
     Raises ProviderError when an event, its field names included, is above `max_event_bytes` or
     has more than 1,000 lines; whatever `chunks` raises passes through.
@@ -119,6 +120,8 @@ class _Block:
             lines = self._lines[self._data_end :]  # a name after the data is that of the next event
             yield from self.dispatch(self._lines[: self._data_end])
             self._lines = lines
+        if is_data and not value and self._has_no_blank_lines:
+            return  # a heartbeat
         self._lines.append(line)
         self._size_bytes += len(line)
         if is_data:
@@ -129,7 +132,7 @@ class _Block:
 
     def _begins_another(self, value: bytes) -> bool:
         """Whether a data line begins another event than the one before it."""
-        begins = len(self._data) == 1 and (value.startswith(b"{") or value == DONE.encode())
+        begins = len(self._data) == 1 and (value[:1] in {b"", b"{"} or value == DONE.encode())
         return begins and _is_json_object(self._data[0])
 
     def is_above(self, max_bytes: int, *, pending_bytes: int = 0) -> bool:

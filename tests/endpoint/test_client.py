@@ -464,7 +464,7 @@ def test_compressed_streams_are_read() -> None:
         coded = SSE + b"Content-Encoding: %s\r\n" % coding
         with serving(closing(body, coded)) as server, client_of(server) as client:
             assert text_of(ask(client)) == "Hallo"
-    for bad in (head, SSE + b"Content-Encoding: secret\r\n"):
+    for bad in (head, SSE + b"Content-Encoding: compress\r\n"):
         with (
             serving(closing(ANSWER, bad)) as server,
             client_of(server) as client,
@@ -475,7 +475,10 @@ def test_compressed_streams_are_read() -> None:
 
 @pytest.mark.parametrize(
     "coding",
-    [b"none", b"utf-8", b"UTF8", b"identity, identity", b"", b'"identity"', b"none,", b"8bit"],
+    [
+        *(b"none", b"utf-8", b"UTF8", b"identity, identity", b"", b'"identity"', b"none,", b"8bit"),
+        *(b"charset=utf-8", b"application/json", b"text/event-stream; charset=utf-8", b"off", b"-"),
+    ],
 )
 def test_a_coding_that_compresses_nothing_is_no_coding(coding: bytes) -> None:
     """Character sets and words for "none" are sent as Content-Encoding, with refusals too."""

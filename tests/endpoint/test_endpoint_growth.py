@@ -78,6 +78,7 @@ def test_no_header_or_sentence_asks_for_a_costly_pause(piece: str) -> None:
     [
         b'data: {"a":1}\n', b"data: {\n", b"data: {}\nevent: x\n", b"id: 123456\ndata: x\n\n",
         b"data", b"data: ", b"event: x\n", b"data: [DONE]\n",
+        b"data: {}\ndata:\n", b"data:\n",
     ],
 )  # fmt: skip
 def test_no_stream_costs_more_than_its_length(piece: bytes) -> None:

@@ -80,6 +80,10 @@ CASES: dict[str, tuple[bytes, list[tuple[str, str, str]]]] = {
         b'event: x\ndata: {"a":1}\nevent: error\ndata: {"b":2}\nevent: y\ndata: [DONE]\n',
         [("x", '{"a":1}', ""), ("error", '{"b":2}', ""), ("y", "[DONE]", "")],
     ),
+    "no blank lines, heartbeats between": (
+        b'data: {"a":1}\ndata:\ndata: {"b":2}\ndata: \ndata: {"c":3}\ndata\ndata: [DONE]\n',
+        [(M, '{"a":1}', ""), (M, '{"b":2}', ""), (M, '{"c":3}', ""), (M, "[DONE]", "")],
+    ),
     "no blank lines, then some": (
         b'data: {"a":1}\ndata: {"b":2}\n\ndata: {"c":3}\n\n',
         [(M, '{"a":1}', ""), (M, '{"b":2}', ""), (M, '{"c":3}', "")],
