@@ -132,6 +132,26 @@ _WORDINGS: Final = (
         r"does(?: not|n't) support (?P<field>json[_ ](?:schema|mode|object)|structured outputs?)",
         r"(?P<own_schema>failed to parse (?P<field>grammar))",
     ),
+    # Turns: templates of Mistral and Gemma behind vLLM, llama.cpp and TGI; the APIs of Mistral,
+    # Anthropic, Bedrock, Perplexity, DeepSeek, Gemini, Groq, Baidu; in Chinese "alternate"
+    *_row(
+        "roles_must_alternate", _ABOUT_REQUEST,
+        r"roles? (?:must|should|have to|need to) (?:be )?alternat",
+        r"(?:must|should|that multiturn requests) alternate (?:between|with) ",
+        r"expected last role (?:user|tool|assistant)",
+        r"unexpected role '(?!system)\w+' after role '\w+'",
+        r"not support (?:successive|consecutive) (?:user|assistant)",
+        r"(?:consecutive|successive) (?:messages|turns) (?:with|of|from) the same role",
+        r"(?:multiple|consecutive|successive) [\"'`]?(?:user|assistant)[\"'`]? "
+        r"(?:roles|messages|turns) in a row",
+        r"role of message with (?:odd|even) index", r"last message (?:must have role|role should)",
+        r"(?:must|should) (?:alternate roles|be interleaved)", r"expected user,? but got user",
+        r"(?:consecutive|successive|adjacent) (?:user |assistant )?(?:messages|turns|roles) "
+        r"(?:are|have|with)", r"messages with the same role",
+        r"(?:must|should) be followed by (?:a )?(?:role )?[\"'`]?(?:user|assistant)",
+        r"(?:conversation|messages|requests?) (?:must |should |has to )?(?:start|end|begin)s? with "
+        r"(?:an? )?[\"'`]?user", r"messages must be an odd number", "\u4ea4\u66ff",
+    ),
     # A field: OpenAI and Azure, Mistral and Anthropic, vLLM, Gemini, Groq, xAI
     *_row(
         "unknown_field", _ABOUT_REQUEST,
@@ -165,20 +185,6 @@ _WORDINGS: Final = (
         r"(?P<about_n>only one completion choice)", r"(?P<about_n>invalid n value)",
         r"(?P<about_n>multiple candidates (?:is|are) not)",
         r"(?P<about_n>candidateCount must be)", r"(?P<about_n>only one candidate can be)",
-    ),
-    # Turns: templates of Mistral and Gemma behind vLLM, llama.cpp and TGI; the APIs of Mistral,
-    # Anthropic, Bedrock, Perplexity, DeepSeek, Gemini and Baidu
-    *_row(
-        "roles_must_alternate", _ABOUT_REQUEST,
-        r"roles? (?:must|should|have to|need to) (?:be )?alternat",
-        r"(?:must|should|that multiturn requests) alternate (?:between|with) ",
-        r"expected last role (?:user|tool|assistant)",
-        r"unexpected role '(?!system)\w+' after role '\w+'",
-        r"not support (?:successive|consecutive) (?:user|assistant)",
-        r"(?:consecutive|successive) (?:messages|turns) (?:with|of|from) the same role",
-        r"(?:multiple|consecutive|successive) [\"'`]?(?:user|assistant)[\"'`]? "
-        r"(?:roles|messages|turns) in a row",
-        r"role of message with (?:odd|even) index", r"last message must have role",
     ),
     # No system message: Gemma's template, o1, Gemini's API
     *_row(
