@@ -7,14 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_CREATED, _UPDATED = "canmore.create_textdoc", "canmore.update_textdoc"
+_CALLS = {"canmore.create_textdoc", "canmore.update_textdoc", "canmore.comment_textdoc"}
+_PUT_IN = {"updates": "replacement", "comments": "comment"}
 _TICKS = re.compile("`+")
 _LANGUAGE = re.compile(r"[a-z0-9+#-]{1,20}")
 
 
 def is_document(name: object) -> bool:
-    """Whether a tool of this name writes or changes a document."""
-    return name in (_CREATED, _UPDATED)
+    """Whether a tool of this name writes, changes or comments on a document."""
+    return isinstance(name, str) and name in _CALLS
 
 
 def document_in(called: str, *, shown_as: Mapping[str, Any]) -> str:
@@ -24,15 +25,15 @@ def document_in(called: str, *, shown_as: Mapping[str, Any]) -> str:
     ever; almost always it is `.*`, so that what was put in is the whole document.
     """
     try:
-        call = json.loads(called)
+        call = json.loads(called, strict=False)  # models write line ends as they are
     except (ValueError, RecursionError):
         return ""
     if not isinstance(call, dict):
         return ""
     texts = [call.get("content")]
-    updates = call.get("updates")
-    if isinstance(updates, list):
-        texts = [update.get("replacement") for update in updates if isinstance(update, dict)]
+    for key, name in _PUT_IN.items():
+        if isinstance(changes := call.get(key), list):
+            texts += [change.get(name) for change in changes if isinstance(change, dict)]
     written = [text for text in texts if isinstance(text, str) and text.strip()]
     if not written:
         return ""

@@ -116,14 +116,14 @@ class _Reading:
         metadata, content = _object(message, "metadata"), _content(message)
         if str(content.get("content_type")) in _UNSEEN:
             return None
-        references = metadata.get("content_references")
-        parts = tuple(
-            TextPart(without_marks(part.text, references)) if isinstance(part, TextPart) else part
-            for part in self._parts(content)
-        )
-        if not parts:
-            return None
-        return _node(node_id, role, message, parts)
+        marked = tuple(self._parts(content))
+        attachments = metadata.get("attachments")
+        if isinstance(attachments, list):  # pictures are parts, too
+            pictures = sum(isinstance(part, FoundPicture) for part in marked)
+            self.left_out += max(0, len(attachments) - pictures)
+        parts = tuple(part for each in marked if (part := _unmarked(each, metadata)) is not None)
+        self.left_out += len(marked) - len(parts)
+        return _node(node_id, role, message, parts) if parts else None
 
     def _drawn(self, node_id: str, message: Mapping[str, Any]) -> FoundNode | None:
         """Pictures that the model had drawn stand in a tool's messages; each leaves its note."""
@@ -177,6 +177,15 @@ class _Reading:
             return TextPart(text)
         self.left_out += text != "" and bool(part)
         return None
+
+
+def _unmarked(part: FoundPart, metadata: Mapping[str, Any]) -> FoundPart | None:
+    """A text without marks; None where it was nothing else."""
+    if not isinstance(part, TextPart):
+        return part
+    references, citations = metadata.get("content_references"), metadata.get("citations")
+    text = without_marks(part.text, references, citations)
+    return TextPart(text) if text.strip() else None
 
 
 def _node(

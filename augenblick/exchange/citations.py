@@ -2,7 +2,8 @@
 
 On its page they are links to what a search found, names of things, and buttons. What one stands
 for is in `metadata.content_references` of the message, by `matched_text`; older texts have
-`【4†source】`.
+`【4†source】`, and what these stand for in `metadata.citations`, by its place. Texts to be copied
+stand between `:::writing{...}` and `:::`.
 """
 
 from __future__ import annotations
@@ -15,18 +16,25 @@ from typing import Any
 _BEGIN, _END, _BETWEEN = "\ue200", "\ue201", "\ue202"
 _MARK = re.compile(r"( ?)(\ue200[^\ue200\ue201]*\ue201|【[^【】]{1,100}】)")
 _STRAY = re.compile("[\ue200-\ue206]")
+_SOURCE = re.compile(r"【\d[\d:]{0,9}†")
+_WRITING = re.compile(r"^:::(?:writing(?:\{[^{}\n]{0,1000}\})?)?[ \t]*(?:\n|\Z)", re.MULTILINE)
 _LONGEST_MARK = 10_000
-_LINK_LISTS = ("items", "refs", "sources", "supporting_websites")
+_LINK_LISTS = ("items", "refs", "sources", "supporting_websites", "products")
 _NAMES = ("title", "name", "attribution", "alt")
 
 
-def without_marks(text: str, references: object) -> str:
-    """The text with links and names in place of the marks, and no mark whose meaning is unknown."""
+def without_marks(text: str, references: object, citations: object = None) -> str:
+    """The text with links and names in place of the marks, and no mark whose meaning is unknown.
+
+    `references` and `citations` are those of the message's metadata.
+    """
+    if text.startswith(":::writing") or "\n:::writing" in text:
+        text = _WRITING.sub("", text)
     if not _STRAY.search(text) and "【" not in text:
         return text
     known = {
         matched: found
-        for found in (references if isinstance(references, list) else ())
+        for found in (*_older(citations), *(references if isinstance(references, list) else ()))
         if isinstance(found, dict) and (matched := _matched(found, text))
     }
 
@@ -36,11 +44,24 @@ def without_marks(text: str, references: object) -> str:
             meaning = _meaning(known.get(matched, {})) or _said(matched)
         elif matched in known:
             meaning = _meaning(known[matched])
+        elif _SOURCE.match(matched):
+            return ""
         else:
             return mark.group()  # brackets of a text in Chinese or Japanese
+        if meaning and not space and known.get(matched, {}).get("type") == "file":
+            return f" ({meaning})"
         return space + meaning if meaning else ""
 
     return _STRAY.sub("", _MARK.sub(written, text))
+
+
+def _older(citations: object) -> Iterator[dict[str, Any]]:
+    """Citations in the form of references."""
+    for found in citations if isinstance(citations, list) else ():
+        about = found.get("metadata") if isinstance(found, dict) else None
+        if isinstance(about, dict):
+            place = {"start_idx": found.get("start_ix"), "end_idx": found.get("end_ix")}
+            yield {**about, **place}
 
 
 def _matched(reference: Mapping[str, Any], text: str) -> str:
@@ -86,7 +107,7 @@ def _link(name: str, url: object) -> str:
 def _said(mark: str) -> str:
     """What a mark says by itself: an entity its name, an address its link."""
     kind, *values = mark.strip(_BEGIN + _END).split(_BETWEEN)
-    if kind == "entity" and values:
+    if kind.endswith("entity") and values:
         try:
             entity = json.loads(values[0])
         except (ValueError, RecursionError):

@@ -91,6 +91,71 @@ def test_one_odd_message_costs_no_other(odd: object) -> None:
     assert found.nodes[-1].parent_id in {"0", "1"}
 
 
+@pytest.mark.parametrize(
+    ("text", "metadata", "expected"),
+    [
+        ('Die \ue200product_entity\ue202["turn0","Kamera X"]\ue201 da', {}, "Die Kamera X da"),
+        ("Siehe【12†source】 und 【3:0†a.pdf】.", {}, "Siehe und."),
+        ("【注意】 bleibt", {}, "【注意】 bleibt"),
+        (
+            "Text【4†source】.",
+            {
+                "citations": [
+                    {
+                        "start_ix": 4,
+                        "end_ix": 14,
+                        "metadata": {"title": "T", "url": "https://t.example"},
+                    }
+                ]
+            },
+            "Text([T](https://t.example)).",
+        ),
+        (
+            "Im Text\ue200filecite\ue202turn0file0\ue201.",
+            {
+                "content_references": [
+                    {
+                        "matched_text": "\ue200filecite\ue202turn0file0\ue201",
+                        "type": "file",
+                        "name": "b.pdf",
+                    }
+                ]
+            },
+            "Im Text (b.pdf).",
+        ),
+        (':::writing{variant="email" id="1"}\nLiebe Anna,\n:::\nGut?', {}, "Liebe Anna,\nGut?"),
+        (":::note\nbleibt\n:::", {}, ":::note\nbleibt\n:::"),
+    ],
+)
+def test_further_marks(text: str, metadata: dict[str, Any], expected: str) -> None:
+    """Products, sources of older exports, files, and texts that were to be copied."""
+    assert _said(_read(_message("assistant", _text(text), metadata=metadata))) == [expected]
+
+
+def test_files_and_what_was_only_drawn_are_counted() -> None:
+    """An attachment that is no picture, and a message that holds nothing but a mark."""
+    picture = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://file-1"}
+    files = {"attachments": [{"id": "file-1", "name": "a.png"}, {"id": "file-2", "name": "b.pdf"}]}
+    mark = "\ue200products\ue202{}\ue201"
+
+    found = _read(
+        _message("user", _text(picture, "Was ist das?"), metadata=files),
+        _message("user", _text(""), metadata={"attachments": [{"id": "file-3"}]}),
+        _message("assistant", _text(mark)),
+    )
+
+    assert (_said(found), found.left_out) == (["? | Was ist das?"], 3)
+
+
+def test_canvas_calls_as_models_write_them() -> None:
+    """With line ends as they are, and with comments."""
+    call = '{"name": "Brief", "type": "document", "content": "Liebe Anna,\nbis bald"}'
+    assert document_in(call, shown_as={}) == "**Brief**\n\nLiebe Anna,\nbis bald"
+    noted = json.dumps({"comments": [{"pattern": "x", "comment": "Kürzer?"}]})
+    said = _said(_read(_message("assistant", _text(noted), recipient="canmore.comment_textdoc")))
+    assert said == ["Kürzer?"]
+
+
 def test_a_node_that_is_none_is_counted() -> None:
     """It holds no message, and what hangs on it hangs at the top."""
     mapping = {"a": 5, "b": {"message": _message("user", _text("Da")), "parent": "a"}}
