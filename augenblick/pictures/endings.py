@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import random
 import re
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from augenblick.core.errors import UnreadableImage
 
@@ -25,6 +26,7 @@ _ALL = (2 << _LAST) - 1  # a bit for each coefficient of a block
 _HOLE = 64  # zeros at the end of compressed pixels that no encoder writes
 _FEW = 8  # of them may be data
 _EVEN = 2
+_ANCILLARY = 32  # the bit of a chunk's name that says so (PNG, 5.4)
 _END_MARKER = bytes((0xFF, _EOI))
 _NOISE = random.Random(7).randbytes(256).replace(b"\xff", b"\x55")
 _MORE_DATA = _NOISE + b"".join(bytes((0xFF, restart)) + _NOISE for restart in range(0xD0, 0xD8))
@@ -165,19 +167,31 @@ def _scan_end(content: bytes, start: int) -> int:
 
 
 def _png(content: bytes) -> Ending:
-    """Chunks (PNG, 5.3): a length, a name, so many bytes and a checksum."""
+    """Chunks (PNG, 5.3): a length, a name, so many bytes and a checksum.
+
+    A chunk that no picture needs, and whose checksum is wrong, is left out, as browsers do.
+    """
     at, is_hole = 8, False
+    kept, kept_to = [], 0
     while at + 8 <= len(content):
         start, name = at + 8, content[at + 4 : at + 8]
         stop = start + int.from_bytes(content[at : at + 4], "big")
         at = stop + 4
         if name == b"IDAT":
             is_hole = content[max(start, stop - _HOLE) : stop] == bytes(_HOLE)
+        if name[0] & _ANCILLARY and zlib.crc32(content[start - 4 : stop]) != int.from_bytes(
+            content[stop:at], "big"
+        ):
+            kept.append(content[kept_to : start - 8])
+            kept_to = at
         if name == b"IEND":
             break
     if is_hole:
         raise UnreadableImage("a hole in the pixel data")
-    return _more_behind(content, at)
+    ending = _more_behind(content, at)
+    if not kept:
+        return ending
+    return replace(ending, content=b"".join((*kept, content[kept_to:])), is_mended=True)
 
 
 def _webp(content: bytes) -> Ending:

@@ -121,6 +121,17 @@ def test_other_files_with_an_odd_end_are_taken_and_cut_ones_refused(
                 prepare_image(odd[: int(pixels * share)] + missing, name="x")
 
 
+@pytest.mark.parametrize("name", [b"tEXt", b"tIME", b"eXIf", b"prVw", b"iTXt"])
+def test_a_damaged_note_in_a_png_costs_no_picture(name: bytes) -> None:
+    """Nor two of them; damaged pixels are refused as ever."""
+    png = corpus.encoded(_PHOTOGRAPH, "PNG")
+    note = struct.pack(">I", 4) + name + b"a\0b " + b"\1\2\3\4"
+    odd = png[:33] + note + note + png[33:-12] + note + png[-12:]
+    assert prepare_image(odd, name="x").content == prepare_image(png, name="x").content
+    with pytest.raises(UnreadableImage):
+        prepare_image(odd[: len(odd) // 2], name="x")
+
+
 def _written(fill: tuple[int, ...] | str, *, beneath: int = 0) -> Image.Image:
     image = Image.new("RGBA", (600, 160), (beneath, beneath, beneath, 0))
     ImageDraw.Draw(image).text((20, 40), "Signature", fill=fill, font_size=60)
