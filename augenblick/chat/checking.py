@@ -9,16 +9,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from queue import SimpleQueue
 from typing import Final
 
 from augenblick.core.conversations import Node
 from augenblick.core.errors import ConversationNotFound, StoreError
+from augenblick.core.language import Language
 from augenblick.core.picture_text import PictureText, Value
 from augenblick.endpoint.text_lines import fetch_text
 from augenblick.lab.evidence import Evidence, look_up
+from augenblick.lab.form_cells import picture_words
+from augenblick.lab.form_reading import filled_by
 from augenblick.store import Store
 
 _FEW_ROWS: Final = 30  # 2 to 5 seconds of CPU
@@ -59,14 +62,23 @@ class Checking:
         threading.Thread(target=self._read_all, name="evidence", daemon=True).start()
 
     def check(
-        self, conversation_id: str, reply_id: str, *, owner: str, reads_all: bool = False
+        self,
+        conversation_id: str,
+        reply_id: str,
+        choice_index: int = 0,
+        *,
+        owner: str,
+        language: Language,
+        reads_all: bool = False,
     ) -> Check:
-        """How far the check of an answer is; begins to read what has not been read.
+        """How far the check of one answer of a reply is; begins to read what has not been read.
 
+        Values are those of the text, or of the form it fills as people read it in a language.
         `reads_all` reads pictures with much text, too. Raises ConversationNotFound, StoreError.
         """
         path = self._store.load_conversation(conversation_id, owner=owner).path(reply_id)
-        if not path or path[-1].id != reply_id or path[-1].reply is None:
+        reply = path[-1].reply if path and path[-1].id == reply_id else None
+        if reply is None or choice_index >= len(reply.choices):
             raise ConversationNotFound
         pictures = _pictures(path)
         texts = self._store.load_texts(pictures)
@@ -84,7 +96,10 @@ class Checking:
             return Check(CheckState.READING)
         if len(texts) < len(pictures):  # what one holds that can't be read nobody knows
             return Check(CheckState.NONE)
-        values = look_up(path[-1].reply.picked.text, {each: texts[each] for each in pictures})
+        reply = replace(reply, picked_choice=choice_index)
+        filled = filled_by(reply)
+        answer = list(picture_words(filled, language)) if filled else reply.picked.text
+        values = look_up(answer, {each: texts[each] for each in pictures})
         return Check(CheckState.READY if values else CheckState.NONE, values)
 
     def read_now(self, pictures: Sequence[str]) -> Mapping[str, PictureText]:

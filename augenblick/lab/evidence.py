@@ -21,11 +21,14 @@ from augenblick.core.picture_text import PictureText, Place, TextCell, Value
 MOST_VALUES: Final = 200  # of an answer
 _MOST_CHARACTERS: Final = 50_000
 _MOST_PLACES: Final = 8  # of a value
+_LONGEST_NAME: Final = 60
 
 _MONTHS: Final = (
-    "januar january jan", "februar february feb", "märz maerz march mar mär mrz", "april apr",
-    "mai may", "juni june jun", "juli july jul", "august aug", "september sept sep",
-    "oktober october okt oct", "november nov", "dezember december dez dec",
+    "januar january janvier jan janv", "februar february février feb févr",
+    "märz maerz march mars mar mär mrz", "april avril apr avr", "mai may", "juni june juin jun",
+    "juli july juillet jul juil", "august août aout aug", "september septembre sept sep",
+    "oktober october octobre okt oct", "november novembre nov",
+    "dezember december décembre dez dec déc",
 )  # fmt: skip
 _MONTH_NUMBERS: Final = {
     name: number for number, names in enumerate(_MONTHS, start=1) for name in names.split()
@@ -35,7 +38,7 @@ _YEAR: Final = r"(?:,?\s*(?P<y>\d{4}))?(?!\d)"
 _DATES: Final = tuple(
     re.compile(pattern + _YEAR, re.IGNORECASE)
     for pattern in (
-        rf"(?<!\d)(?P<d>\d{{1,2}})(?:\.|st|nd|rd|th)?\s*(?P<m>{_MONTH})",
+        rf"(?<!\d)(?P<d>\d{{1,2}})(?:\.|st|nd|rd|th|er)?\s*(?P<m>{_MONTH})",
         rf"(?<![^\W_])(?P<m>{_MONTH})\s*(?P<d>\d{{1,2}})(?:st|nd|rd|th)?",
     )
 )
@@ -66,11 +69,13 @@ _AFTER: Final = re.compile(
 _NOT_IN_PICTURES: Final = re.compile(
     r"\s?(?:%|percent|Prozent|px|pixel|MP|megapixel)", re.IGNORECASE
 )
+COORDINATES: Final = r"[xywh]\d?|[xy]_?(?:min|max)|left|top|right|bottom|width|height"
+"""Matches the names of numbers that say where something is in a picture."""
 _UNSAID: Final = re.compile(  # what Markdown doesn't show, the numbers of lists, and coordinates
     r"\]\([^()\n]{0,2000}\)|https?://\S+|^[ \t>*+-]*\d{1,9}[.)][ \t]"
     r"|<box>[^<]{0,5000}|</?[a-z|][^<>\n]{0,300}>"
     r"|\[\s{0,9}-?\d[\d\s.,-]{0,200}\]"
-    r'|"(?:[xywh]\d?|[xy]_?(?:min|max)|left|top|right|bottom|width|height)"\s{0,9}:\s{0,9}-?[\d.]{1,20}',
+    rf'|"(?:{COORDINATES})"\s{{0,9}}:\s{{0,9}}-?[\d.]{{1,20}}',
     re.MULTILINE,
 )
 _ESCAPE: Final = re.compile(r"\\([^\w\s])")
@@ -89,7 +94,9 @@ class Evidence:
     def __init__(self) -> None:
         self._texts: dict[str, _Text] = {}
 
-    def look_up(self, answer: str, pictures: Mapping[str, PictureText]) -> tuple[Value, ...]:
+    def look_up(
+        self, answer: str | Sequence[str], pictures: Mapping[str, PictureText]
+    ) -> tuple[Value, ...]:
         """As `look_up`; a hash stands for the same text in every call."""
         for sha256, text in pictures.items():
             if text.rows and sha256 not in self._texts:
@@ -108,9 +115,10 @@ class Evidence:
         )
 
 
-def look_up(answer: str, pictures: Mapping[str, PictureText]) -> tuple[Value, ...]:
-    """Look up the values of a Markdown text in pictures, by their hashes; at most `MOST_VALUES`.
+def look_up(answer: str | Sequence[str], pictures: Mapping[str, PictureText]) -> tuple[Value, ...]:
+    """Look up the values of an answer in pictures, by their hashes; at most `MOST_VALUES`.
 
+    An answer is a Markdown text, or the words in the cells of a form, each of which may be a name.
     Names, and numbers that may be a count or somebody's own, are given back only if they are found.
     Without any text in the pictures there are no values.
     """
@@ -130,10 +138,15 @@ class _Wanted:
     squeezed: str = ""
 
 
-def _wanted(answer: str) -> Iterable[_Wanted]:
-    text = _UNSAID.sub(_blank, _ESCAPE.sub(r"\1", answer[:_MOST_CHARACTERS]))
+def _wanted(answer: str | Sequence[str]) -> Iterable[_Wanted]:
+    if isinstance(answer, str):
+        text = _UNSAID.sub(_blank, _ESCAPE.sub(r"\1", answer[:_MOST_CHARACTERS]))
+        names = [name for match in _NAMES.finditer(text) for name in match.groups() if name]
+    else:
+        text = "\x00".join(answer)[:_MOST_CHARACTERS]
+        names = [word for word in text.split("\x00") if len(word) <= _LONGEST_NAME]
     found: dict[str, _Wanted] = {}
-    for wanted in _values(text):
+    for wanted in _values(text, names):
         found.setdefault(wanted.text, wanted)
         if len(found) == MOST_VALUES:
             break
@@ -144,8 +157,7 @@ def _blank(match: re.Match[str]) -> str:
     return " " * len(match[0])
 
 
-def _values(text: str) -> Iterator[_Wanted]:
-    names = [name for match in _NAMES.finditer(text) for name in match.groups() if name]
+def _values(text: str, names: Iterable[str]) -> Iterator[_Wanted]:
     for pattern in _DATES:
         yield from _dated(pattern, text)
         text = pattern.sub(_taken, text)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from augenblick.core.conversations import ReplyRecord
 from augenblick.core.json_schema import Schema, SchemaRejected, resolved
 from augenblick.lab.partial_json import find_json
 from augenblick.lab.schemas import schema_of
 
 _MOST_PROBLEMS = 200
+_JSON_FORMS = {"json_object", "json_schema"}
 _PATTERNS = ("pattern", "patternProperties")
 _TYPE_CODES = {
     "string": "no_text", "number": "no_number", "integer": "no_whole_number",
@@ -56,6 +58,18 @@ class Filled:
     is_whole: bool
     problems: tuple[CellProblem, ...] = ()
     is_checked: bool = False  # against a schema
+
+
+def is_form(record: ReplyRecord) -> bool:
+    """Whether the picked answer was asked for as JSON and said something."""
+    form = (record.settings.response_format or {}) if record.settings is not None else {}
+    return form.get("type") in _JSON_FORMS and bool(record.picked.text)
+
+
+def filled_by(record: ReplyRecord) -> Filled | None:
+    """The form that the picked answer fills; None where it was not asked to or holds no JSON."""
+    form = (record.settings.response_format if record.settings is not None else None) or {}
+    return read_filled(record.picked.text, form) if is_form(record) else None
 
 
 def read_filled(text: str, response_format: Mapping[str, Any]) -> Filled | None:

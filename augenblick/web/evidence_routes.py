@@ -1,7 +1,7 @@
-"""`/evidence/{conversation}/{reply}/{language}`: which values of an answer stand in its pictures.
+"""`/evidence/{conversation}/{reply}/{choice}/{language}`: what of an answer stands in its pictures.
 
-GET says how far the check is, POST has pictures with much text read, too. The texts that a person
-reads come in the language of the page.
+GET says how far the check is, POST has pictures with much text read, too. What a person reads comes
+in the language of the page, and so do the values of a form.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from augenblick.core.errors import ConversationNotFound, StoreError
 from augenblick.core.language import LANGUAGES, language
 from augenblick.web.browser_cookie import browser_id
 
-_PATH = "/evidence/{conversation_id}/{reply_id}/{code}"
+_PATH = "/evidence/{conversation_id}/{reply_id}/{choice:int}/{code}"
 _HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
-def evidence_path(conversation_id: str, reply_id: str, code: str) -> str:
+def evidence_path(conversation_id: str, reply_id: str, choice_index: int, code: str) -> str:
     """Where the check of an answer is, behind the prefix of all our paths."""
-    return _PATH.format(conversation_id=conversation_id, reply_id=reply_id, code=code)
+    return f"/evidence/{conversation_id}/{reply_id}/{choice_index}/{code}"
 
 
 def evidence_routes(
@@ -37,14 +37,19 @@ def evidence_routes(
 
     def evidence(request: Request) -> Response:
         owner = browser_id(request.cookies, key=key)
-        conversation_id, reply_id, code = (
-            request.path_params[name] for name in ("conversation_id", "reply_id", "code")
+        conversation_id, reply_id, choice_index, code = (
+            request.path_params[name] for name in ("conversation_id", "reply_id", "choice", "code")
         )
         if not owner or code not in LANGUAGES:
             return Response(status_code=404, headers=_HEADERS)
         try:
             check = checking().check(
-                conversation_id, reply_id, owner=owner, reads_all=request.method == "POST"
+                conversation_id,
+                reply_id,
+                choice_index,
+                owner=owner,
+                language=language(code),
+                reads_all=request.method == "POST",
             )
         except ConversationNotFound:
             return Response(status_code=404, headers=_HEADERS)

@@ -205,6 +205,24 @@ def click_until(button: Locator, shown: Locator) -> None:
     expect(shown).to_be_visible()
 
 
+def choose_a_form(page: Page) -> None:
+    """Want answers as a form, on a German page for experts."""
+    sidebar = page.get_by_test_id("stSidebar")
+    expect_rest(page)
+    sidebar.get_by_text("Antwortformat", exact=True).first.click()  # the radio's is hidden
+    click_until(
+        sidebar.get_by_text("Als Formular"), sidebar.get_by_role("button", name="Felder festlegen")
+    )
+
+
+def take_example(page: Page, name: str) -> None:
+    """Take the fields of an example, on the same page."""
+    click_until(
+        page.get_by_test_id("stSidebar").get_by_role("button", name=name),
+        page.get_by_role("button", name="Felder ändern"),
+    )
+
+
 def set_sidebar(page: Page, *, is_open: bool = True) -> Locator:
     """Open or close the sidebar as a person does, if it is not so yet; returns it."""
     sidebar = page.get_by_test_id("stSidebar")

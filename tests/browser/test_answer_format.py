@@ -12,27 +12,18 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, click_until, expect_rest, messages, set_sidebar
+from tests.browser.playing import (
+    Script,
+    ask,
+    choose_a_form,
+    messages,
+    set_sidebar,
+    take_example,
+)
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-
-
-def _choose_a_form(page: Page) -> None:
-    sidebar = page.get_by_test_id("stSidebar")
-    expect_rest(page)
-    sidebar.get_by_text("Antwortformat", exact=True).first.click()  # the radio's is hidden
-    click_until(
-        sidebar.get_by_text("Als Formular"), sidebar.get_by_role("button", name="Felder festlegen")
-    )
-
-
-def _take_example(page: Page, name: str) -> None:
-    click_until(
-        page.get_by_test_id("stSidebar").get_by_role("button", name=name),
-        page.get_by_role("button", name="Felder ändern"),
-    )
 
 
 def _ask_about_the_receipt(page: Page) -> Locator:
@@ -48,8 +39,8 @@ def test_a_receipt_becomes_a_form_with_two_clicks(
 ) -> None:
     """Total and date by name; there after a reload without the switch, and as a file."""
     page, _ = open_page(app_server.url, "/?expert=true", locale="de-DE")
-    _choose_a_form(page)
-    _take_example(page, "Kassenbeleg")
+    choose_a_form(page)
+    take_example(page, "Kassenbeleg")
     answer = _ask_about_the_receipt(page)
     expect(answer).to_contain_text("Gesamtbetrag 22,24")
     page.goto(page.url.replace("expert=true", "expert=false"))
@@ -75,8 +66,8 @@ def test_a_receipt_becomes_a_form_with_two_clicks(
 def test_the_posts_of_a_receipt_become_a_table(app_server: AppServer, open_page: OpenPage) -> None:
     """A row for everything that was bought."""
     page, _ = open_page(app_server.url, "/?expert=true", locale="de-DE")
-    _choose_a_form(page)
-    _take_example(page, "Posten eines Belegs")
+    choose_a_form(page)
+    take_example(page, "Posten eines Belegs")
     answer = _ask_about_the_receipt(page)
 
     rows = answer.get_by_role("row")
@@ -91,7 +82,7 @@ def test_fields_of_ones_own_are_typed_on_a_phone(
     """Two fields in the table, by touch alone, the last one done in the middle of its cell."""
     page, _ = open_page(app_server.url, "/?expert=true", locale="de-DE", **PHONE)
     set_sidebar(page)
-    _choose_a_form(page)
+    choose_a_form(page)
     page.get_by_role("button", name="Felder festlegen").tap()
     _type_cell(page, 0, "Summe")
     _choose_cell(page, 0, "Zahl")
@@ -162,8 +153,8 @@ def test_a_form_streams_as_json_and_lands_once(
     script.words = ('{"Geschäft": "Café", "Ges', 'amtbetrag": 3.5}')
     script.pause_seconds = 20
     page, _ = open_page(server.url, "/?expert=true", locale="de-DE")
-    _choose_a_form(page)
-    _take_example(page, "Kassenbeleg")
+    choose_a_form(page)
+    take_example(page, "Kassenbeleg")
     ask(page, "Was kostet das?")
     coming = messages(page).last.get_by_test_id("stMarkdownContainer").locator("pre")
 

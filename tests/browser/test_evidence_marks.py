@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,20 @@ from playwright.sync_api import Locator, Page, expect
 
 from augenblick.core.paths import PROJECT_DIR
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_rest, expect_whole, messages, new_conversation
-from tests.faults.server import FaultServer
+from tests.browser.playing import (
+    Script,
+    ask,
+    choose_a_form,
+    click_until,
+    expect_rest,
+    expect_whole,
+    messages,
+    new_conversation,
+    take_example,
+)
+from tests.faults.server import FaultServer, Received, Step
 from tests.serving import AppServer, serve_app
+from tests.several import Several
 
 RECEIPT = PROJECT_DIR / "augenblick" / "pictures" / "samples" / "receipt.jpg"
 TOTAL = (690, 845, 825, 900)  # of the receipt: where its total stands, about
@@ -24,14 +36,38 @@ WORDS = (
     "| Thing | Price |\n|---|---|\n| Rapsöl | 2.19 |\n| Brot | 2.95 |\n\n",
     "```text\nBar 30,00\n```\n\nNothing else, $5 <b>aside</b>.",
 )
+SEVERAL = (
+    ["It was 22.24 € ", "on 21 November 2026."],
+    ["It was 22.25 € ", "on 22 November 2026."],
+    ["It was 22.24 € ", "on 21 November 2026."],
+)
+FORM = {
+    "Geschäft": "Frischmarkt Müller",
+    "Datum": "2026-11-21",
+    "Gesamtbetrag": 22.24,
+    "MwSt": 2.12,
+}
+ROWS = [{"Artikel": "Rapsöl 500 ml", "Preis": 2.19}, {"Artikel": "Weißbrot", "Preis": 2.95}]
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+
+
+def _answer(received: Received) -> Iterable[Step]:
+    """In words, several times, or as the form that was asked for."""
+    body = received.json() if received.body else {}
+    if "response_format" in body:
+        names = list(body["response_format"]["json_schema"]["schema"]["properties"])
+        filled = FORM if len(names) > 1 else {names[0]: ROWS}
+        return Script(words=(json.dumps(filled),))(received)
+    if "n" in body:
+        return Several(answers=SEVERAL)(received)
+    return Script(words=WORDS)(received)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
     """The server with a foreign model, beside which the built-in reader runs."""
-    with FaultServer(Script(words=WORDS)) as endpoint:
+    with FaultServer(_answer) as endpoint:
         env = {
             "OPENAI_BASE_URL": endpoint.base_url,
             "OPENAI_MODEL": "gpt-4o",
@@ -49,7 +85,7 @@ def _asked(server: AppServer, open_page: OpenPage, picture: Path, **context: Any
     return page
 
 
-def _found(page: Page) -> Locator:
+def _found(page: Page | Locator) -> Locator:
     return page.locator(".evidence-found")
 
 
@@ -90,6 +126,79 @@ def test_values_are_marked_and_shown_in_the_picture(server: AppServer, open_page
     before = _outlined(page)
     page.keyboard.press("Tab")
     assert _outlined(page) != before
+    page.reload()
+    check()
+
+
+def test_each_of_several_answers_is_checked_by_itself(
+    server: AppServer, open_page: OpenPage
+) -> None:
+    """With and without marks of what differs, which may end within a date; after a reload, too."""
+    page, _ = open_page(server.url, "/?expert=true&n=3", **DESKTOP)
+    ask(page, "What does it cost?", [RECEIPT])
+    cards = messages(page).last.get_by_test_id("stColumn")
+
+    def check(*words: str) -> None:
+        lines = [f"{count} of 2 values found in the picture" for count in (2, 0, 2)]
+        expect(_line(page)).to_have_text(lines, timeout=60_000)
+        for at in (0, 2):
+            expect(_found(cards.nth(at))).to_have_text(list(words))
+        expect(_found(cards.nth(1))).to_have_count(0)
+        expect(cards.nth(1).locator(".evidence-missing").first).to_have_text("22.25")
+
+    check("22.24", "21", " November 2026")
+    expect(cards.first.locator('.evidence-found[tabindex="0"]')).to_have_text(["22.24", "21"])
+    page.reload()
+    check("22.24", "21", " November 2026")
+    dialog = page.get_by_role("dialog", name="Pictures in this conversation")
+    click_until(_found(cards.last).first, dialog)
+    assert _outlined(page) == pytest.approx(TOTAL, abs=25)
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.get_by_text("Highlight differences").click()
+    expect(page.locator(".compared")).to_have_count(0)
+    check("22.24", "21 November 2026")
+
+
+@pytest.mark.parametrize(
+    ("example", "said", "found", "missing"),
+    [
+        (
+            "Kassenbeleg",
+            "3 von 4 Angaben im Bild gefunden",
+            ["Frischmarkt Müller", "21. November 2026", "22,24"],
+            "2,12",
+        ),
+        (
+            "Posten eines Belegs",
+            "3 von 4 Angaben im Bild gefunden",
+            ["500", "2,19", "Weißbrot"],
+            "2,95",
+        ),
+    ],
+)
+def test_the_cells_of_a_form_are_checked(
+    server: AppServer,
+    open_page: OpenPage,
+    example: str,
+    said: str,
+    found: list[str],
+    missing: str,
+) -> None:
+    """As they are written for people, and not in the JSON beside them; after a reload, too."""
+    page, _ = open_page(server.url, "/?expert=true", locale="de-DE", **DESKTOP)
+    choose_a_form(page)
+    take_example(page, example)
+    ask(page, "Was steht da?", [RECEIPT])
+
+    def check() -> None:
+        expect(_line(page)).to_have_text(said, timeout=60_000)
+        expect(_found(page)).to_have_text(found)
+        expect(page.locator(".evidence-missing")).to_have_text([missing])
+
+    check()
+    _found(page).get_by_text("2", exact=False).last.hover()
+    expect(page.locator(".viewer-outline")).to_have_count(1)
     page.reload()
     check()
 

@@ -61,6 +61,8 @@ def _found(answer: str, *rows: str) -> dict[str, bool]:
         ("12 Mar 2026", "03/12/2026"),
         ("2026-03-12", "12. MÄRZ 2026"),
         ("24. Dezember", "24.12.2025"),
+        ("1er août 2026", "01.08.2026"),
+        ("21 novembre 2026", "21.11.2026"),
         # times
         ("14:30", "14.30 Uhr"),
         ("14.30", "14:30:12"),
@@ -149,6 +151,20 @@ def test_where_something_is_in_the_picture_is_no_value_of_it(answer: str) -> Non
     assert _found(f"{answer}\n\n22,24 €, 33,35 €", "Total 22,24") == {
         "22,24": True,
         "33,35": False,
+    }
+
+
+def test_the_cells_of_a_form_are_no_markdown() -> None:
+    """Each may be a name; a date is no number of a list, and none goes on in the next cell."""
+    cells = ["21. November 2026", "Bäckerei Schmidt", "bread", "5", "Mai 2026", "19,80"]
+
+    values = look_up(cells, {"p": _picture("Bäckerei Schmidt", "21.11.2026  2026", "5  19,90")})
+
+    assert {value.text: bool(value.places) for value in values} == {
+        "21. November 2026": True,
+        "2026": True,
+        "19,80": False,
+        "Bäckerei Schmidt": True,
     }
 
 

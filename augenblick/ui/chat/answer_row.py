@@ -95,7 +95,7 @@ def draw_below(
         elif node.id in tab().numbers_shown:
             st.caption(_summary(record))
         if actions.is_checked and record.picked.text and not (node.reply and node.reply.is_several):
-            draw_check(actions.conversation_id, node.id)
+            draw_check(actions.conversation_id, node.id, record.picked_choice)
 
 
 def _draw_way_out(answer_id: str, record: ReplyRecord, actions: Actions) -> None:

@@ -13,8 +13,9 @@ from augenblick.chat.live import CallsSoFar
 from augenblick.core.blocks import cut, link_blocks
 from augenblick.core.conversations import ReplyRecord
 from augenblick.endpoint.reply import end_of_choice
+from augenblick.lab.form_reading import is_form
 from augenblick.ui import i18n
-from augenblick.ui.chat.filled_form import draw_filled, is_form
+from augenblick.ui.chat.filled_form import draw_filled
 from augenblick.ui.chat.markdown_filter import fit_for_page
 from augenblick.ui.chat.tool_rounds import draw_thinking
 

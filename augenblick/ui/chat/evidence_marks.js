@@ -4,9 +4,11 @@
 // them, and goes as soon as React touches one of them.
 
 const PLACE = "[data-evidence]";
-const MESSAGE = '[data-testid="stChatMessage"]';
-const LEFT_ALONE =
-  'a, button, svg, .katex, [data-evidence], [data-testid="stExpander"], [data-testid="stAlert"]';
+// an answer: of several side by side each has a column
+const ANSWER = '[data-testid="stChatMessage"], [data-testid="stColumn"]';
+const TEXTS = ".stMarkdown, .stTable, .compared";
+const LEFT_ALONE = "a, button, svg, .katex, [data-evidence], " +
+  ["Expander", "Alert", "CaptionContainer"].map((name) => `[data-testid="st${name}"]`).join();
 const PAUSE_MS = 200;
 const FIRST_MS = 500, SLOWER = 1.3, LAST_MS = 5000; // between two looks at a check under way
 
@@ -31,37 +33,54 @@ const patternOf = ({ values }) => {
   // a unit may follow a number without a space: 500g
   return new RegExp(`${before}(?:${escaped.join("|")})(?:${after}|(?<=\\p{N})(?=\\p{L}))`, "gu");
 };
-const valueMark = (text, value, { found, missing }) => {
+const valueMark = (text, { places }, { found, missing }, isFirst) => {
   const mark = document.createElement("span");
   mark.textContent = text;
-  mark.title = value.places.length ? found : missing;
-  mark.className = value.places.length ? "evidence-found" : "evidence-missing";
-  if (value.places.length) {
-    Object.assign(mark, { role: "button", tabIndex: 0 });
-    mark.evidence = value.places;
-  }
+  mark.title = places.length ? found : missing;
+  mark.className = places.length ? "evidence-found" : "evidence-missing";
+  if (places.length) mark.evidence = places;
+  if (places.length && isFirst) Object.assign(mark, { role: "button", tabIndex: 0 });
   return mark;
 };
+// The nodes that stand side by side; between two groups is where a mark begins or ends.
+const groupsIn = (run) => run.reduce((groups, node) => {
+  if (groups.at(-1)?.at(-1) === node.previousSibling) groups.at(-1).push(node);
+  else groups.push([node]);
+  return groups;
+}, []);
 const markRun = (run, check) => {
-  const held = run.map(({ data }) => data), whole = held.join("");
-  const found = [...whole.matchAll(check.pattern)];
-  if (!found.length) return;
+  const held = run.map(({ data }) => data);
+  const values = [...held.join("").matchAll(check.pattern)];
+  if (!values.length) return;
   const added = [];
-  found.forEach((match, at) => {
-    const end = match.index + match[0].length, next = found[at + 1]?.index ?? whole.length;
-    added.push(valueMark(match[0], check.byText.get(plain(match[0])), check));
-    if (next > end) added.push(document.createTextNode(whole.slice(end, next)));
-  });
-  run.forEach((node, at) => {
-    node.data = at ? "" : whole.slice(0, found[0].index);
-    marked.set(node, { run, held, added, check });
-  });
+  let start = 0;
+  for (const group of groupsIn(run)) {
+    const text = group.map(({ data }) => data).join("");
+    const pieces = [];
+    let done = 0;
+    for (const { 0: value, index } of values) {
+      const from = Math.max(0, index - start);
+      const to = Math.min(text.length, index - start + value.length);
+      if (from >= to) continue;
+      const found = check.byText.get(plain(value)), isFirst = from === index - start;
+      pieces.push(text.slice(done, from), valueMark(text.slice(from, to), found, check, isFirst));
+      done = to;
+    }
+    start += text.length;
+    if (!pieces.length) continue;
+    group.forEach((node, at) => { node.data = at ? "" : pieces[0]; });
+    const ends = [...pieces.slice(1), text.slice(done)].filter(Boolean)
+      .map((piece) => typeof piece === "string" ? document.createTextNode(piece) : piece);
+    group.at(-1).after(...ends);
+    added.push(...ends);
+  }
+  for (const node of run) marked.set(node, { run, held, added, check });
   for (const each of added) ours.add(each);
-  run.at(-1).after(...added);
 };
 const plain = (text) => text.replace(/\s+/g, " ");
-const markMessage = (place, check) => {
-  for (const block of place.closest(MESSAGE)?.querySelectorAll(".stMarkdown") ?? []) {
+const markAnswer = (place, check) => {
+  const answer = place.closest(ANSWER);
+  for (const block of answer?.querySelectorAll(TEXTS) ?? []) {
     if (block.closest(LEFT_ALONE)) continue;
     const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT), runs = [];
     while (walker.nextNode()) {
@@ -69,7 +88,9 @@ const markMessage = (place, check) => {
       if (marked.has(node) && marked.get(node).check !== check) unmark(marked.get(node));
       if (ours.has(node) || ours.has(node.parentElement) || marked.has(node)) continue;
       if (node.parentElement.closest(LEFT_ALONE)) continue;
-      if (run && run.at(-1) === node.previousSibling) run.push(node); // Markdown cuts at a colon
+      // Markdown cuts at a colon, and a mark of what differs may end within a date
+      const goesOn = run?.at(-1) === node.previousSibling || block.matches(".compared");
+      if (run && goesOn) run.push(node);
       else runs.push([node]);
     }
     for (const run of runs) markRun(run, check);
@@ -115,13 +136,13 @@ const heard = (changes) => {
 const draw = () => {
   heard(watching.takeRecords());
   for (const [node, mark] of marked)
-    if (!node.parentElement.closest(MESSAGE)?.querySelector(PLACE)) unmark(mark);
+    if (!node.parentElement.closest(ANSWER)?.querySelector(PLACE)) unmark(mark);
   for (const place of document.querySelectorAll(PLACE)) {
     const check = checks.get(place.dataset.evidence);
     if (!check) seen.observe(place);
     else {
       fill(place, check);
-      if (check.pattern) markMessage(place, check);
+      if (check.pattern) markAnswer(place, check);
     }
   }
   watching.takeRecords(); // of what we did

@@ -30,8 +30,8 @@ def load_marks() -> None:
         _component(key="evidence_marks", data={}, width="content", height="content")
 
 
-def draw_check(conversation_id: str, reply_id: str) -> None:
+def draw_check(conversation_id: str, reply_id: str, choice_index: int) -> None:
     """Draw the place of the line below an answer, which the script fills."""
-    path = evidence_path(conversation_id, reply_id, i18n.current().code)
+    path = evidence_path(conversation_id, reply_id, choice_index, i18n.current().code)
     address = base_path(st.get_option("server.baseUrlPath")) + path
     st.html(f'<div class="evidence" data-evidence="{address}"></div>')

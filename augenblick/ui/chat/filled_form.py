@@ -7,15 +7,15 @@ conversation.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
 from augenblick.core.conversations import ReplyRecord
+from augenblick.lab.form_cells import cell_text
 from augenblick.lab.form_reading import CellProblem, Column, Filled, read_filled
-from augenblick.lab.form_tables import csv_cell, csv_file, csv_text, json_text
+from augenblick.lab.form_tables import csv_file, csv_text, json_text
 from augenblick.lab.indented_json import IndentedJson
 from augenblick.ui import i18n
 from augenblick.ui.browser.copying import copy_button
@@ -25,14 +25,7 @@ _MOST_SAID = 10  # problems of a table, one line each
 _MOST_LOW_ROWS = 12  # a table with more scrolls in its own place
 _TABLE_HEIGHT_PX = 460
 _NOTHING = "—"
-_JSON_FORMS = {"json_object", "json_schema"}
 _FENCE = "``````"  # longer than any fence inside a string is likely to be
-
-
-def is_form(record: ReplyRecord) -> bool:
-    """Whether this answer was asked for as JSON and said something."""
-    form = (record.settings.response_format or {}) if record.settings is not None else {}
-    return form.get("type") in _JSON_FORMS and bool(record.picked.text)
 
 
 def draw_filled(record: ReplyRecord, *, key: str) -> bool:
@@ -148,7 +141,9 @@ def _value(value: Any, column: Column) -> str:  # noqa: ANN401 - any JSON value
     if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
         return "\n" + "\n".join(f"- {literal(_line(each))}" for each in value)
     if isinstance(value, str) and value.strip():
-        lines = [literal(line.strip()) for line in _shown(value, column).splitlines()]
+        lines = [
+            literal(line.strip()) for line in cell_text(value, column, i18n.current()).splitlines()
+        ]
         return "  \n".join(f"**{line}**" for line in lines if line)
     return f"**{_cell(value, column)}**"
 
@@ -157,23 +152,7 @@ def _cell(value: Any, column: Column) -> str:  # noqa: ANN401 - as above
     """Return a value as Markdown on one line."""
     if value is None or value in ("", []):
         return _NOTHING
-    if isinstance(value, bool):
-        return i18n.t("form.yes" if value else "form.no")
-    if isinstance(value, int | float):
-        return i18n.current().plain_number(value)
-    if isinstance(value, str):
-        return literal(_line(_shown(value, column))) or _NOTHING
-    return literal(csv_cell(value))
-
-
-def _shown(value: str, column: Column) -> str:
-    """Return a text, a date as people write it."""
-    if not column.is_date:
-        return value
-    try:
-        return i18n.current().day(datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC))
-    except ValueError:
-        return value
+    return literal(_line(cell_text(value, column, i18n.current()))) or _NOTHING
 
 
 def _line(text: str) -> str:

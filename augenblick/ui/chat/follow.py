@@ -12,6 +12,7 @@ from augenblick.chat.live import CallsSoFar, LiveReply, Progress, StoredReply
 from augenblick.chat.reply_queue import Turn
 from augenblick.core.blocks import BlockCutter, Cut
 from augenblick.core.conversations import ReplyRecord
+from augenblick.lab.form_reading import is_form
 from augenblick.ui import i18n
 from augenblick.ui.chat.drawn_answer import (
     GROUP_BLOCKS,
@@ -20,7 +21,7 @@ from augenblick.ui.chat.drawn_answer import (
     blocks_of,
     draw_text,
 )
-from augenblick.ui.chat.filled_form import PartialJson, is_form
+from augenblick.ui.chat.filled_form import PartialJson
 from augenblick.ui.chat.markdown_filter import MarkdownFilter
 from augenblick.ui.chat.tool_rounds import draw_thinking
 from augenblick.ui.frame_rate import frame_seconds, next_frame_at

@@ -28,6 +28,7 @@ from augenblick.ui.chat.drawn_answer import (
     draw_way,
     make_places,
 )
+from augenblick.ui.chat.evidence_marks import draw_check
 from augenblick.ui.chat.follow import LISTEN_SECONDS, Frames, write_frames
 from augenblick.ui.chat.versions import Actions
 from augenblick.ui.style import widen_page
@@ -192,6 +193,8 @@ def _draw_choice(
                     on_click=actions.pick,
                     args=(answer_id, at),
                 )
+        if actions.is_checked and alone.picked.text:
+            draw_check(actions.conversation_id, answer_id, at)
 
 
 def _with_marks(pieces: Iterable[Piece]) -> str:
