@@ -254,16 +254,35 @@ def as_jpeg(request: Request, to_jpeg: ToJpeg | None) -> Remedy | None:
 
 
 def newest_pictures(request: Request, limit: int) -> Remedy | None:
-    """Only the newest `limit` pictures; None where that drops nothing, or all there are."""
+    """Only the newest `limit` pictures; None where that drops nothing, or all there are.
+
+    Of pictures that were sent in parts the parts go before the whole.
+    """
     total = len(pictures_of(request))
     if not 0 < limit < total:
         return None
+    messages, dropped = _dropping(request.messages, total - limit)
     return Remedy(
         "dropped_pictures",
-        replace(request, messages=_dropping(request.messages, total - limit)),
-        Adjustment("dropped_pictures", {"count": total - limit, "limit": limit}),
+        replace(request, messages=messages),
+        _left_out(request, dropped, limit),
         {COUNT: str(limit)},
     )
+
+
+def _left_out(before: Request, dropped: Sequence[Attachment], limit: int) -> Adjustment:
+    """Say which pictures were left out; regions of the question by their numbers."""
+    params: dict[str, str | int | float] = {"count": len(dropped), "limit": limit}
+    older = len(pictures_of(before)) - picture_count_of_last(before)
+    parts = [tile for each in dropped if (tile := each.receipt.tile) is not None and tile.index]
+    if len(dropped) <= older or not parts:
+        return Adjustment("dropped_pictures", params)
+    numbers = sorted({part.index for part in parts if part.is_region})
+    tiles = [each.receipt.tile for each in pictures_of(before)]
+    has_overview = any(tile is not None and tile.is_region and not tile.index for tile in tiles)
+    if len(numbers) < len(dropped) or not has_overview:  # others as well, or of two pictures
+        return Adjustment("dropped_parts", params)
+    return Adjustment("dropped_regions", {**params, "numbers": ", ".join(map(str, numbers))})
 
 
 def shorter(request: Request) -> tuple[Remedy | None, ...]:
@@ -277,7 +296,7 @@ def _without_older_pictures(request: Request) -> Remedy | None:
         return None
     return Remedy(
         "dropped_older_pictures",
-        replace(request, messages=_dropping(request.messages, older)),
+        replace(request, messages=_dropping(request.messages, older)[0]),
         Adjustment("dropped_older_pictures", {"count": older}),
     )
 
@@ -314,19 +333,33 @@ def _mapped(request: Request, change: Callable[[Attachment], Attachment]) -> tup
     return replace(request, messages=tuple(messages)), count
 
 
-def _dropping(messages: tuple[Message, ...], count: int) -> tuple[Message, ...]:
-    """The messages without their oldest `count` pictures; one left empty says nothing and goes."""
-    kept = []
+def _dropping(
+    messages: tuple[Message, ...], count: int
+) -> tuple[tuple[Message, ...], list[Attachment]]:
+    """The messages without `count` pictures, and these; a message left empty says nothing and goes.
+
+    The oldest go first; of one message the parts of pictures, the last ones first, for the whole
+    shows all of them.
+    """
+    kept, dropped = [], list[Attachment]()
     for message in messages:
-        parts: list[ContentPart] = []
-        for part in message.parts:
-            if isinstance(part, ImagePart) and count > 0:
-                count -= 1
-            else:
-                parts.append(part)
+        pictures = {
+            at: part.attachment
+            for at, part in enumerate(message.parts)
+            if isinstance(part, ImagePart)
+        }
+        gone = sorted(pictures, key=lambda at: -_part_number(pictures[at]))[: count - len(dropped)]
+        dropped += [pictures[at] for at in gone]
+        parts = tuple(part for at, part in enumerate(message.parts) if at not in gone)
         if parts or message.tool_calls:
-            kept.append(replace(message, parts=tuple(parts)))
-    return tuple(kept)
+            kept.append(replace(message, parts=parts))
+    return tuple(kept), dropped
+
+
+def _part_number(picture: Attachment) -> int:
+    """Which part of a picture it is, from 1; 0 for a whole one."""
+    tile = picture.receipt.tile
+    return tile.index if tile is not None else 0
 
 
 def pictures_of(request: Request) -> list[Attachment]:

@@ -21,6 +21,7 @@ from augenblick.core.messages import (
     Provenance,
     Role,
     TextPart,
+    TileOf,
     ToolCall,
 )
 from augenblick.core.settings import RequestSettings
@@ -198,6 +199,47 @@ def test_too_many_pictures_keeps_the_newest() -> None:
         == "e"
     )
     assert heal(errors.RequestRejected(code="too_many_pictures", limit=9)) is None
+
+
+def part(name: str, index: int, *, is_region: bool = True) -> Attachment:
+    """One of two parts of a picture, or with 0 the overview of them."""
+    receipt = replace(picture(name).receipt, tile=TileOf(index, 2, 0, 0, 9, 9, is_region))
+    return replace(picture(name), receipt=receipt)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "limit", "sent", "said"),
+    [
+        ([part("A", 0), part("b", 1), part("c", 2)], 2, "Ab", "dropped_regions"),
+        ([part("A", 0), part("b", 1), part("c", 2)], 1, "A", "dropped_regions"),
+        ([picture("Z"), part("A", 0), part("b", 1), part("c", 2)], 3, "ZAb", "dropped_regions"),
+        ([picture("Z"), part("A", 0), part("b", 1), part("c", 2)], 1, "A", "dropped_parts"),
+        ([part("A", 0, is_region=False), part("b", 1, is_region=False)], 1, "A", "dropped_parts"),
+        (
+            [part("A", 0), part("b", 1), part("C", 0), part("d", 1), part("e", 2)],
+            2, "AC", "dropped_parts",
+        ),
+        ([part("A", 1), part("b", 2)], 1, "A", "dropped_parts"),
+        ([picture("A"), picture("A"), picture("B")], 2, "AB", "dropped_pictures"),
+    ],
+)  # fmt: skip
+def test_of_a_picture_in_parts_the_whole_is_kept(
+    pictures: list[Attachment], limit: int, sent: str, said: str
+) -> None:
+    """It shows all of them, with their numbers; what was left out is said in the right words."""
+    request = Request((*TALK[:4], question("what does 2 say?", *pictures)), SETTINGS)
+    fewer = healed(errors.RequestRejected(code="too_many_pictures", limit=len(pictures)), request)
+    assert fewer.adjustment.code == "dropped_pictures"
+    assert names(fewer.request) == "".join(each.sha256 for each in pictures)
+
+    remedy = healed(errors.RequestRejected(code="too_many_pictures", limit=limit), fewer.request)
+
+    assert names(remedy.request) == sent
+    assert remedy.adjustment.code == said
+    if said == "dropped_regions":
+        assert remedy.adjustment.params["numbers"] == ("2" if len(sent) > 1 else "1, 2")
+        content = wire(remedy.request)["messages"][-1]["content"]
+        assert "has 2 numbered regions outlined" in content[len(sent)]["text"]
 
 
 def test_a_message_of_pictures_alone_goes_with_them() -> None:
