@@ -32,7 +32,7 @@ from augenblick.core.config_files import read_toml
 from augenblick.core.errors import AugenblickError, ConfigurationError
 from augenblick.core.memory import give_back_memory
 from augenblick.core.paths import PROJECT_DIR, data_dir
-from augenblick.core.providers import read_providers
+from augenblick.core.providers import read_providers, read_transcriber
 from augenblick.core.switches import EVIDENCE_SWITCH, is_switched_off
 from augenblick.endpoint.local_servers import read_local_ports
 from augenblick.ops.reader_process import (
@@ -237,6 +237,7 @@ def _refuse_broken_configuration() -> None:
         for name in config.get_config_files("config.toml"):
             read_toml(Path(name))
         read_providers(os.environ, configured_secrets(), reader_url=None)
+        read_transcriber(os.environ, configured_secrets())
         read_local_ports(os.environ)
     except ConfigurationError as error:
         sys.exit(f"Augenblick was not started: {error.detail}")

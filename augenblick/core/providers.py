@@ -25,6 +25,7 @@ READER_MODEL = "augenblick-reader"  # what the reader calls itself
 _ADDRESS_VARIABLES: Final = (
     "OPENAI_BASE_URL", "OPENAI_API_BASE", "OPENAI_API_BASE_URL", "OPENAI_API_BASE_URLS",
 )  # fmt: skip
+_TRANSCRIBER_VARIABLE: Final = "AUGENBLICK_TRANSCRIBER"
 _KEY_VARIABLES: Final = ("OPENAI_API_KEY", "OPENAI_API_KEYS")
 _BEFORE_KEY: Final = re.compile(
     r"^(?:(?:authorization|(?:x-)?api-key)\s*:\s*|bearer(?:[\s:]+|$))+", re.IGNORECASE
@@ -105,6 +106,19 @@ class Provider:
         return self.name == READER_NAME
 
 
+@dataclass(frozen=True, slots=True)
+class Transcriber:
+    """The model that writes down the text of pictures for models that see none."""
+
+    provider: Provider
+    model: str
+
+    @property
+    def party(self) -> str:
+        """Who gets the picture, in the words of the page."""
+        return f"{self.provider.label} · {self.model}"
+
+
 def read_providers(
     environ: Mapping[str, str], secrets: Mapping[str, Any], *, reader_url: str | None
 ) -> tuple[Provider, ...]:
@@ -145,6 +159,27 @@ def wants_reader(environ: Mapping[str, str], secrets: Mapping[str, Any]) -> bool
     is_alone = not read_providers(environ, secrets, reader_url=None)
     asked = environ.get("AUGENBLICK_READER", str(secrets.get("reader", ""))).strip().lower()
     return is_alone or asked in {"1", "true", "on", "yes"}
+
+
+def read_transcriber(environ: Mapping[str, str], secrets: Mapping[str, Any]) -> Transcriber | None:
+    """The model that reads pictures for those that see none; None where the reader does.
+
+    Named as `PROVIDER/MODEL`; without a model it is the first that the provider has. Raises
+    ConfigurationError, also as `read_providers`.
+    """
+    said = clean(environ.get(_TRANSCRIBER_VARIABLE, str(secrets.get("transcriber", ""))))
+    if not said:
+        return None
+    name, _, model = said.partition("/")
+    providers = {each.name: each for each in read_providers(environ, secrets, reader_url=None)}
+    if (provider := providers.get(name.strip())) is None:
+        known = ", ".join(providers) or "none"
+        raise ConfigurationError(
+            f"{_TRANSCRIBER_VARIABLE} must be PROVIDER/MODEL; providers: {known}"
+        )
+    if not (chosen := model.strip() or next(iter(provider.models), "")):
+        raise ConfigurationError(f"{_TRANSCRIBER_VARIABLE} needs a model: PROVIDER/MODEL")
+    return Transcriber(provider, chosen)
 
 
 def left_out(environ: Mapping[str, str]) -> str:

@@ -26,11 +26,12 @@ from augenblick.chat.known_models import KnownModels
 from augenblick.chat.reply_queue import read_limits
 from augenblick.chat.saver import Saver
 from augenblick.chat.sight import SightChecks
+from augenblick.chat.transcription import Transcriptions
 from augenblick.core.config_files import check_secrets, read_toml
 from augenblick.core.errors import ConfigurationError, ImageError, StatusError, StoreError
 from augenblick.core.messages import PreparedPicture
 from augenblick.core.paths import data_dir
-from augenblick.core.providers import READER_NAME, Provider, read_providers
+from augenblick.core.providers import READER_NAME, Provider, read_providers, read_transcriber
 from augenblick.core.settings import RequestSettings
 from augenblick.core.switches import EVIDENCE_SWITCH, is_switched_off
 from augenblick.endpoint.client import ChatClient
@@ -72,6 +73,7 @@ class Services:
     fitted: PictureVariants
     answering: Answering
     checking: Checking
+    transcriptions: Transcriptions | None  # None: the reader is asked for the text of pictures
     known: KnownModels
     sight: SightChecks
     checks: ModelChecks
@@ -192,6 +194,18 @@ def services() -> Services:
         toolbox=Toolbox(PictureInspector(pictures, load_content=store.load_content)),
     )
     checking = Checking(store, reader_url=_reader_url)
+    secrets = configured_secrets()
+    transcriber = read_transcriber(os.environ, secrets)
+    transcriptions = None
+    if transcriber is not None:
+        transcriptions = Transcriptions(
+            transcriber,
+            store,
+            open_client=ChatClient,
+            data_uri=fitted.data_uri,
+            shrink=fitted.shrink,
+            to_jpeg=fitted.to_jpeg,
+        )
     known = KnownModels(store)
     sight = SightChecks(
         known,
@@ -211,13 +225,14 @@ def services() -> Services:
     key = cookie_key(os.environ, folder=data_dir(os.environ))
     _Built.services = Services(
         os.environ,
-        configured_secrets(),
+        secrets,
         store,
         saver,
         pictures,
         fitted,
         answering,
         checking,
+        transcriptions,
         known,
         sight,
         checks,

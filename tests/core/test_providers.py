@@ -7,7 +7,14 @@ import pytest
 
 from augenblick.core.errors import ConfigurationError
 from augenblick.core.pasted import clean, repair_base_url
-from augenblick.core.providers import ApiKey, Price, Provider, read_providers, wants_reader
+from augenblick.core.providers import (
+    ApiKey,
+    Price,
+    Provider,
+    read_providers,
+    read_transcriber,
+    wants_reader,
+)
 from augenblick.ops.reader_process import reader_is_wanted
 from tests.growth import assert_linear
 
@@ -80,6 +87,34 @@ def test_the_environment_comes_first_then_secrets_then_the_reader() -> None:
     assert found[0].models == ("a", "b")
     assert wants_reader(environ, secrets)
     assert not wants_reader({"OPENAI_API_KEY": "k"}, {})
+
+
+@pytest.mark.parametrize(
+    ("said", "model"),
+    [("azure/gpt-4o-mini", "gpt-4o-mini"), (" azure ", "gpt-4o"), ("azure/a/b:7b", "a/b:7b")],
+)
+def test_who_reads_pictures_for_others_is_named_with_its_provider(said: str, model: str) -> None:
+    """In the environment or in secrets.toml; without it the reader does."""
+    secrets = {"providers": {"azure": {"base_url": "https://x/v1", "models": ["gpt-4o"]}}}
+
+    for found in (
+        read_transcriber({"AUGENBLICK_TRANSCRIBER": said}, secrets),
+        read_transcriber({}, {**secrets, "transcriber": said}),
+    ):
+        assert found is not None
+        assert found.party == f"azure · {model}"
+    assert read_transcriber({}, secrets) is None
+
+
+@pytest.mark.parametrize("said", ["gpt-4o", "openai/gpt-4o", "azure", "azure/", "reader"])
+def test_who_reads_pictures_must_be_configured(said: str) -> None:
+    """With a model, where the provider names none; the value itself is not shown."""
+    secrets = {"providers": {"azure": {"base_url": "https://x/v1"}}}
+
+    with pytest.raises(ConfigurationError, match=r"AUGENBLICK_TRANSCRIBER .*PROVIDER/MODEL") as it:
+        read_transcriber({"AUGENBLICK_TRANSCRIBER": said}, secrets)
+
+    assert "gpt" not in it.value.detail
 
 
 def test_a_key_alone_means_openai() -> None:

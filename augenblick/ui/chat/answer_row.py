@@ -18,7 +18,7 @@ from augenblick.ui.chat.evidence_marks import draw_check
 from augenblick.ui.chat.markdown_filter import literal
 from augenblick.ui.chat.rating import draw_rating
 from augenblick.ui.chat.reader_limits import draw_limits
-from augenblick.ui.chat.sight_notice import draw_sight
+from augenblick.ui.chat.sight_notice import draw_sight, draw_source, draw_text_instead
 from augenblick.ui.chat.versions import Actions, draw_alternatives, named
 from augenblick.ui.experts.summary import summary_for_experts
 from augenblick.ui.experts.tool_results import draw_waiting
@@ -68,11 +68,12 @@ def draw_below(
                 is_large=True,
             )
         notices.show_adjustments(record.adjustments)
+        draw_source(question)
         draw_sight(record, actions, question, is_last=is_last)
         if record.failure is not None:
             notices.show_failure(record.failure)
             if is_last:
-                _draw_way_out(node.id, record, actions)
+                _draw_ways_out(node.id, record, actions, question)
         if record.is_several:  # each says by itself how it ended
             record = as_choice(record, record.picked_choice)
         else:
@@ -98,8 +99,10 @@ def draw_below(
             draw_check(actions.conversation_id, node.id, record.picked_choice)
 
 
-def _draw_way_out(answer_id: str, record: ReplyRecord, actions: Actions) -> None:
-    """Offer another endpoint where this one failed."""
+def _draw_ways_out(answer_id: str, record: ReplyRecord, actions: Actions, question: Node) -> None:
+    """Offer the text in pictures that were refused, and another endpoint where this one failed."""
+    if record.failure is not None and record.failure.code == "pictures_not_supported":
+        draw_text_instead(record, actions, question)
     others = (each for each in actions.others(record) if each.provider != record.provider)
     other = next(others, None)
     if other is not None:

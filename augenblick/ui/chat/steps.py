@@ -10,6 +10,7 @@ from augenblick.chat.live import LiveReply, StoredReply
 from augenblick.chat.sight import Sight
 from augenblick.core.conversations import Conversation, Node, ReplyRecord
 from augenblick.core.errors import ConversationNotFound, StoreError
+from augenblick.core.handed_text import block_of
 from augenblick.core.messages import Attachment, ImagePart
 from augenblick.core.providers import Provider
 from augenblick.lab.tools import without_retired
@@ -18,7 +19,7 @@ from augenblick.ui.chat.composer import put_back
 from augenblick.ui.chat.editing import begin_editing
 from augenblick.ui.chat.model_choice import ModelChoice, all_choices
 from augenblick.ui.chat.submit import Question, Revision, Submission
-from augenblick.ui.chat.versions import Actions
+from augenblick.ui.chat.versions import Actions, TextInstead
 from augenblick.ui.experts.active_settings import sendable_settings
 from augenblick.ui.experts.xray import ask_for_xray
 from augenblick.ui.history.delete_with_undo import delete_message
@@ -135,7 +136,7 @@ def actions(parts: Services, conversation: Conversation | None, choice: ModelCho
         and any(node.message.attachments for node in conversation.nodes),
         sight=partial(_sight, parts),
         look_again=partial(_look_again, parts),
-        send_text=partial(_send_text, parts) if parts.offers_evidence() else None,
+        text_instead=partial(_text_instead, parts),
         sending=partial(_sending, parts, conversation, choice),
         xray=ask_for_xray if tab().is_expert else None,
     )
@@ -165,29 +166,44 @@ def _answered_by(parts: Services, record: ReplyRecord) -> Sequence[Provider]:
     return [each for each in parts.providers() if each.name == record.provider]
 
 
-def _send_text(parts: Services, question: Node) -> str:
-    """Ask a question anew with the text of its pictures in their place.
+def _text_instead(parts: Services, record: ReplyRecord) -> TextInstead | None:
+    """Who reads pictures for the model that answered; None where nobody can."""
+    if (named := parts.transcriptions) is not None:
+        asked = named.transcriber
+        if (asked.provider.name, asked.model) != (record.provider, record.model):
+            return TextInstead(asked.party, partial(_send_text, named.read, asked.party))
+    if parts.offers_evidence():
+        return TextInstead("", partial(_send_text, partial(_read_here, parts), ""))
+    return None
 
-    The words that are handed over stand in the question. Returns the key of the reason why it was
-    not asked, empty where it was. Raises StoreError.
-    """
-    pictures = {
-        at: part for at, part in enumerate(question.message.parts) if isinstance(part, ImagePart)
-    }
-    texts = parts.checking.read_now([part.attachment.sha256 for part in pictures.values()])
-    if any(part.attachment.sha256 not in texts for part in pictures.values()):
-        return "sight.unread"
-    found = [
-        "\n".join(
-            ["``````text", *(" ".join(cell.text for cell in row) for row in text.rows), "``````"]
-        )
-        for part in pictures.values()
-        if (text := texts[part.attachment.sha256]).rows
+
+def _read_here(parts: Services, pictures: Sequence[Attachment]) -> list[str] | None:
+    """What the built-in reader reads in each picture; None where one could not be read."""
+    texts = parts.checking.read_now([picture.sha256 for picture in pictures])
+    if any(picture.sha256 not in texts for picture in pictures):
+        return None
+    return [
+        "\n".join(" ".join(cell.text for cell in row) for row in texts[picture.sha256].rows or ())
+        for picture in pictures
     ]
+
+
+def _send_text(
+    read: Callable[[Sequence[Attachment]], list[str] | None], party: str, question: Node
+) -> str:
+    """Ask a question anew; the words that are handed over stand in it."""
+    texts = read(question.message.attachments)
+    if texts is None:
+        return "sight.unread"
+    found = [block_of(text, party=party) for text in texts if text]
     if not found:
         return "sight.no_text"
-    asked = "\n\n".join((question.message.text, i18n.t("sight.text_of", count=len(found)), *found))
-    revision = Revision(question.id, question.parent_id, (), frozenset(pictures))
+    key = "sight.text_by" if party else "sight.text_of"
+    said = i18n.t(key, count=len(found), party=party)
+    asked = "\n\n".join((question.message.text, said, *found))
+    parts = enumerate(question.message.parts)
+    pictures = frozenset(at for at, part in parts if isinstance(part, ImagePart))
+    revision = Revision(question.id, question.parent_id, (), pictures)
     tab().asked.append(Question(new_submission_id(), asked, revision=revision))
     return ""
 

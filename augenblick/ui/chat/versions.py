@@ -26,6 +26,19 @@ SendResults = Callable[[str, Mapping[str, str]], None]
 
 
 @dataclass(frozen=True, slots=True)
+class TextInstead:
+    """The way to ask a question anew with the text of its pictures in their place.
+
+    `party` gets the pictures and reads them; it is empty for the built-in reader. `send` gives back
+    the key of the reason why the question was not asked, empty where it was. Raises ProviderError,
+    StoreError.
+    """
+
+    party: str
+    send: Callable[[Node], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Actions:
     """What the buttons below a message do; each gets the message's id. And what a receipt says."""
 
@@ -43,7 +56,7 @@ class Actions:
     is_checked: bool  # whether answers are looked up in the pictures of the conversation
     sight: Callable[[ReplyRecord], Sight]  # of the model that answered
     look_again: Callable[[ReplyRecord], None]  # whether it sees a test picture
-    send_text: Callable[[Node], str] | None  # of a question's pictures; why not, as a key
+    text_instead: Callable[[ReplyRecord], TextInstead | None]  # for the model that answered
     sending: Callable[[Node], Sending]  # of a question: how its pictures were sent
     xray: Callable[[str], None] | None = None  # for experts
 

@@ -1,0 +1,105 @@
+"""A model that sees writes down the text of pictures, for one that does not.
+
+Which model that is stands in the configuration. It is asked when a person wants it, and never else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from augenblick.chat.quirks import Quirks
+from augenblick.chat.request_changes import Request, Shrink, ToJpeg
+from augenblick.core.errors import ProviderError
+from augenblick.core.messages import (
+    Attachment,
+    Detail,
+    ImagePart,
+    Message,
+    ReplyEnd,
+    Role,
+    TextPart,
+)
+from augenblick.core.providers import Provider, Transcriber
+from augenblick.core.settings import RequestSettings
+from augenblick.endpoint.client import ChatClient
+from augenblick.endpoint.payload import build_payload
+from augenblick.endpoint.reply import Reply
+from augenblick.store import Store
+
+_MOST_REMEDIES: Final = 3
+_MOST_CHARACTERS: Final = 50_000  # of a picture
+_CUT: Final = "\n…"
+_NO_TEXT: Final = "NO TEXT"
+_ASKED: Final = (
+    "Transcribe all the text in this picture exactly as it stands there, line by line. Write "
+    f"nothing else. If there is no text in the picture, write only: {_NO_TEXT}"
+)
+
+
+class Transcriptions:
+    """Asks the named model; any thread may call."""
+
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        store: Store,
+        *,
+        open_client: Callable[[Provider], ChatClient],
+        data_uri: Callable[[Attachment], str],
+        shrink: Shrink,
+        to_jpeg: ToJpeg,
+    ) -> None:
+        self.transcriber = transcriber
+        self._store = store
+        self._open_client = open_client
+        self._data_uri = data_uri
+        self._shrink = shrink
+        self._to_jpeg = to_jpeg
+
+    def read(self, pictures: Sequence[Attachment]) -> list[str]:
+        """The text of each picture, "" where it has none; what was too long ends with "…".
+
+        Takes as long as the endpoint does. Raises ProviderError, StoreError.
+        """
+        provider, model = self.transcriber.provider, self.transcriber.model
+        quirks = Quirks(
+            self._store, provider.name, model, shrink=self._shrink, to_jpeg=self._to_jpeg
+        )
+        with self._open_client(provider) as client:
+            return [self._read_one(picture, client, quirks) for picture in pictures]
+
+    def _read_one(self, picture: Attachment, client: ChatClient, quirks: Quirks) -> str:
+        asked = Message(Role.USER, (ImagePart(picture, Detail.HIGH), TextPart(_ASKED)))
+        request, _ = quirks.fit(Request((asked,), RequestSettings(self.transcriber.model)))
+        applied: list[str] = []
+        while True:
+            try:
+                return self._answer(request, client)
+            except ProviderError as error:
+                is_last = len(applied) == _MOST_REMEDIES
+                remedy = None if is_last else quirks.remedy_for(error, request, applied)
+                if remedy is None:
+                    raise
+                request = remedy.request
+                applied.append(remedy.kind)
+
+    def _answer(self, request: Request, client: ChatClient) -> str:
+        reply, length = Reply(), 0
+        payload = build_payload(request.messages, request.settings, data_uri=self._data_uri)
+        with client.stream(payload) as stream:
+            for chunk in stream:
+                length += sum(len(each.text) for each in reply.fold(chunk, at_seconds=0.0))
+                if length > _MOST_CHARACTERS:
+                    break
+        end = reply.close()
+        text = reply.choices[0].text.strip() if reply.choices else ""
+        if length > _MOST_CHARACTERS or end is ReplyEnd.LENGTH:
+            return text[:_MOST_CHARACTERS] + _CUT
+        if (failure := reply.failure) is not None:
+            raise ProviderError.of(failure.code, failure.detail, **failure.params)
+        if end in {ReplyEnd.REFUSED, ReplyEnd.CONTENT_FILTER}:
+            raise ProviderError.of("prompt_filtered")
+        if end is not ReplyEnd.COMPLETE:
+            raise ProviderError.of("stream_interrupted")
+        return "" if text.strip(" .*`\n").upper() == _NO_TEXT else text
