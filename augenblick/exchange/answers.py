@@ -120,7 +120,7 @@ def _picture_link(
     _env: EnvType,
 ) -> str:
     address = str(tokens[at].attrs.get("src", ""))
-    return Markup('<a href="{0}" rel="noreferrer noopener nofollow">{1}</a>').format(
+    return Markup('<a href="{0}" target="_blank" rel="noreferrer nofollow">{1}</a>').format(
         address, tokens[at].content or address
     )
 
@@ -132,7 +132,8 @@ def _link_open(
     options: OptionsDict,
     env: EnvType,
 ) -> str:
-    tokens[at].attrSet("rel", "noreferrer noopener nofollow")
+    tokens[at].attrSet("target", "_blank")  # else the frame of a preview leads away; no opener
+    tokens[at].attrSet("rel", "noreferrer nofollow")
     return renderer.renderToken(tokens, at, options, env)
 
 

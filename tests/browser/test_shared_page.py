@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from augenblick.core.messages import Role
 from augenblick.core.picture_text import PictureText, TextCell
 from augenblick.store import Store
 from tests.browser.conftest import OpenPage
+from tests.browser.playing import Script, ask, click_until, expect_rest, expect_whole
 from tests.exchange.values import a_node, prepared
+from tests.faults.server import FaultServer
 from tests.serving import WITHOUT_READER, serve_app
 from tests.store.values import import_conversation
 
@@ -67,6 +70,44 @@ def test_a_found_value_leads_to_its_place_in_the_picture(
         expect(page.get_by_text("23,24").first).to_have_attribute(
             "title", "Not found in the picture"
         )
+
+
+def test_a_link_opens_a_page_of_its_own(open_page: OpenPage, tmp_path: Path) -> None:
+    """In the preview, whose frame stays what it is, and on the page that others read."""
+    away = "https://example.org/menu"
+    answer = f"See [the menu]({away}), ![a photo]({away}) and [here](#here)."
+    with FaultServer(Script(words=(answer,))) as endpoint:
+        env = {"OPENAI_BASE_URL": endpoint.base_url, "OPENAI_MODEL": "m"}
+        with serve_app(tmp_path, env=env) as server:
+            page, watch = open_page(server.url, viewport={"width": 390, "height": 844})
+            watch.expect("foreign host: example.org")
+            page.context.route(away, lambda route: route.fulfill(body="The menu"))
+            ask(page, "Where?")
+            expect_whole(page, "See the menu")
+            expect_rest(page)
+            item = page.get_by_role("menuitem", name="Share a read-only link")
+            click_until(page.locator(".st-key-conversation_menu button"), item)
+            item.click()
+            dialog = page.get_by_role("dialog")
+            click_until(dialog.get_by_text("Preview"), dialog.locator("iframe"))
+            preview = page.frame_locator("iframe").get_by_role("main")
+            expect(preview.get_by_role("link")).to_have_count(3)
+
+            for link in preview.get_by_role("link").all():
+                with page.expect_popup() as opened:
+                    link.click()
+                assert opened.value.evaluate("opener") is None
+                opened.value.close()
+
+            expect(preview).to_contain_text("See the menu")
+            assert page.url.startswith(server.url)
+            dialog.get_by_role("button", name="Create link").click()
+            address = dialog.get_by_text(re.compile("/share/")).first.inner_text().strip()
+            page.goto(address)
+            with page.expect_popup() as opened:
+                page.get_by_role("link", name="the menu").click()
+            expect(opened.value.get_by_text("The menu")).to_be_visible()
+            assert page.url == address
 
 
 def test_axe_finds_nothing_on_it(open_page: OpenPage, tmp_path: Path) -> None:

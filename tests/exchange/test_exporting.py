@@ -164,7 +164,7 @@ def test_page_beyond_its_room_takes_small_pictures(
         ("[x](javascript:alert(1))", "[x](javascript:alert(1))", "href"),
         ("[x](data:text/html,hi)", "[x]", "href"),
         ("<img src=x onerror=alert(1)>", "&lt;img src=x", "<img"),
-        ("<https://a.example/>", 'rel="noreferrer noopener nofollow"', "<script"),
+        ("<https://a.example/>", 'rel="noreferrer nofollow"', "<script"),
         ("```\n</code><script>\n```", "&lt;/code&gt;&lt;script&gt;", "<script"),
         ('![a"><script>](https://a.example/"onload=1)', "&lt;script&gt;", "<script"),
         ("# Title", "<h3>Title</h3>", "<h1"),

@@ -117,7 +117,8 @@ def test_every_answer_has_marks_of_its_own(store: Store) -> None:
     assert {name for _, name in page.found} == set(page.outlines)
     assert len(page.outlines) == 3
     assert (
-        '<a href="https://example.org" rel="noreferrer noopener nofollow">22,24 €</a>' in page.html
+        '<a href="https://example.org" target="_blank" rel="noreferrer nofollow">22,24 €</a>'
+        in page.html
     )
 
 
