@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from augenblick.chat.quirks import Quirks
-from augenblick.chat.request_changes import Request, Shrink, ToJpeg
+from augenblick.chat.request_changes import Fitting, Request
 from augenblick.core.errors import ProviderError
 from augenblick.core.messages import (
     Attachment,
@@ -46,16 +46,12 @@ class Transcriptions:
         store: Store,
         *,
         open_client: Callable[[Provider], ChatClient],
-        data_uri: Callable[[Attachment], str],
-        shrink: Shrink,
-        to_jpeg: ToJpeg,
+        fitting: Fitting,
     ) -> None:
         self.transcriber = transcriber
         self._store = store
         self._open_client = open_client
-        self._data_uri = data_uri
-        self._shrink = shrink
-        self._to_jpeg = to_jpeg
+        self._fitting = fitting
 
     def read(self, pictures: Sequence[Attachment]) -> list[str]:
         """The text of each picture, "" where it has none; what was too long ends with "…".
@@ -63,9 +59,7 @@ class Transcriptions:
         Takes as long as the endpoint does. Raises ProviderError, StoreError.
         """
         provider, model = self.transcriber.provider, self.transcriber.model
-        quirks = Quirks(
-            self._store, provider.name, model, shrink=self._shrink, to_jpeg=self._to_jpeg
-        )
+        quirks = Quirks(self._store, provider.name, model, self._fitting)
         with self._open_client(provider) as client:
             return [self._read_one(picture, client, quirks) for picture in pictures]
 
@@ -86,7 +80,7 @@ class Transcriptions:
 
     def _answer(self, request: Request, client: ChatClient) -> str:
         reply, length = Reply(), 0
-        payload = build_payload(request.messages, request.settings, data_uri=self._data_uri)
+        payload = build_payload(request.messages, request.settings, data_uri=self._fitting.data_uri)
         with client.stream(payload) as stream:
             for chunk in stream:
                 length += sum(len(each.text) for each in reply.fold(chunk, at_seconds=0.0))

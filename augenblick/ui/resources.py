@@ -24,6 +24,7 @@ from augenblick.chat.ask import Answering
 from augenblick.chat.checking import Checking, StoredValues
 from augenblick.chat.known_models import KnownModels
 from augenblick.chat.reply_queue import read_limits
+from augenblick.chat.request_changes import Fitting
 from augenblick.chat.saver import Saver
 from augenblick.chat.sight import SightChecks
 from augenblick.chat.transcription import Transcriptions
@@ -202,9 +203,7 @@ def services() -> Services:
             transcriber,
             store,
             open_client=ChatClient,
-            data_uri=fitted.data_uri,
-            shrink=fitted.shrink,
-            to_jpeg=fitted.to_jpeg,
+            fitting=Fitting(fitted.data_uri, fitted.shrink, fitted.to_jpeg),
         )
     known = KnownModels(store)
     sight = SightChecks(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from augenblick.chat.request_changes import Fitting
 from augenblick.chat.transcription import Transcriptions
 from augenblick.core.errors import ProviderError
 from augenblick.core.messages import Attachment
@@ -36,9 +37,11 @@ def _read(store: Store, script: Script, *pictures: Attachment) -> list[str]:
             Transcriber(provider, "seer"),
             store,
             open_client=ChatClient,
-            data_uri=lambda picture: f"data:image/jpeg;base64,{picture.sha256}",
-            shrink=lambda picture, _: picture,
-            to_jpeg=lambda picture: picture,
+            fitting=Fitting(
+                data_uri=lambda picture: f"data:image/jpeg;base64,{picture.sha256}",
+                shrink=lambda picture, _: picture,
+                to_jpeg=lambda picture: picture,
+            ),
         ).read(pictures)
 
 
