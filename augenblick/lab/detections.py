@@ -20,11 +20,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
+from augenblick.endpoint.channels import without_halves
+from augenblick.lab.form_tables import csv_cell
+
 MOST_DETECTIONS = 500
 _LONGEST_TEXT = 200_000
 _LONGEST_LABEL = 80
 _ROUNDED_PX = 28  # Qwen2-VL and Qwen2.5-VL see a picture whose sides are multiples of this
 _SLACK = 1.02  # of what lies at the edge
+_LARGEST_FRACTION = 1.5  # of what reaches beyond it; all of it within 1.5 percent would be a dot
 
 _HINT = re.compile(r'box|point|det\|>|<loc|x_?min|"x1?"|"left"', re.IGNORECASE)  # most have none
 _FENCE = re.compile(r"```(?:json)?[ \t]*\n(.*?)```", re.DOTALL)
@@ -36,8 +40,9 @@ _MARKED = re.compile(
     r"(?:<box>|<\|det\|>|<\|box_start\|>)(?P<box>[^<]{1,5000})"
 )
 _LOC = re.compile(r"((?:<loc(\d{4})>){4})\s{0,9}([^<;\n]{0,200})")  # PaliGemma
-_LOC_UNDER = re.compile(r"([^<>\n]{0,200})((?:<loc_\d{1,4}>){4,400})")  # Florence-2
-_POINT = re.compile(r"<points?\s([^<>]{1,20000})>")  # Molmo
+_LOC_UNDER = re.compile(r"(?:<loc_\d{1,4}>){4,2000}")  # Florence-2
+_BEFORE = re.compile(r"[^<>\n]{0,200}\Z")
+_POINT = re.compile(r"<points?\s([^<>]+)>")  # Molmo
 _ATTRIBUTE = re.compile(r'([a-z]{1,9}\d{0,4})="([^"]{0,200})"')
 
 _BOX_KEYS = ("bbox_2d", "box_2d", "bbox", "box", "bounding_box", "boundingBox", "boundingbox")
@@ -119,9 +124,7 @@ def as_csv(detections: Iterable[Detection]) -> str:
     rows = csv.writer(out)
     rows.writerow(("label", "x", "y", "width", "height"))
     for detection in detections:
-        # a spreadsheet would take what begins like this for a formula
-        is_formula = detection.label.startswith(("=", "+", "-", "@"))
-        label = f"'{detection.label}" if is_formula else detection.label
+        label = csv_cell(detection.label)
         rows.writerow((label, *(round(each, 1) for each in _extent(detection))))
     return out.getvalue()
 
@@ -165,18 +168,20 @@ def _in_marks(text: str) -> Iterator[_Written]:
     for found in _MARKED.finditer(text):
         numbers = [float(each) for each in _NUMBERS.findall(found["box"])]
         for start in range(0, len(numbers) - 3, 4):
-            quad = _quad(numbers[start : start + 4])
+            quad = _corners(*numbers[start : start + 4])
             yield _Written(found["label"].strip(), quad, Scale.THOUSANDTHS)
     for found in _LOC.finditer(text):
         top, left, bottom, right = (
             int(each) * 1000 / 1024 for each in re.findall(r"\d{4}", found[1])
         )
-        yield _Written(found[3].strip(), (left, top, right, bottom), Scale.THOUSANDTHS)
+        quad = _corners(left, top, right, bottom)
+        yield _Written(found[3].strip(), quad, Scale.THOUSANDTHS)
     for found in _LOC_UNDER.finditer(text):
-        numbers = [float(each) for each in _NUMBERS.findall(found[2])]
+        before = _BEFORE.search(text[max(0, found.start() - 200) : found.start()])
+        label = before[0].strip() if before else ""
+        numbers = [float(each) for each in _NUMBERS.findall(found[0])]
         for start in range(0, len(numbers) - 3, 4):
-            quad = _quad(numbers[start : start + 4])
-            yield _Written(found[1].strip(), quad, Scale.THOUSANDTHS)
+            yield _Written(label, _corners(*numbers[start : start + 4]), Scale.THOUSANDTHS)
     for found in _POINT.finditer(text):
         values = dict(_ATTRIBUTE.findall(found[1]))
         for name, value in values.items():
@@ -220,12 +225,15 @@ def _in_document(document: object) -> Iterator[_Written]:
 
 
 def _in_object(value: Mapping[str, object]) -> Iterator[_Written]:
-    label = next((str(value[key]) for key in _LABEL_KEYS if value.get(key)), "")[:_LONGEST_LABEL]
+    labels = (value.get(key) for key in _LABEL_KEYS)
+    label = next((str(each) for each in labels if each and isinstance(each, str | int)), "")
+    label = without_halves(label[:_LONGEST_LABEL])
     for key in _BOX_KEYS:
         for numbers in _number_lists(value.get(key), 4):
             if key == "box_2d":  # Gemini counts from above first, in thousandths
                 top, left, bottom, right = numbers
-                yield _Written(label, (left, top, right, bottom), _thousandths(numbers))
+                quad = _corners(left, top, right, bottom)
+                yield _Written(label, quad, _thousandths(numbers))
             else:
                 yield _Written(label, _quad(numbers))
         if isinstance(held := value.get(key), Mapping):
@@ -262,8 +270,8 @@ def _is_plain(value: object) -> bool:
 def _named(value: Mapping[str, object]) -> Iterator[Quad]:
     """A box, or else a point, whose numbers have names."""
     ways: tuple[tuple[tuple[tuple[str, ...], ...], Callable[..., Quad]], ...] = (
-        (_CORNERS, lambda x1, y1, x2, y2: _quad([x1, y1, x2, y2])),
-        (_SIDES, lambda x, y, width, height: (x, y, x + width, y + height)),
+        (_CORNERS, _corners),
+        (_SIDES, lambda x, y, width, height: _corners(x, y, x + width, y + height)),
         ((("x", "y"),), lambda x, y: (x, y, x, y)),
     )
     for name_sets, made in ways:
@@ -274,11 +282,15 @@ def _named(value: Mapping[str, object]) -> Iterator[Quad]:
                 return
 
 
+def _corners(x1: float, y1: float, x2: float, y2: float) -> Quad:
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
 def _quad(numbers: list[float]) -> Quad:
     """Corners; where they can't be, left, top, width and height."""
     left, top, right, bottom = numbers
     if right <= left or bottom <= top:
-        return left, top, left + right, top + bottom
+        return _corners(left, top, left + right, top + bottom)
     return left, top, right, bottom
 
 
@@ -291,20 +303,20 @@ def _scales(written: list[_Written], size: tuple[float, float], model: str) -> l
         return [sure]
     numbers = [number for each in written for number in each.quad]
     largest, is_whole = max(numbers), all(number.is_integer() for number in numbers)
-    if largest <= _SLACK and not (is_whole and largest < 1):
+    if largest <= _LARGEST_FRACTION and not (is_whole and largest < 1):
         return [Scale.FRACTIONS]
-    fits = all(
+    fitting = sum(
         right <= size[0] * _SLACK and bottom <= size[1] * _SLACK
         for _, _, right, bottom in (each.quad for each in written)
     )
-    found = [Scale.PIXELS] if fits else []
+    found = [Scale.PIXELS] if fitting == len(written) else []
     if largest <= 1000:  # noqa: PLR2004 - the scale
         found.append(Scale.THOUSANDTHS)
         if _COUNTS_IN_THOUSANDTHS.search(model):
             found.reverse()
     if largest <= 100 and not is_whole:  # noqa: PLR2004 - the scale
         found.insert(0, Scale.PERCENT)
-    return found
+    return found or ([Scale.PIXELS] if 2 * fitting >= len(written) else [])
 
 
 def _scaled(
@@ -320,13 +332,22 @@ def _scaled(
         seen = size
     for each in written:
         left, top, right, bottom = (
-            min(max(number * extent / of, 0.0), extent)
+            number * extent / of
             for number, extent, of in zip(each.quad, size * 2, seen * 2, strict=True)
         )
-        is_point = each.quad[:2] == each.quad[2:]
-        if is_point or (right - left >= 1 and bottom - top >= 1):
-            label = each.label[:_LONGEST_LABEL]
-            yield Detection(label, left, top, max(0.0, right - left), max(0.0, bottom - top))
+        label = each.label[:_LONGEST_LABEL]
+        if each.quad[:2] == each.quad[2:]:
+            yield Detection(label, min(max(left, 0.0), width), min(max(top, 0.0), height), 0.0, 0.0)
+        elif left < width and top < height and right > 0 and bottom > 0:
+            left, across = _inside(left, right, width)
+            top, down = _inside(top, bottom, height)
+            yield Detection(label, left, top, across, down)
+
+
+def _inside(start: float, end: float, extent: float) -> tuple[float, float]:
+    """Where a side begins within the picture, and its length there: a pixel at least."""
+    start, end = max(0.0, start), min(end, extent)
+    return min(start, extent - 1), max(1.0, end - start)
 
 
 def _rounded(side: float) -> float:

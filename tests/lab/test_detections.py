@@ -153,6 +153,51 @@ def test_what_reaches_beyond_the_picture_ends_at_its_edge() -> None:
     assert interpretation.detections == (Detection("a", 900, 0, 100, 100),)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"x1": 90, "y1": 80, "x2": 10, "y2": 20}', (10, 20, 80, 60)),  # corners in another order
+        ('{"box_2d": [500, 500, 250, 250]}', (200, 150, 200, 150)),
+        ('{"x": 90, "y": 80, "width": -80, "height": 20}', (10, 80, 80, 20)),
+        ('{"x_min": 0.5, "y_min": 0.5, "x_max": 0.5, "y_max": 0.5}', (400, 300, 0, 0)),
+        ('{"x_min": -0.1, "y_min": 0.5, "x_max": 1.4, "y_max": 0.75}', (0, 300, 800, 150)),
+        ('{"box_2d": [999, 999, 1000, 1000]}', (799, 599, 1, 1)),  # smaller than a pixel
+        ('{"bbox": [799, 599, 800, 600]}', (799, 599, 1, 1)),
+        ('[{"bbox": [10, 20, 30, 40]}, {"bbox": [700, 500, 1900, 1800]}]', (10, 20, 20, 20)),
+        ("<box>(500,500),(250,250)</box>", ()),  # without what it is
+        ("<ref>a</ref><box>(500,500),(250,250)</box>", (200, 150, 200, 150)),
+    ],
+)
+def test_odd_places_are_where_they_can_be_meant(text: str, expected: tuple[float, ...]) -> None:
+    """Corners in any order, no size, beyond the edge, less than a pixel, one of several wrong."""
+    found = find_detections(text, model="m", width_px=800, height_px=600)
+
+    first = found[0].detections[0] if found else None
+    assert (() if first is None else (first.x, first.y, first.width, first.height)) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ('"a\\ud800b"', "a\ufffdb"),
+        ('"\\ud83d\\ude42"', "\U0001f642"),
+        ('{"a": 1}', ""),
+        ("[1, 2]", ""),
+        ("12", "12"),
+        ("null", ""),
+        ('"' + "x" * 5000 + '"', "x" * 80),
+    ],
+)
+def test_any_label_can_be_drawn_and_saved(label: str, shown: str) -> None:
+    """Half a character in JSON, which no encoder takes, would break the page for good."""
+    text = f'{{"bbox": [1, 2, 30, 40], "label": {label}}}'
+
+    (detection,) = find_detections(text, model="m", width_px=800, height_px=600)[0].detections
+
+    assert detection.label == shown
+    assert as_csv([detection]).encode()
+
+
 def test_thousands_are_as_many_as_can_be_drawn() -> None:
     """The first ones."""
     boxes = [{"bbox": [n % 90, 1, n % 90 + 5, 9], "label": f"{n}"} for n in range(5000)]
@@ -163,6 +208,9 @@ def test_thousands_are_as_many_as_can_be_drawn() -> None:
 
     assert len(interpretation.detections) == MOST_DETECTIONS
     assert interpretation.detections[-1].label == str(MOST_DETECTIONS - 1)
+    points = " ".join(f'x{n}="{n % 90}.5" y{n}="1"' for n in range(1, 5000))
+    (found,) = find_detections(f"<points {points}>", model="molmo", width_px=800, height_px=600)
+    assert len(found.detections) == MOST_DETECTIONS
 
 
 def test_tables_hold_what_is_shown() -> None:
