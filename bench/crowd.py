@@ -78,6 +78,8 @@ class Viewer:
     wanted: int
     lags: list[float] = field(default_factory=list)
     frames: int = 0
+    asked_at: float = 0.0
+    whole_at: float = 0.0
     is_whole: asyncio.Event = field(default_factory=asyncio.Event)
     _seen: set[str] = field(default_factory=set)
 
@@ -95,7 +97,8 @@ class Viewer:
         self.frames += 1
         self._seen.update(new)
         self.lags += [self.endpoint.age_ms(token) for token in new]
-        if len(self.lags) >= self.wanted:
+        if len(self.lags) >= self.wanted and not self.is_whole.is_set():
+            self.whole_at = time.monotonic()
             self.is_whole.set()
 
 
@@ -115,6 +118,7 @@ class Row:
     frames: float  # per answer
     lost: int
     driver_cores: float
+    finishes: list[float]  # seconds from the question to the last token
 
     def line(self) -> str:
         """As Markdown."""
@@ -163,13 +167,14 @@ def running_endpoint() -> Iterator[Endpoint]:
 
 
 @contextlib.contextmanager
-def running_app(app: str, endpoint: Endpoint) -> Iterator[AppServer]:
-    """Ours, or one of the pages of this folder, in a folder of its own."""
+def running_app(app: str, endpoint: Endpoint, **more: str) -> Iterator[AppServer]:
+    """Ours, or one of the pages of this folder, in a folder of its own; `more` are variables."""
     env = {
         "OPENAI_BASE_URL": endpoint.base_url,
         "OPENAI_API_KEY": "bench",
         "OPENAI_MODEL": "bench",
         "AUGENBLICK_MAX_REPLIES": "1000",
+        **more,
     }
     with tempfile.TemporaryDirectory(prefix="crowd-") as name:
         folder = Path(name)
@@ -239,6 +244,7 @@ class Crowd:
         received = sum(viewer.page.received_bytes for viewer in viewers)
         for number, viewer in enumerate(viewers):
             await asyncio.sleep(started + number * _GAP_SECONDS - time.monotonic())
+            viewer.asked_at = time.monotonic()
             await viewer.page.submit(f"bench {viewer.name} {self._tokens} {self._rate}")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE_SECONDS + self._tokens / self._rate):
@@ -263,6 +269,7 @@ class Crowd:
             frames=sum(viewer.frames for viewer in viewers) / count,
             lost=self._lost(app, viewers),
             driver_cores=own_used / seconds,
+            finishes=[v.whole_at - v.asked_at for v in viewers if v.is_whole.is_set()],
         )
 
     def _lost(self, app: str, viewers: Sequence[Viewer]) -> int:
