@@ -94,6 +94,19 @@ _LONGEST_MARK = 45
 _FENCE = 3  # backticks that begin a block of code
 
 
+# A picture in Markdown, or without at the very start, and what may become one.
+_ADDRESS = r"(?P<address>data:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/]{60})"
+_MARKDOWN = r"!\[[^\[\]\n]{0,200}\]\([ ]?"
+_PICTURE = re.compile(_MARKDOWN + _ADDRESS)
+_FIRST_PICTURE = re.compile(rf"\s{{0,9}}(?:{_MARKDOWN})?{_ADDRESS}")
+_MAY_BE_PICTURE = re.compile(
+    r"!(?:\[[^\[\]\n]{0,200}(?:\](?:\([ ]?(?:d[\w:/.+;,-]{0,99})?)?)?)?\Z", re.ASCII
+)
+_MAY_BE_FIRST = re.compile(r"\s{0,9}(?:d|da|dat|data(?::[\w/.+;,-]{0,99})?)\Z", re.ASCII)
+_LONGEST_BEGUN = 310
+_END_OF_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
+
+
 class ReplayFilter:
     """Drops what an endpoint sends twice: deltas that each hold the whole text so far.
 
@@ -180,6 +193,69 @@ class ReplayFilter:
     def _text(self) -> str:
         self._parts = ["".join(self._parts)]
         return self._parts[0]
+
+
+class EmbeddedPictures:
+    """Takes pictures out of a text that holds them as Markdown with a data URI.
+
+    Gateways in front of models that draw write them so, as EPAM's DIAL does. At the very start the
+    address may stand alone. What has only a few bytes is an example in a text about it.
+    """
+
+    def __init__(self) -> None:
+        self._pending = ""
+        self._inside: list[str] | None = None  # what has come of the address we are in
+        self._is_first = True
+        self._found: list[str] = []
+
+    def feed(self, piece: str) -> str:
+        """The text without pictures; what may begin one is held until the next piece or `flush`."""
+        piece, self._pending = self._pending + piece, ""
+        text: list[str] = []
+        while piece:
+            if self._inside is None:
+                piece = self._seek(piece, text)
+            else:
+                piece = self._take(piece, self._inside)
+        return "".join(text)
+
+    def flush(self) -> str:
+        """What is still held, at the end."""
+        rest, self._pending = self._pending, ""
+        self._close()
+        return rest
+
+    def take_found(self) -> list[str]:
+        """The addresses that were found since the last call."""
+        found, self._found = self._found, []
+        return found
+
+    def _seek(self, piece: str, text: list[str]) -> str:
+        found = _FIRST_PICTURE.match(piece) if self._is_first else None
+        if (found := found or _PICTURE.search(piece)) is not None:
+            text.append(piece[: found.start()])
+            self._inside, self._is_first = [found["address"]], False
+            return piece[found.end() :]
+        begun = _MAY_BE_FIRST.match(piece) if self._is_first else None
+        begun = begun or _MAY_BE_PICTURE.search(piece, max(0, len(piece) - _LONGEST_BEGUN))
+        end = begun.start() if begun else len(piece)
+        text.append(piece[:end])
+        self._pending = piece[end:]
+        self._is_first = self._is_first and not piece[:end].strip()
+        return ""
+
+    def _take(self, piece: str, inside: list[str]) -> str:
+        end = _END_OF_BASE64.search(piece)
+        inside.append(piece[: end.start()] if end else piece)
+        if end is None:
+            return ""
+        self._close()
+        return piece[end.start() :].removeprefix(")")
+
+    def _close(self) -> None:
+        if self._inside is not None:
+            self._found.append("".join(self._inside))
+            self._inside = None
 
 
 def add_to(parts: list[str], piece: str) -> None:

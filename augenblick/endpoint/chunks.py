@@ -30,7 +30,7 @@ _REASONING_TYPES = {"thinking", "reasoning", "reasoning_text", "reasoning.text",
 _WITHOUT_TEXT = {"reference"}  # Mistral's citations: numbers of sources that nobody is shown
 _PICTURE_KEYS = (
     "image_url", "url", "image", "source", "inline_data", "inlineData", "b64_json", "data",
-    "result",
+    "result", "base64", "image_base64", "file", "file_data",
 )  # fmt: skip
 _MAX_DEPTH = 8
 _LONG_DIGITS = 18
@@ -223,7 +223,7 @@ class _Said:
             self.reasoning.append(_flat(part.get("thinking")) or _flat(part))
         elif kind == "refusal":
             self.refusal.append(_scalar(part.get("refusal")))
-        elif ("image" in kind or not kind) and (picture := _picture(part)):
+        elif (picture := _picture(part)) and _is_picture(part, kind, picture):
             self.pictures.append(picture)
         elif (key := _text_key(part, kind)) is not None:
             self.take(part[key], depth=depth + 1)
@@ -237,6 +237,13 @@ def _text_key(part: Mapping[str, object], kind: str) -> str | None:
     """Where the text of a part stands; an object with a value among others is an answer in JSON."""
     is_part = kind or "text" in part or not part.keys() - _BESIDE_TEXT - set(_TEXT_KEYS)
     return next((key for key in _TEXT_KEYS if is_part and key in part), None)
+
+
+def _is_picture(part: Mapping[str, object], kind: str, address: str) -> bool:
+    """Whether what a part holds is a picture, and no sound, page or film."""
+    named = (part.get(key) for key in ("mediaType", "media_type", "mimeType", "mime_type"))
+    medium = next(filter(None, map(_text, named)), kind)
+    return "image" in medium or not medium or address.startswith("data:image/")
 
 
 def _picture(wire: object) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 from augenblick.core.errors import Failure
 from augenblick.core.messages import Adjustment, ChoiceText, ReplyEnd, Timings, ToolCall, Usage
 from augenblick.endpoint.channels import (
+    EmbeddedPictures,
     ReplayFilter,
     Sorted,
     TemplateMarks,
@@ -228,10 +229,12 @@ class Reply:
             if at is not None:
                 choice = self._choices.get(at) or self._choices.setdefault(at, _Choice())
                 yield from (Added(at, channel, text) for channel, text in choice.take(delta))
+                self._pictures |= dict.fromkeys(choice.embedded.take_found())
 
     def _flush(self) -> Iterator[Added]:
         for at, choice in self._choices.items():
             yield from (Added(at, channel, text) for channel, text in choice.flush())
+            self._pictures |= dict.fromkeys(choice.embedded.take_found())
 
     def _position(self, index: int) -> int | None:
         if self._n > 1:
@@ -264,6 +267,7 @@ class _Choice:
         self._whole = {channel: WholeCharacters() for channel in _CHANNELS}
         self._new = {channel: ReplayFilter() for channel in ("text", "reasoning")}
         self._marks = TemplateMarks()
+        self.embedded = EmbeddedPictures()
         self._splitter = ThinkSplitter(lambda: "".join(self._said["text"]))
         self._calls: list[_GrowingCall] = []
         self.finish_raw: str | None = None
@@ -305,6 +309,7 @@ class _Choice:
             *self._sort_marked(self._marks.feed(held) if held else []),
             *self._sort_marked(self._marks.flush()),
             *self._sort(self._splitter.flush()),
+            *self._add("text", self.embedded.flush()),
             *self._add("refusal", self._whole["refusal"].flush()),
         ]
 
@@ -334,7 +339,8 @@ class _Choice:
         if piece.is_all_reasoning:
             self._said["reasoning"] += self._said["text"]
             self._said["text"] = []
-        return [*self._add("reasoning", piece.reasoning), *self._add("text", piece.text)]
+        text = self.embedded.feed(piece.text)
+        return [*self._add("reasoning", piece.reasoning), *self._add("text", text)]
 
     def _add(self, channel: str, text: str) -> list[_Piece]:
         if not text:

@@ -101,7 +101,8 @@ def test_no_stream_costs_more_than_its_length(piece: bytes) -> None:
         "<|begin_of_box|>", "[THINK]", "◁/think▷", "`<|end|>", "na ", "<thought>", "<|a", "<|",
         "[",
         "<|think|>", "<\uff5ca", "[UNUSED_", "[e~[", "<s>", "</s>", "<answer>", "</answer>",
-        "analysis", "a.</think>", "<|assistant", "assistantfinal",
+        "analysis", "a.</think>", "<|assistant", "assistantfinal", "!",
+        "![", "![a](", "![a](data:image/", "![a](data:image/png;base64," + "QUJD" * 20 + ") ",
     ],
 )  # fmt: skip
 def test_no_text_costs_more_than_its_length(piece: str, width: int) -> None:

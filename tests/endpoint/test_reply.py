@@ -175,6 +175,9 @@ URI = "data:image/png;base64,iVBORw0KGgo="
         {"content": {"type": "image", "source": {"type": "base64", "data": "iVBORw0KGgo="}}},
         {"content": [{"inline_data": {"mime_type": "image/png", "data": "iVBORw0KGgo="}}]},
         {"content": [{"type": "image_generation_call", "result": "iVBORw0KGgo="}]},
+        {"content": [{"type": "image", "base64": "iVBORw0KGgo="}]},
+        {"content": [{"type": "file", "mediaType": "image/png", "data": "iVBORw0KGgo="}]},
+        {"content": [{"type": "file", "file": {"file_data": URI}}]},
     ],
 )  # fmt: skip
 def test_finds_the_pictures_of_an_answer(fields: dict[str, Any]) -> None:
@@ -183,6 +186,34 @@ def test_finds_the_pictures_of_an_answer(fields: dict[str, Any]) -> None:
     reply, _ = fold(delta(**fields), whole, DONE)
     assert reply.close() is ReplyEnd.COMPLETE
     assert (reply.pictures, reply.unread) == ((URI,), ())
+
+
+DRAWN = URI.removesuffix("=") + "QUJD" * 40 + "="
+
+
+@pytest.mark.parametrize("width", [1, 7, 50, 1000])
+@pytest.mark.parametrize(
+    ("stream", "text", "pictures"),
+    [
+        (f"Hier: ![image]({DRAWN}) fertig!", "Hier:  fertig!", [DRAWN]),
+        (f"![]( {DRAWN})\n\n![b]({DRAWN}QUJD)", "\n\n", [DRAWN, DRAWN + "QUJD"]),
+        (DRAWN, "", [DRAWN]),
+        (f"\n{DRAWN}\n\nEin Hund.", "\n\nEin Hund.", [DRAWN]),
+        (f"![a]({DRAWN[:150]}", "", [DRAWN[:150]]),
+        ("`![a](data:image/png;base64,iVBORw0KGgo=)`",) * 2 + ([],),
+        ("data:image/png und ![a](https://e.example/a.png) ![",) * 2 + ([],),
+        (f"url({DRAWN})",) * 2 + ([],),
+        ("Toll! ![",) * 2 + ([],),
+    ],
+)  # fmt: skip
+def test_finds_the_pictures_in_a_text(
+    stream: str, text: str, pictures: list[str], width: int
+) -> None:
+    """Written as Markdown with its bytes, a picture is none of the words."""
+    pieces = [stream[at : at + width] for at in range(0, len(stream), width)]
+    reply, added = fold(*texts(*pieces), delta("stop"), DONE)
+    assert "".join(one.text for one in added) == text
+    assert (reply.choices[0].text, list(reply.pictures)) == (text, pictures)
 
 
 def test_drops_cumulative_deltas() -> None:
