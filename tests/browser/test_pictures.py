@@ -31,8 +31,9 @@ from tests.serving import AppServer, serve_app
 STREAMS = Path(__file__).resolve().parent.parent / "faults" / "streams"
 
 _HAND_IN = """
-async ([kind, place, files]) => {
+async ([kind, place, files, words]) => {
   const transfer = new DataTransfer();
+  if (words) transfer.setData("text/plain", words);
   for (const [name, data] of files) {
     const bytes = Uint8Array.from(atob(data), sign => sign.charCodeAt(0));
     transfer.items.add(new File([bytes], name, { type: "image/jpeg" }));
@@ -70,9 +71,11 @@ def _kinds_sent(script: Script) -> list[str]:
     return [part["type"] for part in content]
 
 
-def _hand_in(page: Page, kind: str, place: str, pictures: Iterable[tuple[str, Path]]) -> None:
+def _hand_in(
+    page: Page, kind: str, place: str, pictures: Iterable[tuple[str, Path]], *, words: str = ""
+) -> None:
     files = [[name, base64.b64encode(path.read_bytes()).decode()] for name, path in pictures]
-    page.evaluate(_HAND_IN, [kind, place, files])
+    page.evaluate(_HAND_IN, [kind, place, files, words])
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -98,6 +101,26 @@ def test_pictures_can_be_pasted_and_dropped_anywhere(
     assert _kinds_sent(script) == ["image_url", "image_url", "text"]
     urls = {part["image_url"]["url"] for part in _content(script) if "image_url" in part}
     assert len(urls) == 2
+
+
+def test_the_path_of_a_copied_file_is_no_text(
+    connected: tuple[AppServer, Script], open_page: OpenPage, tmp_path: Path
+) -> None:
+    """Managers of files give it beside the file, each in its own way; words stay words."""
+    server, _script = connected
+    page, _ = open_page(server.url)
+    expect(area(page)).to_be_visible()
+    paths = ("IMG 1.jpg", "/home/anna/Bilder/IMG 1.jpg", "C:\\Fotos\\IMG 1.jpg", '"D:\\IMG 1.jpg"')
+
+    for count, path in enumerate(paths, start=1):
+        file = photo(tmp_path, f"{count}.jpg", text=str(count))
+        _hand_in(page, "paste", ".composer textarea", [("IMG 1.jpg", file)], words=path)
+        expect(tray(page)).to_have_count(count)
+    expect(area(page)).to_have_value("")
+
+    _hand_in(page, "paste", "h1", [("IMG 1.jpg", file)], words="Summe IMG 1.jpg")
+    expect(area(page)).to_have_value("Summe IMG 1.jpg")
+    expect(tray(page)).to_have_count(len(paths))
 
 
 _COPY = """

@@ -519,9 +519,9 @@ const paste = (event) => {
   if (!isOurs && event.target.closest?.("input, textarea, [contenteditable=true]")) return;
   const files = [...event.clipboardData.files];
   const value = event.clipboardData.getData("text/plain");
-  // a manager of files gives their names as the text, and some programs a picture's address
-  const isName = value.trim().split(/\s*\n\s*/).every(
-    (line) => ADDRESS.test(line) || files.some((file) => file.name === line));
+  // a manager of files gives their names or paths as the text, some programs a picture's address
+  const isName = value.trim().split(/\s*\n\s*/).every((line) => ADDRESS.test(line) ||
+    files.some((file) => file.name === line.replace(/^"|"$/g, "").split(/[\\/]/).pop()));
   const isText = Boolean(value.trim()) && !(files.length && isName);
   if (!isText && !files.length) return;
   if (!isText) {
