@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.05
 class RestartPolicy:
     """When a process is started again, and when it is killed; in seconds."""
 
-    start_seconds: float = 60.0  # from its start until it has to be ready
+    start_seconds: float = 180.0  # from its start until it has to be ready; a full machine is slow
     first_pause_seconds: float = 0.2  # before the first new start; doubles each time
     longest_pause_seconds: float = 30.0
     healthy_seconds: float = 60.0  # after a life this long the pauses begin anew

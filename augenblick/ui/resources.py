@@ -56,7 +56,7 @@ from augenblick.ui.tab_state import tab
 from augenblick.web.browser_cookie import browser_id, cookie_key
 
 _log = logging.getLogger(__name__)
-_READER_WAIT_SECONDS = 20.0
+_READER_WAIT_SECONDS = 60.0  # it starts in two, on a machine that is busy or small in thirty
 _LEFT_REPLIES_SECONDS = 5.0
 _PURGE_SECONDS = 120.0
 _CHECK_SECONDS = 240.0
