@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
-from tests.faults.server import Ending, Framing, Pause, Piece, Received, Step, answered_json, framed
+from tests.faults.server import (
+    Ending,
+    Framing,
+    Pause,
+    Piece,
+    Received,
+    Step,
+    answered_json,
+    framed,
+    held,
+)
 
 Words = Sequence[str]
 REFUSED = {"error": {"message": "'n' : number must be at most 1", "type": "invalid_request_error"}}
@@ -29,6 +39,7 @@ class Several:
     refusal: dict[str, Any] | None = None
     failing: frozenset[int] = frozenset()  # answers that end with an error instead
     pause_seconds: float = 0.0
+    waits_before: str = ""  # no answer goes on to that while it is set
     ending: Ending = Ending.WHOLE
     is_numbered_backwards: bool = False
     asked: list[Received] = field(default_factory=list)
@@ -68,7 +79,8 @@ class Several:
             self.at_once = max(self.at_once, self._open)
         try:
             pieces = list(self._pieces([at % len(self.answers) for at in numbers]))
-            yield from framed(pieces, Framing.CHUNKED, ending=self.ending)
+            steps = framed(pieces, Framing.CHUNKED, ending=self.ending)
+            yield from held(steps, lambda: self.waits_before)
         finally:
             with self._lock:
                 self._open -= 1

@@ -13,19 +13,21 @@ import zxingcpp
 from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, expect
 
-from tests.faults.server import Framing, Pause, Piece, Received, Step, answered_json, framed
+from tests.faults.server import Framing, Pause, Piece, Received, Step, answered_json, framed, held
 
 
 @dataclass
 class Script:
     """An endpoint that streams `words`, `pause_seconds` apart; `asked` holds what it was asked.
 
-    It gives as many answers as it is asked for, all of them the same.
+    It gives as many answers as it is asked for, all of them the same. An answer does not go on to
+    `waits_before` while that is set: a test takes the time it needs for what it does meanwhile.
     """
 
     words: Sequence[str] = ("Ein ", "Schild ", "mit ", "ÄÖÜ ß € 🙂.")
     pause_seconds: float = 0.0
     first_pause_seconds: float = 0.0
+    waits_before: str = ""
     models: Sequence[str] = ("gpt-4o",)
     finish_reason: str = "stop"
     refusal: tuple[str, str] | None = None  # status and code
@@ -49,7 +51,8 @@ class Script:
         if self.refuses_field and self.refuses_field in json.loads(received.body):
             return self.refuse(_NOT_ON_OFFER % self.refuses_field.encode())
         count = json.loads(received.body).get("n", 1)
-        return framed(list(self._pieces(range(count))), Framing.CHUNKED)
+        steps = framed(list(self._pieces(range(count))), Framing.CHUNKED)
+        return held(steps, lambda: self.waits_before)
 
     def refuse(self, body: bytes) -> Iterable[Step]:
         """Answer 400 with an error body."""
@@ -189,7 +192,7 @@ def ask(page: Page, text: str = "", pictures: Sequence[Path] = ()) -> None:
 def expect_rest(page: Page) -> None:
     """Wait until no script runs and nothing moves: a robot's click would miss what is moving."""
     app = page.get_by_test_id("stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def click_until(button: Locator, shown: Locator) -> None:
@@ -198,7 +201,7 @@ def click_until(button: Locator, shown: Locator) -> None:
         expect_rest(button.page)
         button.click()
         try:
-            expect(shown).to_be_visible(timeout=7_000)
+            expect(shown).to_be_visible(timeout=15_000)
         except AssertionError:
             continue
         return
@@ -270,7 +273,7 @@ def messages(page: Page) -> Locator:
 def expect_whole(page: Page, text: str) -> None:
     """Wait until the last message holds the text and the page is at rest."""
     last = messages(page).last
-    expect(last).to_contain_text(_flat(text), timeout=30_000)
+    expect(last).to_contain_text(_flat(text))
     expect_ready(page)
 
 

@@ -175,12 +175,12 @@ def _pixelating(walk: Walk) -> None:
 
 
 def _answer(walk: Walk) -> None:
-    walk.script.words, walk.script.pause_seconds = _WORDS, 1.5
+    walk.script.words, walk.script.waits_before = _WORDS, _WORDS[-1]
     area(walk.page).fill("What does the sign say?")
     send(walk.page)
     expect(messages(walk.page).last).to_contain_text("no parking")
     walk.look("answer being written")
-    walk.script.pause_seconds = 0.0
+    walk.script.waits_before = ""
     expect_whole(walk.page, "More.")
     walk.rest("finished answer")
     walk.button(re.compile("^More options for the answer")).click()
@@ -447,7 +447,7 @@ def test_the_focus_never_gets_lost(
     """Whatever goes away under it: a button, a question's field, a message, a dialog."""
     page, _ = open_page(connected[0].url, **DESK)
     area(page).fill("Tell me")
-    script.words, script.pause_seconds = ["word "] * 60, 0.2
+    script.words, script.waits_before = [*["word "] * 9, "end"], "end"
     send(page)
     expect(messages(page).last).to_contain_text("word word")
     _expect_focus(page)

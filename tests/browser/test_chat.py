@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -122,7 +121,7 @@ def test_stop_keeps_what_came_and_closes_the_connection(
 ) -> None:
     """The text so far stays, says that it was stopped, and the endpoint is left alone."""
     server, script = connected
-    script.words, script.pause_seconds = SLOW, 0.1
+    script.words, script.waits_before = SLOW, "Wort20 "
     page, _ = open_page(server.url)
     ask(page, "Tell me")
     expect(messages(page).last).to_contain_text("Wort5 ")
@@ -141,16 +140,14 @@ def test_stop_keeps_what_came_and_closes_the_connection(
 def test_stop_works_before_the_first_token(connected: Endpoint, open_page: OpenPage) -> None:
     """Nobody has to wait for a model that says nothing."""
     server, script = connected
-    script.first_pause_seconds = 20
+    script.first_pause_seconds = 300
     page, _ = open_page(server.url)
     ask(page, "Tell me")
-    started = time.monotonic()
 
     page.get_by_role("button", name="Stop", exact=True).click()
 
     expect(messages(page).last).to_contain_text("Stopped.")
     expect_ready(page)
-    assert time.monotonic() - started < 10
 
 
 def _reload(page: Page) -> None:
@@ -173,7 +170,7 @@ def test_an_answer_survives_whatever_people_do(
 ) -> None:
     """Reload, another widget, another page and back: the text is whole, asked for once."""
     server, script = connected
-    script.words, script.pause_seconds = SLOW, 0.05
+    script.words, script.pause_seconds, script.waits_before = SLOW, 0.05, "Wort40 "
     page, watch = open_page(server.url)
     watch.expect("WebSocket")
     ask(page, "Tell me")
@@ -181,6 +178,7 @@ def test_an_answer_survives_whatever_people_do(
 
     assert callable(disturb)
     disturb(page)
+    script.waits_before = ""
 
     expect_whole(page, script.text)
     assert shown_answer(page) == script.text.strip()
@@ -193,7 +191,7 @@ def test_a_second_tab_reads_along_and_a_closed_one_ends_nothing(
 ) -> None:
     """The same address with the same cookie shows the same answer, also when the first is gone."""
     server, script = connected
-    script.words, script.pause_seconds = SLOW, 0.05
+    script.words, script.pause_seconds, script.waits_before = SLOW, 0.05, "Wort40 "
     page, _ = open_page(server.url)
     ask(page, "Tell me")
     expect(messages(page).last).to_contain_text("Wort5 ")
@@ -202,6 +200,7 @@ def test_a_second_tab_reads_along_and_a_closed_one_ends_nothing(
     second, _ = open_page(server.url, link, storage_state=page.context.storage_state())
     expect(messages(second).last).to_contain_text("Wort6 ")
     page.close()
+    script.waits_before = ""
 
     expect_whole(second, script.text)
     assert shown_answer(second) == script.text.strip()
@@ -214,7 +213,7 @@ def test_an_answer_goes_on_where_it_was_after_the_line_was_cut(
 ) -> None:
     """A phone that slept or changed its network finds the whole text, asked for once."""
     server, script = connected
-    script.words, script.pause_seconds = SLOW, 0.05
+    script.words, script.pause_seconds, script.waits_before = SLOW, 0.05, "Wort40 "
     with Line(server.url) as line:
         page, watch = open_page(line.url)
         watch.expect("WebSocket|ERR_|Failed to load|fetch|Network")
@@ -222,6 +221,7 @@ def test_an_answer_goes_on_where_it_was_after_the_line_was_cut(
         expect(messages(page).last).to_contain_text("Wort5 ")
 
         line.cut()
+        script.waits_before = ""
         page.wait_for_timeout(1500)
         line.mend()
 
@@ -260,7 +260,7 @@ def test_nothing_stands_twice_while_the_next_answer_is_written(
     page, _ = open_page(server.url)
     ask(page, "First question")
     expect_whole(page, script.text)
-    script.first_pause_seconds = 20
+    script.first_pause_seconds = 300
     ask(page, "Second question")
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
 
@@ -463,10 +463,10 @@ def test_with_nothing_configured_a_sample_is_answered_with_one_click(
     page.get_by_role("button", name="Wie hoch ist der Gesamtbetrag?").click()
 
     expect(messages(page)).to_have_count(2)
-    expect(messages(page).last).to_contain_text("22,24 €", timeout=60_000)
+    expect(messages(page).last).to_contain_text("22,24 €")
     ask(page, "Wann war der Einkauf?")
     expect(messages(page)).to_have_count(4)
-    expect(messages(page).last).to_contain_text("21.11.2026", timeout=60_000)
+    expect(messages(page).last).to_contain_text("21.11.2026")
     expect(page.get_by_test_id("stSidebar").get_by_role("combobox")).to_have_count(0)
 
     connect = messages(page).get_by_role("link", name="Ein Modell verbinden")

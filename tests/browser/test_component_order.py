@@ -32,7 +32,7 @@ _HOLD_CALLS = """(() => {
 
 def test_a_call_that_comes_late_changes_nothing(tmp_path: Path, open_page: OpenPage) -> None:
     """The page was opened anew while an answer was written; it ends, and the next is asked."""
-    script = Script(words=[f"w{number} " for number in range(40)], pause_seconds=0.2)
+    script = Script(words=[f"w{number} " for number in range(40)], waits_before="w20 ")
     with (
         FaultServer(script) as endpoint,
         serve_app(tmp_path, env={"OPENAI_BASE_URL": endpoint.base_url}) as server,
@@ -45,8 +45,9 @@ def test_a_call_that_comes_late_changes_nothing(tmp_path: Path, open_page: OpenP
         messages(page).last.get_by_text("w3").wait_for()
         page.evaluate("sessionStorage.setItem('holds', 'yes')")
         page.reload()
+        script.waits_before = ""
         copy = messages(page).last.get_by_role("button", name="Copy answer")
-        copy.wait_for(timeout=30_000)
+        copy.wait_for()
         page.evaluate("load()")
         page.wait_for_function("held.length > 1")
         page.evaluate("held.reverse().forEach((call) => call())")

@@ -321,7 +321,7 @@ def test_a_button_leads_to_the_newest_message(
 ) -> None:
     """It is there while somebody has scrolled up, during an answer and after it."""
     server, script = connected
-    script.words, script.pause_seconds = LONG, 0.05
+    script.words, script.pause_seconds, script.waits_before = LONG, 0.05, LONG[40]
     page, _ = open_page(server.url, **screen)
     ask(page, "Tell me")
     jump = page.get_by_role("button", name="Jump to the end")
@@ -330,6 +330,7 @@ def test_a_button_leads_to_the_newest_message(
     page.locator("#stMain").hover()
     page.mouse.wheel(0, -5000)
     expect(jump).to_be_visible()
+    script.waits_before = ""
     expect_whole(page, "Absatz 59")
     box, foot = jump.bounding_box(), page.get_by_test_id("stBottom").bounding_box()
     assert box is not None
@@ -348,7 +349,7 @@ def test_an_answer_that_ends_elsewhere_is_told_and_offered_to_be(
 ) -> None:
     """By the title of the tab, and by a notification once somebody wanted one; asked for once."""
     server, script = connected
-    script.pause_seconds = 0.3
+    script.waits_before = script.words[-1]
     page, _ = open_page(server.url)
     page.add_init_script(_NOTIFIED)
     page.reload()
@@ -357,6 +358,7 @@ def test_an_answer_that_ends_elsewhere_is_told_and_offered_to_be(
     ask(page, "Who is that?")
     expect(messages(page)).to_have_count(2)
     page.evaluate("hide(true)")
+    script.waits_before = ""
     expect(page).to_have_title("✓ Who is that? · Augenblick")
     assert page.evaluate("notes") == []
 
@@ -365,9 +367,11 @@ def test_an_answer_that_ends_elsewhere_is_told_and_offered_to_be(
     page.get_by_role("button", name="Yes, please").click()
     expect(offer).to_be_hidden()
     expect_rest(page)
+    script.waits_before = script.words[-1]
     ask(page, "And that?")
     expect(messages(page)).to_have_count(4)
     page.evaluate("hide(true)")
+    script.waits_before = ""
 
     page.wait_for_function("() => notes.length === 1")
     assert page.evaluate("notes") == [f"The answer is ready: {script.text}"]
@@ -420,7 +424,7 @@ def test_the_keyboard_does_what_its_list_says(connected: Endpoint, open_page: Op
 def test_escape_stops_an_answer(connected: Endpoint, open_page: OpenPage) -> None:
     """And says so to who listens."""
     server, script = connected
-    script.words, script.pause_seconds = LONG, 0.3
+    script.words, script.waits_before = LONG, LONG[20]
     page, _ = open_page(server.url)
     ask(page, "Tell me")
     expect(messages(page).last).to_contain_text("Absatz 3")

@@ -114,6 +114,7 @@ def test_nothing_moves_when_an_answer_ends_and_both_ends_are_said(
     rest = "und noch mehr davon, " * 8 + "bis er ein Block für sich ist."
     paragraphs = [f"Absatz{number} mit **Text**, {rest}\n\n" for number in range(1, 30)]
     script.words, script.pause_seconds = (*paragraphs, "Ende."), 0.1
+    script.waits_before = paragraphs[20]
     page, _ = open_page(server.url, locale="de-DE")
     ask(page, "Erzähle")
     answer = messages(page).last
@@ -122,6 +123,7 @@ def test_nothing_moves_when_an_answer_ends_and_both_ends_are_said(
     expect(status).to_have_text("Die Antwort wird geschrieben.")
     first = answer.get_by_text("Absatz1 mit Text").first.element_handle()
     first.evaluate("element => { element.dataset.known = 'yes' }")
+    script.waits_before = ""
 
     expect_whole(page, "Ende.")
 

@@ -66,7 +66,7 @@ def running_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def _fresh(served: Served, **says: object) -> Served:
     """With an endpoint that gives three long answers slowly."""
-    script = Several(answers=LONG, pause_seconds=0.05)
+    script = Several(answers=LONG, pause_seconds=0.02)
     for name, value in {**vars(script), **says}.items():
         setattr(served.script, name, value)
     return served
@@ -131,11 +131,13 @@ def test_answers_survive_whatever_people_do(
     served: Served, open_page: OpenPage, disturb: Callable[[Page], None]
 ) -> None:
     """Each is whole, byte for byte, and asked for once, with the others."""
+    served.script.waits_before = "40 "
     page = _open(open_page, served)
     ask(page, "Tell me")
     _expect_begun(page)
 
     disturb(page)
+    served.script.waits_before = ""
     _expect_done(page)
 
     expected = [served.script.text(at) for at in range(3)]
@@ -149,12 +151,14 @@ def test_answers_that_were_asked_for_one_by_one_survive_too(
     served_apart: Served, open_page: OpenPage
 ) -> None:
     """The first request was refused, three more brought them; which came first is chance."""
+    served_apart.script.waits_before = "40 "
     page = _open(open_page, served_apart)
     ask(page, "Tell me")
     for at in range(3):
         expect(_cards(page).nth(at)).to_contain_text(re.compile("[abc]5 "))
 
     page.reload()
+    served_apart.script.waits_before = ""
     _expect_done(page)
 
     expected = [served_apart.script.text(at) for at in range(3)]
@@ -239,13 +243,14 @@ def test_on_a_phone_they_stand_below_each_other(served: Served, open_page: OpenP
 
 def test_nothing_moves_when_they_end(served: Served, open_page: OpenPage) -> None:
     """The cards stay where they were while they were written."""
-    served.script.pause_seconds = 0.1
+    served.script.waits_before = "40 "
     page = _open(open_page, served)
     ask(page, "Tell me")
     _expect_begun(page)
     expect(messages(page).last).to_contain_text(re.compile("3 answers are being written"))
     before = _place(page)
 
+    served.script.waits_before = ""
     _expect_done(page)
 
     assert _place(page) == pytest.approx(before, abs=1)
@@ -273,9 +278,11 @@ def test_the_page_is_wider_only_while_several_stand_on_it(
     column = page.get_by_test_id("stMainBlockContainer")
     usual: str = column.evaluate("element => getComputedStyle(element).maxWidth")
     assert usual != "1024px"
+    served.script.waits_before = "40 "
     ask(page, "Tell me")
     _expect_begun(page)
     expect(column).to_have_css("max-width", "1024px")
+    served.script.waits_before = ""
     _expect_done(page)
     expect(column).to_have_css("max-width", "1024px")
     new_conversation(page)

@@ -127,7 +127,7 @@ def test_an_open_xray_does_not_disturb_a_live_answer(
     page, _ = open_page(server.url, "/?expert=true", locale="de-DE")
     ask(page, "Eins?")
     expect_whole(page, script.text)
-    script.pause_seconds = 0.25
+    script.waits_before = "Wort20 "
     ask(page, "Zwei?")
     expect(messages(page)).to_have_count(4)
     expect(messages(page).last).to_contain_text("Wort3 ")
@@ -137,8 +137,9 @@ def test_an_open_xray_does_not_disturb_a_live_answer(
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("tab", name="Zahlen", exact=True).click()
     expect(dialog.get_by_role("tabpanel", name="Zahlen")).to_contain_text("finish_reason")
+    script.waits_before = ""
 
-    expect(page.get_by_test_id("stChatMessage").last).to_contain_text("Wort40", timeout=60_000)
+    expect(page.get_by_test_id("stChatMessage").last).to_contain_text("Wort40")
     expect(page.get_by_test_id("stChatMessage").last).to_contain_text("900 Eingabe-, 5 Ausgabe")
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 _HEAD_LIMIT_BYTES = 1_000_000
 _TLS_HANDSHAKE = b"\x16"  # the first byte a TLS client sends; only HTTP is spoken here
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 _SURPLUS_BYTES = 4096  # what a Content-Length promises beyond what a broken answer sends
 
 
@@ -132,6 +132,16 @@ def framed(
     return steps + _ending(ending, framing)
 
 
+def held(steps: Iterable[Step], waits_before: Callable[[], str]) -> Iterator[Step]:
+    """The steps, which do not go on beyond a text (in JSON) for as long as it is waited for."""
+    for step in steps:
+        while isinstance(step, bytes) and (text := waits_before()):
+            if json.dumps(text)[1:-1].encode() not in step:
+                break
+            yield Pause(0.05)
+        yield step
+
+
 def answered_json(
     value: object, *, status: str = "200 OK", headers: Sequence[tuple[str, str]] = ()
 ) -> list[Step]:
@@ -231,7 +241,7 @@ class FaultServer:
         with self._lock:
             return len(self._open)
 
-    def wait_until_left(self, *, within_seconds: float = 10.0) -> bool:
+    def wait_until_left(self, *, within_seconds: float = 30.0) -> bool:
         """Wait until no client is connected any more; False if one still is."""
         with self._gone:
             return self._gone.wait_for(lambda: not self._open, timeout=within_seconds)
