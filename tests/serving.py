@@ -74,7 +74,7 @@ def ask(
 ) -> Answer:
     """One plain HTTP request; nothing is followed, kept or retried."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=90)
     try:
         connection.request(method, path, body=body, headers=dict(headers or {}))
         response = connection.getresponse()
@@ -107,7 +107,7 @@ def serve_app(
     *,
     env: Mapping[str, str] | None = None,
     arguments: Sequence[str] = (),
-    timeout_seconds: float = 90,
+    timeout_seconds: float = 180,
 ) -> Iterator[AppServer]:
     """The server as `make run` starts it, on a free port; data, home and output in `folder`."""
     command = [sys.executable, "-m", "augenblick.launch", "--port", "0", *arguments]
@@ -119,7 +119,7 @@ def serve_app(
 
 @contextlib.contextmanager
 def serve_script(
-    folder: Path, script: str, *, env: Mapping[str, str] | None = None, timeout_seconds: float = 90
+    folder: Path, script: str, *, env: Mapping[str, str] | None = None, timeout_seconds: float = 180
 ) -> Iterator[AppServer]:
     """A page of a test's own behind the real launcher: same configuration, same wall, no reader."""
     (folder / "page.py").write_text(script, encoding="utf-8")
@@ -156,7 +156,7 @@ def serve_command(
     *,
     cwd: Path,
     env: Mapping[str, str] | None,
-    timeout_seconds: float = 90,
+    timeout_seconds: float = 180,
     health: str = "/_stcore/health",
 ) -> Iterator[AppServer]:
     """Any server that says on its terminal where it listens and answers 200 at `health`."""
@@ -196,7 +196,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         return
     process.send_signal(signal.SIGTERM)
     try:
-        process.wait(20)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

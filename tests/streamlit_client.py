@@ -171,7 +171,7 @@ class Page:
         elements = (node.element for _, node in self._sorted() if node.element is not None)
         return [element for element in elements if element.WhichOneof("type") == kind]
 
-    async def wait_for(self, condition: Callable[[], bool], *, seconds: float = 30.0) -> None:
+    async def wait_for(self, condition: Callable[[], bool], *, seconds: float = 90.0) -> None:
         """Wait for what the page shows. Raises TimeoutError, ConnectionError when cut off."""
         async with asyncio.timeout(seconds):
             while not condition():

@@ -99,7 +99,7 @@ def browser() -> Iterator[Browser]:
     """One Chromium for all tests of this process."""
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     assert found, "no Chromium; `make test` installs one, or install the package chromium"
-    expect.set_options(timeout=30_000)  # the first page of a fresh server on a busy machine
+    expect.set_options(timeout=90_000)  # the first page of a fresh server on a busy machine
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, args=_FLAGS)
         yield chromium
@@ -123,7 +123,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         opened.append((profile, watch))
         profile.on("page", watch.attend)
         page = profile.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         page.goto(url + path, wait_until="load")
         return page, watch
 

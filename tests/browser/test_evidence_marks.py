@@ -108,7 +108,7 @@ def test_values_are_marked_and_shown_in_the_picture(server: AppServer, open_page
     page = _asked(server, open_page, RECEIPT, **DESKTOP)
 
     def check() -> None:
-        expect(_line(page)).to_have_text("5 of 6 values found in the picture", timeout=60_000)
+        expect(_line(page)).to_have_text("5 of 6 values found in the picture")
         values = ["22.24", "21 November 2026", "2:32 PM", "2.19", "30,00"]
         expect(_found(page)).to_have_text(values)
         expect(page.locator(".evidence-missing")).to_have_text(["2.95"])
@@ -206,7 +206,7 @@ def test_the_cells_of_a_form_are_checked(
 def test_the_marks_go_with_the_answer(server: AppServer, open_page: OpenPage) -> None:
     """Another conversation and another language have none of them left; copies are as before."""
     page = _asked(server, open_page, RECEIPT, **DESKTOP)
-    expect(_found(page)).to_have_count(5, timeout=60_000)
+    expect(_found(page)).to_have_count(5)
     text = messages(page).last.locator(".stMarkdown p").first.inner_text()
     assert text == "The total is 22.24 €, paid on 21 November 2026 at 2:32 PM."
 
@@ -225,7 +225,7 @@ def test_the_marks_go_with_the_answer(server: AppServer, open_page: OpenPage) ->
 def test_on_a_phone_a_tap_opens_the_place(server: AppServer, open_page: OpenPage) -> None:
     """The picture comes over the whole page, the place in sight."""
     page = _asked(server, open_page, RECEIPT, **PHONE)
-    expect(_found(page)).to_have_count(5, timeout=60_000)
+    expect(_found(page)).to_have_count(5)
 
     _found(page).first.tap()
 
@@ -251,10 +251,10 @@ def test_much_text_is_read_when_somebody_asks(
     page = _asked(server, open_page, long, **DESKTOP)
 
     button = page.get_by_role("button", name="Check against the picture")
-    expect(button).to_be_visible(timeout=60_000)
+    expect(button).to_be_visible()
     button.click()
 
-    expect(_line(page)).to_have_text("1 of 6 values found in the picture", timeout=60_000)
+    expect(_line(page)).to_have_text("1 of 6 values found in the picture")
     expect(_found(page)).to_have_text(["22.24"])
 
 

@@ -38,7 +38,7 @@ def _expect_heading(page: Page, text: str) -> None:
 
 def _cookie(page: Page) -> dict[str, Any]:
     """The cookie of the language, once there is one."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         for cookie in page.context.cookies():
             if cookie.get("name") == LANGUAGE_COOKIE:
@@ -95,7 +95,7 @@ def test_the_first_language_can_be_chosen_again(server: AppServer, open_page: Op
     _cookie(page)
     _choose(page, "English")
     _expect_heading(page, ENGLISH)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while _cookie(page)["value"] != "en" and time.monotonic() < deadline:
         page.wait_for_timeout(50)
     tab = page.context.new_page()

@@ -214,7 +214,7 @@ def test_a_photo_from_the_camera_of_a_desk_can_be_asked_about_alone(
     page.locator(".composer-add").click()
     page.get_by_role("menuitem", name="Take a photo", exact=True).click()
     shutter = page.get_by_test_id("stCameraInputButton")
-    expect(shutter).to_be_enabled(timeout=20_000)
+    expect(shutter).to_be_enabled()
     # the button is there before the camera's first picture is
     page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
     shutter.click()

@@ -189,8 +189,8 @@ def test_a_server_that_was_started_anew_is_not_given_the_original(
             port = server.url.rpartition(":")[2]
         watch.expect("ERR_CONNECTION_REFUSED|status of 404|WebSocket")
         with serve_app(tmp_path, env=env, arguments=("--port", port)):
-            expect(page.locator(".composer-tile")).to_have_count(1, timeout=60_000)
-            expect(tray(page).get_by_alt_text("other.jpg")).to_be_visible(timeout=60_000)
+            expect(page.locator(".composer-tile")).to_have_count(1)
+            expect(tray(page).get_by_alt_text("other.jpg")).to_be_visible()
             expect_rest(page)
             expect(page.locator(".composer-tile")).to_have_count(1)
 

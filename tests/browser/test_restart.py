@@ -31,7 +31,7 @@ def test_an_open_page_survives_the_death_of_the_server(open_page: OpenPage, tmp_
         endpoint.length = 12
         with serve_app(tmp_path, env=env, arguments=("--port", port)):
             go_on = page.get_by_role("button", name="Continue", exact=True)
-            expect(go_on).to_be_visible(timeout=60_000)
+            expect(go_on).to_be_visible()
             expect(page.get_by_role("button", name="Ask again")).to_be_visible()
             assert shown_answer(page).startswith(before)
             assert page.url.startswith(server.url + "/?c=")

@@ -28,12 +28,12 @@ def test_a_lost_connection_is_said_in_the_persons_words_and_loses_none(
     with serve_app(tmp_path) as server:
         page, field = _type_a_question(server, open_page)
     notice = page.get_by_role("dialog")
-    expect(notice.get_by_role("heading")).to_have_text("Verbindung unterbrochen", timeout=60_000)
+    expect(notice.get_by_role("heading")).to_have_text("Verbindung unterbrochen")
     expect(notice).to_contain_text("Der Server ist nicht erreichbar. Sobald er es wieder ist")
     expect(notice).not_to_contain_text("Streamlit")
 
     with serve_app(tmp_path, arguments=("--port", str(urlsplit(server.url).port))):
-        expect(notice).to_have_count(0, timeout=60_000)
+        expect(notice).to_have_count(0)
         expect(field).to_be_enabled()
         expect(field).to_have_value("Was steht auf dem Schild?")
         field.press("Enter")
@@ -59,10 +59,10 @@ def test_the_first_click_after_a_restart_of_the_server_counts(
         page, field = _type_a_question(server, open_page)
         field.press("Enter")
         expect(page.get_by_role("button", name="Noch einmal")).to_be_visible()
-    expect(page.get_by_role("dialog")).to_have_count(1, timeout=60_000)
+    expect(page.get_by_role("dialog")).to_have_count(1)
     page.evaluate(_NOTE_RUNS)
 
     with serve_app(tmp_path, arguments=("--port", str(urlsplit(server.url).port))):
-        expect(page.locator("html[data-run=ended]")).to_have_count(1, timeout=60_000)
+        expect(page.locator("html[data-run=ended]")).to_have_count(1)
         new_conversation(page)
         expect(page.get_by_role("heading", name="Was möchten Sie wissen?")).to_be_visible()

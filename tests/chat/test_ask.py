@@ -88,7 +88,7 @@ class Desk:
         """Read a reply to its end."""
         found = self.find(opened)
         text = ""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             progress = found.follow(position, timeout_seconds=0.2)
             position = progress.position
@@ -721,7 +721,7 @@ class _Unwritable(Store):
 
 def _trace(desk: Desk, opened: OpenedReply) -> Trace:
     """What was kept of the wire, once the worker has kept it."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         kept = desk.store.load_trace(opened.reply_id, owner="somebody")
         if kept is not None:

@@ -39,7 +39,7 @@ from tests.reader.conftest import start_reader, stop
 from tests.several import REFUSED, Several
 
 STREAMS = Path(__file__).parents[1] / "faults" / "streams"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0  # our own reader starts and reads meanwhile
 
 
 class Desk:

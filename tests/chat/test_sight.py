@@ -59,7 +59,7 @@ def _checks(store: Store, *, draw: Callable[[str], bytes] = draw_number) -> Sigh
 
 def _found(checks: SightChecks, provider: Provider) -> Sight:
     assert checks.of(provider, "m") is Sight.CHECKING
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 90
     while (known := checks.of(provider, "m")) is Sight.CHECKING and time.monotonic() < ends:
         time.sleep(0.01)
     return known

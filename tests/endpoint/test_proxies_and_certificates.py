@@ -463,7 +463,7 @@ def test_stopping_ends_the_wait_for_a_silent_proxy() -> None:
         cancellation = Cancellation()
 
         def stop() -> None:
-            proxy.got_one.wait(20)
+            proxy.got_one.wait(60)
             cancellation.cancel()
 
         threading.Thread(target=stop).start()

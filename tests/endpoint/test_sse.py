@@ -252,9 +252,9 @@ def test_events_below_the_cap_pass_for_ever() -> None:
 )
 def test_costs_grow_with_the_bytes_only(chunks: list[bytes]) -> None:
     """Inputs that need quadratic time in sseclient alone (minutes) are done in a moment."""
-    started = time.monotonic()
+    started = time.thread_time()
     list(read_events(chunks, max_event_bytes=10_000_000))
-    assert time.monotonic() - started < 10
+    assert time.thread_time() - started < 20
 
 
 def test_what_the_source_raises_passes_through() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,11 @@ def _is_alive(pid: int) -> bool:
 
 
 def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for path in found for child in path.read_text().split()]
+    children: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended meanwhile
+            children += map(int, path.read_text().split())
+    return children
 
 
 def test_address_is_known_once_the_reader_answers() -> None:
@@ -81,6 +85,7 @@ def test_reader_that_cannot_start_is_not_tried_in_a_hot_loop(
     command = _command("--mode", "broken")
     with ReaderProcess(command, environ=os.environ, policy=policy) as reader:
         assert reader.wait_ready(1.5) is None
+        _wait_until(lambda: caplog.records)
 
     starts = [record.getMessage() for record in caplog.records]
     assert 1 <= len(starts) <= 4
@@ -165,9 +170,9 @@ def test_configured_endpoint_needs_no_reader() -> None:
 def _reader_of(server_pid: int) -> int | None:
     """The reader's process id, once its command line is that of the reader."""
     for child in _children(server_pid):
-        command = Path(f"/proc/{child}/cmdline").read_bytes()
-        if b"augenblick.reader" in command:
-            return child
+        with suppress(OSError):  # it has ended meanwhile
+            if b"augenblick.reader" in Path(f"/proc/{child}/cmdline").read_bytes():
+                return child
     return None
 
 

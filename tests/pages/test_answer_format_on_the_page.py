@@ -50,7 +50,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
 
 
 def _open(**query: str) -> AppTest:
-    opened = AppTest.from_file(str(MAIN), default_timeout=30)
+    opened = AppTest.from_file(str(MAIN), default_timeout=120)
     opened.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
     for name, value in query.items():
         opened.query_params[name] = value

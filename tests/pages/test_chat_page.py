@@ -38,7 +38,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
 
 
 def _open(locale: str = "de-DE", url: str = "http://localhost:8501/") -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.context = {"locale": locale, "url": url}
     page.run()
     assert not page.exception
@@ -61,7 +61,7 @@ def test_the_empty_page_speaks_the_browsers_language(script: Script, locale: str
 
 def test_a_conversation_that_is_gone_is_said_before_anything_else(script: Script) -> None:
     """The page begins with it, above the samples."""
-    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
     page.query_params["c"] = "gone"
     page.run()
@@ -78,7 +78,7 @@ def test_every_id_will_do(script: Script, monkeypatch: pytest.MonkeyPatch, n: st
     """One in some hundred ids holds two underscores in a row, which Streamlit takes amiss."""
     numbers = count()
     monkeypatch.setattr(secrets, "token_urlsafe", lambda _size=0: f"a__{next(numbers)}_-__")
-    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
     page.query_params.update({"expert": "true", "n": n})
     page.run()
@@ -192,7 +192,7 @@ def test_an_answer_that_is_there_before_the_page_looks_is_drawn(
 
 def test_an_unknown_conversation_is_said_kindly(script: Script) -> None:
     """A link that leads nowhere opens the empty page with a sentence."""
-    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.query_params["c"] = "nowhere"
     page.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
 
@@ -235,7 +235,7 @@ def test_the_page_of_endpoints_checks_a_connection(script: Script) -> None:
 
     assert not page.exception
     answers = language("de").text("endpoints.answers")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while not any(answers in each.value for each in page.markdown):
         assert time.monotonic() < deadline
         page.run()

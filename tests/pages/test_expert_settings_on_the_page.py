@@ -39,7 +39,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
 
 
 def _open(locale: str = "de-DE", **address: str) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.context = {"locale": locale, "url": "http://localhost:8501/"}
     for name, value in ({"expert": "true"} | address).items():
         page.query_params[name] = value

@@ -34,7 +34,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 def _open(name: str, locale: str = "de-DE") -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.context = {"locale": locale, "url": "http://localhost:8501/", "timezone": "Europe/Berlin"}
     page.run()
     page.switch_page(f"../../pages/{name}.py").run()
@@ -163,7 +163,7 @@ def test_deleting_forgets_the_files_that_pictures_were_made_from(store: Store) -
     page.button(key="delete_picked").click().run()
     assert kept() == [False, True, True]
 
-    assert not AppTest.from_function(_delete_everything, default_timeout=30).run().exception
+    assert not AppTest.from_function(_delete_everything, default_timeout=120).run().exception
     assert kept() == [False, False, False]
     assert not store.list_conversations("our-browser")
 

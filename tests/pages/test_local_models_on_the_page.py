@@ -35,7 +35,7 @@ def _reader(received: Received) -> Iterable[Step]:
 
 
 def _look(models: LocalModels, configured: Provider, *, until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not until():
         models.joined([configured])
         assert time.monotonic() < deadline
@@ -119,7 +119,7 @@ def ollama(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Ol
 
 
 def _open(url: str = "http://localhost:8501/") -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.context = {"locale": "de-DE", "url": url}
     page.run()
     assert not page.exception

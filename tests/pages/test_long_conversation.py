@@ -48,7 +48,7 @@ def conversation_id(
 
 def test_older_messages_are_shown_a_portion_at_a_time(conversation_id: str) -> None:
     """However far somebody goes back, a click draws no more than the newest and one portion."""
-    page = AppTest.from_file(str(MAIN), default_timeout=30)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
     page.query_params["c"] = conversation_id
     page.run()

@@ -39,17 +39,17 @@ def test_a_silent_endpoint_holds_no_page_up() -> None:
     provider = Provider("a", "A", "http://x/v1")
 
     def ask(_: Provider) -> tuple[str, ...]:
-        may_answer.wait(30)
+        may_answer.wait(60)
         return ("late",)
 
     lists = ModelLists(ask)
     started = time.monotonic()
 
     assert lists.of(provider) == ()
-    assert time.monotonic() - started < FIRST_WAIT_SECONDS + 5
+    assert time.monotonic() - started < FIRST_WAIT_SECONDS + 30
     may_answer.set()
     while not lists.of(provider):
-        assert time.monotonic() - started < 30
+        assert time.monotonic() - started < 90
     assert lists.of(provider) == ("late",)
 
 

@@ -43,7 +43,7 @@ def upload_memory(monkeypatch: pytest.MonkeyPatch) -> UploadMemory:
 
 
 def _open() -> AppTest:
-    opened = AppTest.from_file(str(MAIN), default_timeout=60)
+    opened = AppTest.from_file(str(MAIN), default_timeout=120)
     opened.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
     opened.run()
     assert not opened.exception

@@ -35,7 +35,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Several]
 @pytest.fixture
 def page(script: Several) -> AppTest:
     """The empty page, in German, with the switch on."""
-    opened = AppTest.from_file(str(MAIN), default_timeout=30)
+    opened = AppTest.from_file(str(MAIN), default_timeout=120)
     opened.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
     opened.query_params["expert"] = "true"
     return opened.run()

@@ -58,7 +58,7 @@ def playlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Playli
 
 
 def _open(conversation_id: str = "", *, is_expert: bool = True) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=60)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.context = {
         "locale": "de-DE",
         "url": "http://localhost:8501/",
@@ -298,7 +298,7 @@ def test_what_was_called_stands_above_the_answer(playlist: Playlist) -> None:
     assert _labels(page) == lines
     assert [block.value for block in page.chat_message[-1].markdown] == live
 
-    other = AppTest.from_file(str(MAIN), default_timeout=60)
+    other = AppTest.from_file(str(MAIN), default_timeout=120)
     other.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
     other.query_params["c"] = page.query_params["c"]
     other.run()

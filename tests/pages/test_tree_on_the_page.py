@@ -34,7 +34,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
 @pytest.fixture
 def page(script: Script) -> AppTest:
     """The empty page, in German."""
-    opened = AppTest.from_file(str(MAIN), default_timeout=30)
+    opened = AppTest.from_file(str(MAIN), default_timeout=120)
     opened.context = {"locale": "de-DE", "url": "http://localhost:8501/"}
     return opened.run()
 

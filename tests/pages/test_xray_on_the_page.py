@@ -76,7 +76,7 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
 
 
 def _open(*, is_expert: bool = True, locale: str = "en-US") -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=60)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.context = {"locale": locale, "url": "http://localhost:8501/"}
     if is_expert:
         page.query_params["expert"] = "true"
@@ -272,7 +272,7 @@ def test_the_code_of_a_remedied_request_holds_the_picture_that_was_made_to_fit(
         patch.setattr(Script, "__call__", too_large)
         answer_id, conversation_id = _ask_with_picture(tmp_path)
     close_services()
-    page = AppTest.from_file(str(MAIN), default_timeout=60)
+    page = AppTest.from_file(str(MAIN), default_timeout=120)
     page.context = {"locale": "en-US", "url": "http://localhost:8501/"}
     page.query_params["expert"] = "true"
     page.query_params["c"] = conversation_id

@@ -50,7 +50,7 @@ def test_nothing_is_kept_beyond_its_time_although_nobody_asks() -> None:
     """A thread of its own lets go of the bytes."""
     originals = Originals(max_age_seconds=0.05)
     put(originals, 1, options=SHARP)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while originals._files.byte_count and time.monotonic() < deadline:
         threading.Event().wait(0.01)
     assert not originals._files.byte_count

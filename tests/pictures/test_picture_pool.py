@@ -467,7 +467,7 @@ def test_workers_end_with_the_server() -> None:
     )
     workers = [int(pid) for pid in ended.stdout.split()]
     assert len(workers) == 3
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while any(map(is_alive, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(is_alive, workers))

@@ -46,7 +46,7 @@ class Running:
 
     def health(self) -> Any:
         """What the reader says of itself."""
-        return self.http.get(f"{self.address}/health", timeout=20).json()
+        return self.http.get(f"{self.address}/health", timeout=60).json()
 
 
 def start_reader(*options: str) -> Running:
@@ -66,7 +66,7 @@ def stop(running: Running) -> None:
     """End a reader and close its pipe."""
     running.http.close()
     running.process.terminate()
-    running.process.wait(timeout=20)
+    running.process.wait(timeout=60)
     if running.process.stdout is not None:
         running.process.stdout.close()
 

@@ -157,7 +157,7 @@ def test_ends_with_its_parent() -> None:
     address = parent.stdout.readline().strip()
     assert httpx2.get(f"{address}/health").status_code == 200
     parent.send_signal(signal.SIGKILL)
-    parent.wait(timeout=20)
+    parent.wait(timeout=60)
     parent.stdout.close()
 
     assert _wait_until(lambda: not _answers(address), seconds=30)

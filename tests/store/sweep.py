@@ -67,7 +67,7 @@ def kill_once(url: str, seconds: float) -> dict[str, Durable]:
     with tempfile.TemporaryFile() as output:
         command = [sys.executable, "-m", "tests.store.crash_writer", url]
         writer = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL, cwd=PROJECT)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while not output.seek(0, 2) and time.monotonic() < end and writer.poll() is None:
             time.sleep(0.005)
         time.sleep(seconds)

@@ -36,7 +36,7 @@ def store(postgres: PostgresServer, proxy: CuttingProxy) -> Iterator[Store]:
 
 def wait_for_the_other_end(store: Store, count: int) -> None:
     """Until the server, which got the commit, has done it."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while len(store.list_conversations("me")) < count:
         assert time.monotonic() < end
         time.sleep(0.01)
