@@ -8,6 +8,7 @@ import streamlit as st
 from augenblick.core.errors import StoreError, StoreLost, StoreUnavailable
 from augenblick.ui import i18n, notices, tab_state
 from augenblick.ui.browser.copying import load_copying
+from augenblick.ui.chat.composer import load_composer
 from augenblick.ui.chat.evidence_marks import load_marks
 from augenblick.ui.chat.rating import load_rating
 
@@ -35,6 +36,7 @@ with st.sidebar, st.container(key="scripts", gap=None):  # nobody sees them
     load_copying()
     load_marks()
     load_rating()
+    load_composer()
 try:
     page.run()
 except StoreUnavailable as error:

@@ -1,7 +1,7 @@
 """Calls of a component's script that come in another order than they were made.
 
 Streamlit imports a script for each change, and imports of one that is being loaded end in any
-order. Here the composer's script is loaded after an answer has ended, the newest call first.
+order. Here the composer's scripts are loaded after an answer has ended, the newest call first.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from tests.serving import serve_app
 
 _HOLD_CALLS = """(() => {
   if (!sessionStorage.getItem("holds")) return;
-  const held = window.held = [];
+  window.loads = [];
+  window.held = [];
   window.Blob = class extends window.Blob {
     constructor(parts, options) {
       if (!parts?.[0]?.includes?.("sourceURL=st-bidi-augenblick_composer")) {
         super(parts, options);
         return;
       }
-      super(["await new Promise((load) => { window.load = load; });\\n" +
+      super(["await new Promise((load) => { window.loads.push(load); });\\n" +
         parts[0].replace("export default function", "const main = function") +
         ";\\nexport default (given) => { window.held.push(() => main(given)); };"], options);
     }
@@ -48,8 +49,8 @@ def test_a_call_that_comes_late_changes_nothing(tmp_path: Path, open_page: OpenP
         script.waits_before = ""
         copy = messages(page).last.get_by_role("button", name="Copy answer")
         copy.wait_for()
-        page.evaluate("load()")
-        page.wait_for_function("held.length > 1")
+        page.evaluate("loads.forEach((load) => load())")
+        page.wait_for_function("held.length > 2")
         page.evaluate("held.reverse().forEach((call) => call())")
 
         area(page).fill("And now?")

@@ -1,6 +1,7 @@
 // The composer in the browser: words, pictures and what is done with them. Pictures go to the tray
 // (web/tray_routes.py) the moment they are chosen; everything else goes to composer.py as an act.
-// What stands at the top level here outlives a visit to another page, the elements do not.
+// What stands at the top level here outlives a visit to another page, the elements do not. The place
+// on the page, and what each run says, come from composer_place.js.
 
 const UNSENT = "augenblick-unsent:"; // words by conversation
 const SENT = "augenblick-sent"; // the question that nobody has confirmed yet
@@ -36,6 +37,7 @@ const icon = (name) => `<svg viewBox="0 0 24 24" aria-hidden="true">${LINES[name
 
 let ui = null; // the elements, while the composer is on the page
 let data = null; // what composer.py said last
+let fixed = null; // what it says in a language: texts and limits
 let act = () => {};
 let state = { version: -1, items: [] }; // of the tray
 let local = []; // files on their way: { number, file, preview, status, done, request }
@@ -70,7 +72,7 @@ const store = (key, value) => {
   } catch { /* full: then it is kept in memory alone */ }
 };
 const text = (name, params = {}) =>
-  data.texts[name].replace(/\{(\w+)\}/g, (whole, place) => params[place] ?? whole);
+  fixed.texts[name].replace(/\{(\w+)\}/g, (whole, place) => params[place] ?? whole);
 const isTouch = () => matchMedia("(pointer: coarse)").matches;
 const page = () => document.querySelector('[data-testid="stMain"]');
 const isConnected = () =>
@@ -225,13 +227,13 @@ const add = (files) => {
     begin(lastNumber, file);
   }
   const count = Math.max(0, files.length - Math.max(0, room));
-  tell(count ? text("left_out", { count, number: data.most }) : "");
+  tell(count ? text("left_out", { count, number: fixed.most }) : "");
   pump();
   render();
   if (!isTouch()) ui?.area.focus();
 };
 
-const roomFor = () => data.most - entries().filter((each) => each.state !== "failed")
+const roomFor = () => fixed.most - entries().filter((each) => each.state !== "failed")
   .reduce((sum, each) => sum + (each.count ?? 1), 0);
 
 const pump = () => {
@@ -280,9 +282,9 @@ const remove = (entry) => {
 const mark = async (entry) => {
   const { url } = data, drawn = unmarked.get(entry.key) ?? entry.regions;
   const there = entry.regions.length;
-  const most = Math.max(there, Math.min(data.mostRegions, roomFor() + there));
-  const labels = { ...data.regionTexts, name: entry.name };
-  labels.full = labels.full.replace("{number}", data.most);
+  const most = Math.max(there, Math.min(fixed.mostRegions, roomFor() + there));
+  const labels = { ...fixed.regionTexts, name: entry.name };
+  labels.full = labels.full.replace("{number}", fixed.most);
   const said = most < 1 ? labels.full : ""; // it can be pixelated all the same
   const found = await draw({
     parent: ui.root, url: `${url}/${entry.id}/large?${entry.look}`, size: entry.size,
@@ -322,12 +324,12 @@ const draw = async (options) => {
 // What is drawn, and the faces that were found, become unrecognisable in the file itself. So this
 // page forgets it first: what is kept goes up again to a server that was started anew.
 const pixelate = async (entry, drawn) => {
-  const { url } = data, labels = { ...data.regionTexts, ...data.pixelateTexts, name: entry.name };
-  labels.full = labels.full.replace("{number}", data.mostPixelated);
+  const { url } = data, labels = { ...fixed.regionTexts, ...fixed.pixelateTexts, name: entry.name };
+  labels.full = labels.full.replace("{number}", fixed.mostPixelated);
   if (entry.pageCount) labels.help += ` ${labels.help_page}`;
   const found = await draw({
     parent: ui.root, url: `${url}/${entry.id}/large?${entry.look}`, size: entry.size,
-    regions: [...(unpixelated.get(entry.key) ?? []), ...drawn], most: data.mostPixelated, labels,
+    regions: [...(unpixelated.get(entry.key) ?? []), ...drawn], most: fixed.mostPixelated, labels,
     actions: [
       { name: "find", label: labels.find, finding: labels.finding,
         find: () => findFaces(entry, labels) },
@@ -712,7 +714,7 @@ const drawChips = (there) => {
   const good = there.filter((each) => each.state !== "failed");
   const kind = good.some((each) => each.pageCount) ? "pdf" : good.length > 1 ? "several" : "one";
   const chips = !area.trim() && good.length && !queued
-    ? data.chips[kind].map((label) => [label, () => send(label)]) : [];
+    ? fixed.chips[kind].map((label) => [label, () => send(label)]) : [];
   if (offered.length) chips.push([text("paste"), () => {
     const files = offered;
     offered = [];
@@ -882,10 +884,9 @@ const rememberPending = () => {
   inquire();
 };
 
-export default function ({ data: next, parentElement, setTriggerValue }) {
+const take = ({ data: next, parentElement, setTriggerValue }) => {
   const root = parentElement.querySelector(".composer");
   const isFirst = data === null;
-  if (next.at < data?.at) return; // component_data.py
   const before = data?.url ?? storage()?.getItem(TRAY);
   act = (kind, more = {}) => setTriggerValue("act", { kind, ...more });
   data = next;
@@ -898,9 +899,24 @@ export default function ({ data: next, parentElement, setTriggerValue }) {
   drawWords();
   flush();
   render();
-  return () => {
-    if (ui?.root !== root || root.isConnected) return;
-    ui.leave();
-    ui = null;
-  };
+};
+
+const leave = (root) => {
+  if (ui?.root !== root) return;
+  ui.leave();
+  ui = null;
+};
+
+document.addEventListener("augenblick:composer-drawn", ({ detail }) => fixed && take(detail));
+document.addEventListener("augenblick:composer-left", ({ detail }) => leave(detail));
+
+export default function ({ data: next }) {
+  if (next.at < fixed?.at) return; // component_data.py
+  const isFirst = fixed === null;
+  fixed = next;
+  if (isFirst) document.dispatchEvent(new Event("augenblick:composer-loaded"));
+  else if (ui) {
+    drawWords();
+    render();
+  }
 }

@@ -1,5 +1,8 @@
 """Where a question is put together: words, pictures, samples; `composer.js` is its other half.
 
+That script is large, and Streamlit sends a component's script with each change of its data. So it
+is a component of its own, and the one on the page hands on what changes (`composer_place.js`).
+
 Pictures go to the tray over `web/tray_routes`, without a run of the script. What the person does
 comes as one event, `act`, before the script runs, so that no later run can cut it off.
 """
@@ -67,13 +70,24 @@ def _with_editor(ending: str) -> str:
     return editor.read_text(encoding="utf-8") + _part(ending)
 
 
-_component = st.components.v2.component(
-    "augenblick_composer",
-    html=_part("html"),
+_script = st.components.v2.component(
+    "augenblick_composer_script",
     css=_with_editor("css"),
     js=_with_editor("js"),
     isolate_styles=False,  # it lays out the foot of the page too
 )
+_component = st.components.v2.component(
+    "augenblick_composer",
+    html=_part("html"),
+    js=(_FOLDER / "composer_place.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def load_composer() -> None:
+    """Put the script on the page, once for each run; nobody sees it."""
+    data = dated("composer_script", _fixed_data())
+    _script(key="composer_script", data=data, width="content", height="content")
 
 
 def draw_composer(conversation: Conversation | None, *, is_busy: bool, model: str) -> None:
@@ -105,7 +119,19 @@ def _data(memory: Tab, conversation: Conversation | None, *, is_busy: bool) -> d
         "busy": memory.busy_count if is_busy else 0,
         "isPrivate": is_private,
         "canBePrivate": conversation is None and bool(memory.browser),
-        "most": memory.tray.max_count,
+    }
+
+
+_PLACES = {
+    name: f"{{{name}}}"
+    for name in ("name", "count", "first", "number", "left", "top", "width", "height")
+}  # filled there
+
+
+def _fixed_data() -> dict[str, object]:
+    """What is the same in every run of one language."""
+    return {
+        "most": tab().tray.max_count,
         "texts": {name: i18n.t(f"composer.{name}", **_PLACES) for name in _TEXTS},
         "regionTexts": {
             name: i18n.t(f"composer.region.{name}", **_PLACES) for name in _REGION_TEXTS
@@ -120,12 +146,6 @@ def _data(memory: Tab, conversation: Conversation | None, *, is_busy: bool) -> d
             for kind, names in _CHIPS.items()
         },
     }
-
-
-_PLACES = {
-    name: f"{{{name}}}"
-    for name in ("name", "count", "first", "number", "left", "top", "width", "height")
-}  # filled there
 
 
 def _prefix() -> str:
