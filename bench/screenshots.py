@@ -307,6 +307,7 @@ def _with_an_endpoint(visit: Visit, script: Script) -> None:
     expect_rest(page)
     if not look.is_phone:
         set_sidebar(page, is_open=False)
+        page.locator(".panel-toggle").click()
     answers = page.get_by_test_id("stChatMessage").last
     page.mouse.move(look.width / 2, 300)
     page.mouse.wheel(0, -200)  # the page follows the end of an answer until somebody scrolls
@@ -314,8 +315,10 @@ def _with_an_endpoint(visit: Visit, script: Script) -> None:
     page.get_by_test_id("stMain").evaluate("it => it.scrollBy(0, -72)")  # below the strip
     visit.take("several")
     visit.go("/?expert=true&temperature=0.2&seed=7")
-    sidebar = set_sidebar(page)
-    sidebar.locator("summary").first.click()
+    expect_rest(page)
+    if look.is_phone:
+        page.locator(".panel-toggle").click()
+    page.locator(".st-key-expert_panel summary").first.click()
     visit.take("experts")
     visit.go("/?expert=false")
     script.refusal = ("401 Unauthorized", "invalid_api_key")

@@ -14,7 +14,8 @@ from augenblick.ui.chat import (
     steps,
     transcript,
 )
-from augenblick.ui.experts import expectation
+from augenblick.ui.chat.model_choice import draw_choice
+from augenblick.ui.experts import panel
 from augenblick.ui.history import delete_with_undo, my_data
 from augenblick.ui.pictures import viewer
 from augenblick.ui.resources import services
@@ -27,6 +28,7 @@ steps.settle_left()
 if memory.submission is not None and memory.submission.done.is_set():
     steps.settle_submission(memory.submission)
 
+beside = draw_sidebar()
 bar = draw_bar(tab_state.open_conversation)
 parts = services()
 if not parts.browser():
@@ -34,7 +36,9 @@ if not parts.browser():
 try:
     conversation = steps.load_open_conversation(parts)
     local = parts.local.found
-    beside = draw_sidebar(parts, conversation)
+    with beside.choice_place:
+        choice = draw_choice(parts, conversation)
+    panel.begin(parts, choice)
 except StoreUnavailable as error:
     composer.give_back_asked(error.failure, parts)
     raise
@@ -45,14 +49,14 @@ except AugenblickError as error:
 conversation_bar.draw_title(bar, conversation, parts)
 live = memory.live = steps.find_live(parts, conversation)
 was_busy = live is not None or memory.is_asking
-context_strip.draw_strip(conversation, parts, model=beside.choice.model)
-composer.draw_composer(conversation, is_busy=was_busy, model=beside.choice.model)
-expectation.draw_expectation(conversation, parts, beside.choice)
-if composer.submit(conversation=conversation, choice=beside.choice, parts=parts):
+context_strip.draw_strip(conversation, parts, model=choice.model)
+composer.draw_composer(conversation, is_busy=was_busy, model=choice.model)
+panel.draw_panel(parts, choice, conversation, bar.place)
+if composer.submit(conversation=conversation, choice=choice, parts=parts):
     st.rerun()
 
 answer_row.draw_style()
-actions = steps.actions(parts, conversation, beside.choice)
+actions = steps.actions(parts, conversation, choice)
 above = st.empty()  # always the first element: the welcome goes the moment a question comes
 submission = memory.submission
 path = steps.path_to_draw(conversation, submission) if conversation is not None else ()
@@ -70,7 +74,7 @@ if conversation is not None:
 elif is_welcome:
     with above.container():
         notices.show_troubles(memory.refused, memory.failure)  # where the page begins
-        composer.draw_welcome(beside.choice, parts)
+        composer.draw_welcome(choice, parts)
         my_data.draw_cookie_notice(parts)
 
 if submission is not None:
@@ -91,7 +95,7 @@ if not is_welcome:
 
 frame.say_state(bar.status_place, conversation, is_live=live is not None)
 if live is not None:
-    is_whole = transcript.draw_live(live, lambda: steps.reload(parts, beside.choice))
+    is_whole = transcript.draw_live(live, lambda: steps.reload(parts, choice))
     if not is_whole or memory.is_expert or memory.editing is not None:
         st.rerun()
     frame.say_state(bar.status_place, steps.load_open_conversation(parts), is_live=False)

@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from augenblick.core.conversations import Conversation
 from augenblick.core.errors import StoreError
 from augenblick.core.language import LANGUAGES
 from augenblick.core.paths import PROJECT_DIR
 from augenblick.store.store_values import ConversationSummary
 from augenblick.ui import i18n
-from augenblick.ui.chat.model_choice import ModelChoice, draw_choice
-from augenblick.ui.experts.panel import draw_panel
+from augenblick.ui.experts import panel
 from augenblick.ui.history.entries import (
     SEARCH_KEY,
     Go,
@@ -41,31 +39,32 @@ PAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Sidebar:
-    """What was chosen beside the page, and the place for the conversations."""
+    """The places beside the chat page that it fills itself."""
 
-    choice: ModelChoice
     recent_place: DeltaGenerator
+    choice_place: DeltaGenerator
 
 
-def draw_sidebar(parts: Services, conversation: Conversation | None) -> Sidebar:
-    """Draw the sidebar of the chat page. Raises ConfigurationError where nobody can be asked."""
-    recent_place, own_place = _draw_places(open_conversation)
-    with own_place:
-        choice = draw_choice(parts, conversation)
-        is_temporary = conversation.is_temporary if conversation else tab().is_temporary
-        draw_panel(parts, choice, is_kept=bool(parts.browser()) and not is_temporary)
-    return Sidebar(choice, recent_place)
+def draw_sidebar() -> Sidebar:
+    """Draw the sidebar of the chat page, as far as nobody has to be asked for it."""
+    recent_place = _draw_head(open_conversation)
+    with st.sidebar, st.container(key="own_settings"):
+        choice_place = st.container()
+        panel.draw_switch()
+    _draw_foot()
+    return Sidebar(recent_place, choice_place)
 
 
 def draw_beside(parts: Services, *, title: str) -> None:
     """Draw bar and sidebar of any other page; whatever is opened there opens on the chat page."""
     draw_bar(go_to, title=title)
-    recent_place, _ = _draw_places(go_to)
+    recent_place = _draw_head(go_to)
+    _draw_foot()
     draw_recent(recent_place, parts, go=go_to)
 
 
-def _draw_places(go: Go) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Draw what every page has; returns the places for the conversations and a page's own."""
+def _draw_head(go: Go) -> DeltaGenerator:
+    """Draw the way to a new conversation and the search; returns the place for the others."""
     with st.sidebar:
         st.button(
             i18n.t("sidebar.new"),
@@ -84,15 +83,15 @@ def _draw_places(go: Go) -> tuple[DeltaGenerator, DeltaGenerator]:
             live="300ms",
             persist_state="session",
         )
-        recent_place = st.container(key="recent", gap=None)
-        own_place = st.container(key="own_settings")
-        with st.container(key="foot_links", gap=None):
-            for name, key, icon in PAGES:
-                st.page_link(
-                    PROJECT_DIR / "pages" / name, label=i18n.t(key), icon=f":material/{icon}:"
-                )
-            _draw_language()
-    return recent_place, own_place
+        return st.container(key="recent", gap=None)
+
+
+def _draw_foot() -> None:
+    """Draw the way to the other pages, and the languages; page.css waits for it."""
+    with st.sidebar, st.container(key="foot_links", gap=None):
+        for name, key, icon in PAGES:
+            st.page_link(PROJECT_DIR / "pages" / name, label=i18n.t(key), icon=f":material/{icon}:")
+        _draw_language()
 
 
 def _draw_language() -> None:

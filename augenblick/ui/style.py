@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 _FOLDER = Path(__file__).parent
-_SHEETS = ("assets/page.css", "chat/foot.css")
+_SHEETS = ("assets/page.css", "chat/foot.css", "experts/panel.css")
 
 # Not in the sheet as `.stApp:has(...)`: with it the browser looked through the whole page again
 # with every frame of a streaming answer, a tenth of all it had to do.

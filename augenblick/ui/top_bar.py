@@ -17,15 +17,17 @@ from augenblick.web.first_page import PAGES
 
 @dataclass(frozen=True, slots=True)
 class TopBar:
-    """The places of the bar that a page fills: its title, and what is said of an answer."""
+    """The bar, and the places in it that a page fills: its title, what is said of an answer."""
 
+    place: DeltaGenerator
     title_place: DeltaGenerator
     status_place: DeltaGenerator
 
 
 def draw_bar(go: Callable[[None], None], *, title: str = "") -> TopBar:
     """Draw the bar; without a title it names the product. `go` opens an empty chat page."""
-    with st.container(key="top_bar", horizontal=True, vertical_alignment="center", gap=None):
+    place = st.container(key="top_bar", horizontal=True, vertical_alignment="center", gap=None)
+    with place:
         draw_frame(PAGES[1:])
         with st.container(key="brand", width="content"):
             st.page_link(PROJECT_DIR / "pages" / "chat.py", label=PRODUCT)
@@ -41,7 +43,7 @@ def draw_bar(go: Callable[[None], None], *, title: str = "") -> TopBar:
         )
     if title:
         title_place.html(heading(title))
-    return TopBar(title_place, status_place)
+    return TopBar(place, title_place, status_place)
 
 
 def heading(title: str) -> str:

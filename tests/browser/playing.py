@@ -208,24 +208,6 @@ def click_until(button: Locator, shown: Locator) -> None:
     expect(shown).to_be_visible()
 
 
-def choose_a_form(page: Page) -> None:
-    """Want answers as a form, on a German page for experts."""
-    sidebar = page.get_by_test_id("stSidebar")
-    expect_rest(page)
-    sidebar.get_by_text("Antwortformat", exact=True).first.click()  # the radio's is hidden
-    click_until(
-        sidebar.get_by_text("Als Formular"), sidebar.get_by_role("button", name="Felder festlegen")
-    )
-
-
-def take_example(page: Page, name: str) -> None:
-    """Take the fields of an example, on the same page."""
-    click_until(
-        page.get_by_test_id("stSidebar").get_by_role("button", name=name),
-        page.get_by_role("button", name="Felder ändern"),
-    )
-
-
 def set_sidebar(page: Page, *, is_open: bool = True) -> Locator:
     """Open or close the sidebar as a person does, if it is not so yet; returns it."""
     sidebar = page.get_by_test_id("stSidebar")
@@ -235,6 +217,37 @@ def set_sidebar(page: Page, *, is_open: bool = True) -> Locator:
         page.locator(".st-key-frame .menu").click()
     expect(sidebar).to_have_attribute("data-collapsed", wanted)
     return sidebar
+
+
+def open_settings(page: Page, tab: str = "Request", section: str = "") -> Locator:
+    """Open the panel of experts at a tab, and a section of it that is closed; returns the panel."""
+    toggle, panel = page.locator(".panel-toggle"), page.locator(".st-key-expert_panel")
+    expect(toggle).to_have_attribute("aria-expanded", re.compile("true|false"), timeout=30_000)
+    if toggle.get_attribute("aria-expanded") == "false":
+        toggle.click()
+    expect(panel).to_be_visible()
+    button = panel.get_by_role("tab", name=tab, exact=True)
+    click_until(button, panel.get_by_role("tab", name=tab, exact=True, selected=True))
+    if section:
+        details = panel.locator("details", has=page.locator("summary", has_text=section))
+        click_until(details.locator("summary"), details.locator(".stElementContainer").first)
+    return panel
+
+
+def choose_a_form(page: Page) -> None:
+    """Want answers as a form, on a German page for experts."""
+    panel = open_settings(page, "Format")
+    click_until(
+        panel.get_by_text("Als Formular"), panel.get_by_role("button", name="Felder festlegen")
+    )
+
+
+def take_example(page: Page, name: str) -> None:
+    """Take the fields of an example, on the same page."""
+    click_until(
+        page.locator(".st-key-expert_panel").get_by_role("button", name=name),
+        page.get_by_role("button", name="Felder ändern"),
+    )
 
 
 def open_menu_item(page: Page, name: str) -> Locator:

@@ -29,6 +29,7 @@ from tests.browser.playing import (
     messages,
     open_menu_item,
     open_phone_dialog,
+    open_settings,
     photo,
     problems,
     scan,
@@ -295,9 +296,11 @@ def _experts(walk: Walk) -> None:
     ask(walk.page, "Which one?")
     expect(walk.page.get_by_role("button", name="Continue with answer")).to_have_count(2)
     walk.rest("several answers")
-    set_sidebar(walk.page)
-    walk.rest("settings of experts")
-    set_sidebar(walk.page, is_open=False)
+    panel = open_settings(walk.page, section="Sampling")
+    for tab in panel.get_by_role("tab").all():
+        tab.click()
+        walk.rest(f"settings of experts, {tab.inner_text()}")
+    walk.page.keyboard.press("Escape")  # where it covers the page, as on a phone
     request_log = walk.page.get_by_role("menuitem").first
     click_until(walk.button(re.compile("^More options for the answer")), request_log)
     request_log.click()

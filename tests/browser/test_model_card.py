@@ -11,7 +11,14 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import ask, expect_ready, expect_rest, messages, set_sidebar
+from tests.browser.playing import (
+    ask,
+    expect_ready,
+    expect_rest,
+    messages,
+    open_settings,
+    set_sidebar,
+)
 from tests.faults.endpoint import Endpoint, Gaps
 from tests.faults.server import FaultServer, Received, Step, answered_json
 from tests.serving import AppServer, serve_app
@@ -99,7 +106,7 @@ def test_a_checked_model_shows_what_it_can_and_greys_what_it_ignores(
 
     page.goto(f"{connected.server.url}/?expert=true&stop=END&model=deaf%2Fm")
     set_sidebar(page)
-    page.locator(".st-key-expert_sections summary", has_text="Length").click()
+    open_settings(page, section="Length")
     expect(_stop_field(page)).to_be_disabled()
     expect(_stop_field(page)).to_have_value("END")
     expect(page.locator(".st-key-max_tokens input")).to_be_enabled()

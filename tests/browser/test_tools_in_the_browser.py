@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import ask, click_until, expect_whole, messages, photo
+from tests.browser.playing import ask, click_until, expect_whole, messages, open_settings, photo
 from tests.faults.server import FaultServer, Pause
 from tests.serving import serve_app
 from tests.vendor_streams import Playlist, openai, says
@@ -47,10 +47,9 @@ def test_a_model_zooms_into_a_picture(open_page: OpenPage, tmp_path: Path) -> No
 
 
 def _pick(page: Page, name: str) -> None:
-    side = page.get_by_test_id("stSidebar")
-    side.get_by_text("Tools", exact=True).click()
-    pill = side.get_by_role("button", name=name, exact=True)
-    click_until(pill, side.get_by_role("button", name=name, exact=True, pressed=True))
+    panel = open_settings(page, "Tools")
+    pill = panel.get_by_role("button", name=name, exact=True)
+    click_until(pill, panel.get_by_role("button", name=name, exact=True, pressed=True))
 
 
 def _last(page: Page) -> Locator:

@@ -21,6 +21,7 @@ from tests.browser.playing import (
     expect_whole,
     messages,
     new_conversation,
+    open_settings,
     photo,
     send,
     set_sidebar,
@@ -253,7 +254,7 @@ def test_words_given_back_are_kept_like_typed_ones(
     """A question that could not be asked outlasts a visit elsewhere, and so does its picture."""
     server, _ = connected
     page, _ = open_page(server.url, "/?expert=true")
-    page.locator(".st-key-expert_sections summary", has_text="Sampling").click()
+    open_settings(page, section="Sampling")
     field = page.locator(".st-key-temperature").locator("input")
     field.fill("3")  # nothing can be sent with that
     field.press("Enter")

@@ -263,7 +263,7 @@ def test_answers_side_by_side_have_the_width_for_themselves(
 ) -> None:
     """The pictures are a strip above them then, from which they open."""
     server, script = connected
-    wide = {"width": 1440, "height": 900}
+    wide = {"width": 1680, "height": 900}
     page, _ = open_page(server.url, "/?expert=true&n=3", viewport=wide)
     ask(page, "What is this?", PHOTOS[:1])
     strip = page.locator(".viewer-home")

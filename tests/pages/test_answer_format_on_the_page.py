@@ -148,7 +148,7 @@ def test_switching_to_and_fro_loses_nothing(page: AppTest) -> None:
     _choose(page, FormatKind.TEXT)
     _choose(page, FormatKind.FORM)
 
-    assert any("Artikel · Preis" in note.value for note in page.sidebar.caption)
+    assert any("Artikel · Preis" in note.value for note in page.caption)
     _choose(page, FormatKind.OWN)
     assert page.text_area(key="answer_schema").value == '{"type": "object"}'
 
@@ -169,7 +169,7 @@ def test_a_schema_that_is_none_is_said_and_not_sent(
     page.text_area(key="answer_schema").set_value(text).run()
     _ask(page)
 
-    said = [warning.value.replace("\\", "") for warning in page.sidebar.warning]
+    said = [warning.value.replace("\\", "") for warning in page.warning]
     assert said == [GERMAN.text(key, **params)]
     assert page.text_area(key="answer_schema").value == text
     assert script.asked == []
@@ -188,7 +188,7 @@ def test_the_table_opens_and_closes(page: AppTest) -> None:
 
     assert not page.exception
     assert not [button for button in page.button if button.key == "answer_fields_done"]
-    assert any("Gesamtbetrag" in note.value for note in page.sidebar.caption)
+    assert any("Gesamtbetrag" in note.value for note in page.caption)
 
 
 def test_an_answer_becomes_a_form_for_everybody(page: AppTest, script: Script) -> None:

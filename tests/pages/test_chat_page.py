@@ -90,7 +90,7 @@ def test_every_id_will_do(script: Script, monkeypatch: pytest.MonkeyPatch, n: st
     menu = next(menu for menu in page.menu_button if str(menu.key).startswith("ways_"))
     menu.click("xray").run()
     assert not page.exception
-    assert page.tabs
+    assert language("de").text("xray.response") in [each.label for each in page.tabs]
 
 
 def test_the_language_can_be_switched(script: Script) -> None:

@@ -156,7 +156,7 @@ def test_what_cannot_be_sent_is_said_and_not_sent(script: Script, key: str, type
     area: Any = page.text_area if key in _AREAS else page.text_input
 
     spoken = name.replace("_", "\\_")
-    said = [each.value for each in page.sidebar.markdown]
+    said = [each.value for each in page.markdown]
     assert any(spoken in each and "Erlaubt: " in each for each in said)
     ask(page, "Wer bist du?")
 
@@ -191,7 +191,7 @@ def test_a_wrong_bias_is_named_by_its_token(
     said = language(locale[:2]).text(
         "expert.invalid", field=field.replace("_", "\\_"), allowed=allowed
     )
-    assert any(said in each.value for each in page.sidebar.markdown)
+    assert any(said in each.value for each in page.markdown)
     ask(page, "Hi")
     assert script.asked == []
     assert page.text_area(key="expert_logit_bias").value == typed
@@ -238,7 +238,7 @@ def test_messages_in_the_free_json_are_refused_with_the_reason(script: Script, l
     ask(page, "Hi")
 
     what = language(locale[:2]).text("error.messages_in_extra.what")
-    assert any(what in each.value for each in page.sidebar.markdown)
+    assert any(what in each.value for each in page.markdown)
     assert page.error[0].body.startswith(what)
     assert script.asked == []
 
@@ -318,11 +318,11 @@ def test_a_bad_value_in_a_link_is_left_out(script: Script, name: str, value: str
     page = _open(**{name: value, "seed": "5"})
 
     sentence = language("de").text("expert.ignored", field=name, allowed="")[:20]
-    is_said = any(sentence in each.value for each in page.sidebar.markdown)
+    is_said = any(sentence in each.value for each in page.markdown)
     assert is_said == (name != "stop")
     assert _fields(_ask(page, script)) == json.dumps({"seed": 5, **_STREAMED}, sort_keys=True)
     page.button(key="expert_reset").click().run()
-    assert not any(sentence in each.value for each in page.sidebar.markdown)
+    assert not any(sentence in each.value for each in page.markdown)
 
 
 def test_a_reload_has_all_settings(script: Script, tmp_path: Path) -> None:
@@ -401,7 +401,7 @@ def test_the_number_of_settings_is_said(script: Script, typed: dict[str, str], k
         _type(page, name, text)
 
     said = language("de").text(key, count=len(typed))
-    assert said in [each.value for each in page.sidebar.caption]
+    assert said in [each.value for each in page.caption]
 
 
 def test_presets_are_saved_used_and_deleted(script: Script, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The section in which form the answer is wanted: words, a form, any JSON, a schema of one's own.
+"""The tab in which form the answer is wanted: words, a form, any JSON, a schema of one's own.
 
 It owns `response_format` of the settings and nothing else of them.
 """
@@ -19,7 +19,6 @@ from augenblick.lab.form_prompts import JSON_INSTRUCTION
 from augenblick.ui import i18n
 from augenblick.ui.chat.markdown_filter import literal
 from augenblick.ui.experts.field_effects import draw_format_note
-from augenblick.ui.experts.field_inputs import section
 from augenblick.ui.experts.field_table import draw_table
 from augenblick.ui.experts.format_draft import FormatDraft, FormatKind
 from augenblick.ui.tab_state import end_run_if_unwanted, tab
@@ -30,7 +29,7 @@ _ARRIVES_SECONDS = 0.4  # a change of the table leaves the browser 0.15 s after 
 
 
 def draw_answer_format() -> None:
-    """Draw the section, and the dialog with the table while that is open."""
+    """Draw the tab, and the dialog with the table while that is open."""
     draft = tab().answer_format
     panel = tab().panel
     draft.follow(tab().settings.response_format, panel.round)
@@ -41,24 +40,23 @@ def draw_answer_format() -> None:
             field="response_format", allowed=allowed
         )
     st.session_state[_KIND_KEY] = draft.kind
-    with section(i18n.t("form.section"), "response_format"):
-        st.radio(
-            i18n.t("form.section"),
-            list(FormatKind),
-            format_func=partial(_format_name, i18n.current()),
-            key=_KIND_KEY,
-            label_visibility="collapsed",
-            on_change=_choose,
-        )
-        if draft.kind is FormatKind.FORM:
-            _draw_form(draft)
-        elif draft.kind is FormatKind.JSON:
-            st.caption(i18n.t("form.json_help", instruction=JSON_INSTRUCTION))
-        elif draft.kind is FormatKind.OWN:
-            _draw_schema(draft)
-        if draft.kind is not FormatKind.TEXT:
-            is_object = draft.kind is FormatKind.JSON
-            draw_format_note("json_object" if is_object else "json_schema")
+    st.radio(
+        i18n.t("form.section"),
+        list(FormatKind),
+        format_func=partial(_format_name, i18n.current()),
+        key=_KIND_KEY,
+        label_visibility="collapsed",
+        on_change=_choose,
+    )
+    if draft.kind is FormatKind.FORM:
+        _draw_form(draft)
+    elif draft.kind is FormatKind.JSON:
+        st.caption(i18n.t("form.json_help", instruction=JSON_INSTRUCTION))
+    elif draft.kind is FormatKind.OWN:
+        _draw_schema(draft)
+    if draft.kind is not FormatKind.TEXT:
+        is_object = draft.kind is FormatKind.JSON
+        draw_format_note("json_object" if is_object else "json_schema")
     if draft.is_table_open:
         _open_table(draft)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from augenblick.core.conversations import Conversation, Node, as_wire_messages
 from augenblick.core.errors import StoreError
@@ -32,15 +32,15 @@ class Expectation:
 
 
 def draw_expectation(
-    conversation: Conversation | None, parts: Services, choice: ModelChoice
+    place: DeltaGenerator,
+    conversation: Conversation | None,
+    parts: Services,
+    choice: ModelChoice,
 ) -> None:
-    """Draw the line for experts; nobody else meets it. The words being typed are not known yet."""
-    if not tab().is_expert:
-        return
+    """Draw the line. The words being typed are not known yet."""
     said = _said(_expect(conversation, parts, choice))
     if said:
-        with st.bottom:
-            st.caption(said, help=i18n.t("expectation.help"))
+        place.caption(said, help=i18n.t("expectation.help"))
 
 
 def _expect(conversation: Conversation | None, parts: Services, choice: ModelChoice) -> Estimate:

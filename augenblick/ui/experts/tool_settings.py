@@ -1,4 +1,4 @@
-"""The section of the panel for `tools` and `tool_choice`."""
+"""The tab of the panel for `tools` and `tool_choice`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ from augenblick.lab.tools import (
 from augenblick.ui import i18n
 from augenblick.ui.chat.markdown_filter import literal
 from augenblick.ui.experts.field_effects import has_no_effect, with_reason
-from augenblick.ui.experts.field_inputs import section
 from augenblick.ui.tab_state import tab
 
 _BUILT_IN_KEY: Final = "tools_built_in"
 _OWN_KEY: Final = "tools_own"
 _CHOICE_KEY: Final = "tools_choice"
-_WRITTEN_KEY: Final = "tools_written"  # what this section wrote into the settings last
+_WRITTEN_KEY: Final = "tools_written"  # what this tab wrote into the settings last
 _ROUND_KEY: Final = "tools_round"
 _NOT_SENT: Final = ""
 _FUNCTION: Final = "function:"  # begins the choice of one function
@@ -40,23 +39,22 @@ Tools = Sequence[Mapping[str, Any]]
 def draw_tools() -> None:
     """Draw what the model may call, and write it into the settings of this tab."""
     _follow_settings(tab().settings)
-    with section(i18n.t("tools.title"), "tools", "tool_choice"):
-        built_in = st.pills(
-            i18n.t("tools.built_in"),
-            BUILT_IN,
-            selection_mode="multi",
-            format_func={
-                "zoom": i18n.t("tools.zoom"),
-                "read_codes": i18n.t("tools.read_codes"),
-            }.__getitem__,
-            key=_BUILT_IN_KEY,
-            help=with_reason("tools", i18n.t("tools.built_in.help")),
-            disabled=has_no_effect("tools"),
-            persist_state="session",
-        )
-        own = _draw_own()
-        tools = (*(definition(name) for name in BUILT_IN if name in built_in), *own)
-        choice = _draw_choice(tools)
+    built_in = st.pills(
+        i18n.t("tools.built_in"),
+        BUILT_IN,
+        selection_mode="multi",
+        format_func={
+            "zoom": i18n.t("tools.zoom"),
+            "read_codes": i18n.t("tools.read_codes"),
+        }.__getitem__,
+        key=_BUILT_IN_KEY,
+        help=with_reason("tools", i18n.t("tools.built_in.help")),
+        disabled=has_no_effect("tools"),
+        persist_state="session",
+    )
+    own = _draw_own()
+    tools = (*(definition(name) for name in BUILT_IN if name in built_in), *own)
+    choice = _draw_choice(tools)
     written = tools, choice
     st.session_state[_WRITTEN_KEY] = written
     tab().settings = replace(tab().settings, tools=tools, tool_choice=choice)

@@ -1,4 +1,4 @@
-"""The X-ray of an answer: a dialog with what went over the wire for it.
+"""The X-ray of an answer: a dialog with what went over the wire for it, and the way there.
 
 Its parts lie in tabs of the browser, for a dialog can ask the script for nothing while an answer
 is being followed below it.
@@ -6,20 +6,50 @@ is being followed below it.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import streamlit as st
 
 from augenblick.core.conversations import Conversation, Node
 from augenblick.core.errors import StoreError
 from augenblick.endpoint.trace import Trace, WireExchange, read_trace
 from augenblick.ui import i18n, notices
+from augenblick.ui.chat.markdown_filter import literal
+from augenblick.ui.chat.versions import named
 from augenblick.ui.experts import xray_numbers, xray_replay, xray_wire
+from augenblick.ui.experts.summary import summary_for_experts
 from augenblick.ui.resources import Services
 from augenblick.ui.tab_state import tab
+
+_MOST_LISTED = 20
 
 
 def ask_for_xray(answer_id: str) -> None:
     """Have the dialog opened by this run; for callbacks."""
     tab().xray = answer_id
+
+
+def draw_log(conversation: Conversation | None) -> None:
+    """Draw a button for each of the last answers that opens its X-ray, the newest first."""
+    path = conversation.path() if conversation is not None else ()
+    answers = [
+        (asked.message.text, node.id, node.reply)
+        for asked, node in pairwise(path)
+        if node.reply is not None and not node.reply.is_live
+    ]
+    if not answers:
+        st.caption(i18n.t("expert.log.none"))
+    for question, answer_id, record in answers[: -_MOST_LISTED - 1 : -1]:
+        st.button(
+            literal(named(question)),
+            key=f"log_{answer_id}",
+            icon=":material/receipt_long:",
+            width="stretch",
+            wrap=False,
+            on_click=ask_for_xray,
+            args=(answer_id,),
+        )
+        st.caption(summary_for_experts(record))
 
 
 def open_xray(conversation: Conversation, parts: Services) -> None:
