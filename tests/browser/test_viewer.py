@@ -17,7 +17,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from augenblick.core.paths import PROJECT_DIR
 from tests.browser.conftest import OpenPage
-from tests.browser.playing import Script, ask, expect_rest, expect_whole, messages
+from tests.browser.playing import Script, ask, click_until, expect_rest, expect_whole, messages
 from tests.faults.server import FaultServer
 from tests.serving import AppServer, serve_app
 
@@ -458,6 +458,36 @@ def test_places_that_a_model_gives_are_shown_and_saved(
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as CSV").click()
     assert saved.value.path().read_text().splitlines()[0] == "label,x,y,width,height"
+
+
+def test_hostile_places_are_drawn_as_words(connected: Endpoint, open_page: OpenPage) -> None:
+    """More than are listed, one of a pixel, one outside, markup, half a character in labels."""
+    server, script = connected
+    words = script.words
+    boxes: list[dict[str, object]] = [
+        {"bbox": [10, 10, 11, 11], "label": "<img src=x onerror=alert(1)>"},
+        {"bbox": [20, 20, 60, 60], "label": "half \ud83d"},
+        {"bbox": [9000, 9000, 9999, 9999], "label": "outside"},
+    ]
+    boxes += [{"bbox": [n, 30, n + 50, 90], "label": f'"{n}\n</button>'} for n in range(60)]
+    script.words = (f"```json\n{json.dumps(boxes)}\n```",)
+    try:
+        page, _ = open_page(server.url, **DESKTOP)
+        ask(page, "Where?", PHOTOS[:1])
+        button = page.get_by_role("button", name="Show 62 places in the picture")
+        expect(button).to_be_visible(timeout=60_000)
+    finally:
+        script.words = words
+
+    outlines = page.locator(".viewer-outline")
+    click_until(button, outlines.last)
+    expect(outlines).to_have_count(62)
+    expect(outlines.first).to_have_text("<img src=x onerror=alert(1)>")
+    expect(outlines.nth(1)).to_have_text("half \ufffd")
+    expect(page.locator(".places button")).to_have_count(25)
+    expect(page.locator(".places img, .viewer-outline img")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("button", name="half \ufffd")).to_be_visible()
 
 
 def test_beside_a_conversation_it_follows_what_is_read(
