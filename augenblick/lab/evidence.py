@@ -45,6 +45,9 @@ _DATES: Final = tuple(
 _CLOCK: Final = re.compile(
     r"(?<![\d.,:])(\d{1,2})[:.](\d{2})(?::(\d{2}))?\s?([ap])\.?m(?![^\W_])", re.IGNORECASE
 )
+_HOURS: Final = re.compile(
+    r"(?<![^\W_])(?<!\d[.,:])(\d{1,2})\s?h\s?(\d{2})(?![^\W_])", re.IGNORECASE
+)
 _NUMERIC: Final = re.compile(
     r"(?<!\d)(?:\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d{1,2})?(?![\d.,:]*\d)"
     r"|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?!\d)|\d+(?:[.,:'\u2019]\d+)*)"
@@ -164,6 +167,10 @@ def _values(text: str, names: Iterable[str]) -> Iterator[_Wanted]:
     for match in _CLOCK.finditer(text):
         yield _Wanted(match[0], is_claim=True, keys=frozenset(_clock_keys(match, only=True)))
     text = _CLOCK.sub(_taken, text)
+    for match in _HOURS.finditer(text):  # as the French write it
+        keys = frozenset(_time_keys([int(match[1]), int(match[2])]))
+        yield _Wanted(match[0], is_claim=True, keys=keys, squeezed=_squeezed(match[0]))
+    text = _HOURS.sub(_taken, text)
     for match in _GROUPS.finditer(text):
         if _is_grouped(match):
             yield _Wanted(match[0], is_claim=True, squeezed=_squeezed(match[0]))
@@ -383,9 +390,7 @@ def _keys_in(text: str) -> Iterator[tuple[Key, int, int]]:
     for pattern in _DATES:
         for match in pattern.finditer(text):
             yield from _with_day(_date_key(match), *match.span())
-    for match in _CLOCK.finditer(text):
-        for key in _clock_keys(match):
-            yield key, *match.span()
+    yield from _times_in(text)
     yield from _numeric_in(text, range(len(text) + 1))
     if _LOOSE.search(text):  # "19, 90"
         yield from _numeric_in(*_closed_up(text))
@@ -395,6 +400,16 @@ def _keys_in(text: str) -> Iterator[tuple[Key, int, int]]:
         if digits < len(letters) <= 2 * digits and letters[-1] not in _UNITS:
             for key in _numeric_keys(match[0].casefold().translate(_CONFUSED)):
                 yield from _with_day(key, *match.span())
+
+
+def _times_in(text: str) -> Iterator[tuple[Key, int, int]]:
+    """The times that are written with letters: 2:30 pm, 14 h 30."""
+    for match in _CLOCK.finditer(text):
+        for key in _clock_keys(match):
+            yield key, *match.span()
+    for match in _HOURS.finditer(text):
+        for key in _time_keys([int(match[1]), int(match[2])]):
+            yield key, *match.span()
 
 
 def _closed_up(text: str) -> tuple[str, list[int]]:

@@ -69,6 +69,9 @@ def _found(answer: str, *rows: str) -> dict[str, bool]:
         ("2:30 PM", "14:30"),
         ("14:30", "2:30 p.m."),
         ("14:30", "14 : 30"),
+        ("14h30", "14:30"),
+        ("14 h 30", "14.30 Uhr"),
+        ("14:30", "14H30"),
         # codes
         ("AB-1234-X", "AB 1234 X"),
         ("DE89 3704 0044 0532 0130 00", "IBAN DE89370400440532013000"),
@@ -106,6 +109,8 @@ def test_a_value_is_found_in_any_of_its_forms(written: str, in_picture: str) -> 
         ("12. März 2026", "12.04.2026"),
         ("14:30", "14:80"),
         ("2:30 PM", "2:30 AM"),
+        ("14h30", "14:80"),
+        ("14 h 30", "14h31"),
         ("AB-1234", "AB-1284"),
         ("AB-1234", "AB-12345"),
         ("8000", "3000"),
@@ -197,7 +202,21 @@ def test_hostile_answers_cost_no_more_than_long_ones() -> None:
     many = look_up(" ".join(f"{number},98" for number in range(10_000)), picture)
     assert len(many) == MOST_VALUES
 
-    pieces = ("1", "1 ", "1.", "123 ", "**a", "](", "AB-", "1-", "<b>1", "„", "12 März ", "\\")
+    pieces = (
+        "1",
+        "1 ",
+        "1.",
+        "123 ",
+        "**a",
+        "](",
+        "AB-",
+        "1-",
+        "<b>1",
+        "„",
+        "12 März ",
+        "12h",
+        "\\",
+    )
     for piece in (*pieces, "[1,", "[ ", '"x":', "<box>", "<box>1", "<a"):
         assert_linear(partial(look_up, pictures=picture), partial(_repeated, piece))
     assert look_up("9" * 20_000 + ":" + "9" * 20_000, picture)
