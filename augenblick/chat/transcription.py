@@ -10,7 +10,7 @@ from typing import Final
 
 from augenblick.chat.quirks import Quirks
 from augenblick.chat.request_changes import Fitting, Request
-from augenblick.core.errors import ProviderError
+from augenblick.core.errors import ConversationNotFound, ProviderError
 from augenblick.core.messages import (
     Attachment,
     Detail,
@@ -56,12 +56,16 @@ class Transcriptions:
     def read(self, pictures: Sequence[Attachment]) -> list[str]:
         """The text of each picture, "" where it has none; what was too long ends with "…".
 
-        Takes as long as the endpoint does. Raises ProviderError, StoreError.
+        Takes as long as the endpoint does. Raises ProviderError, and StoreError where a picture was
+        deleted meanwhile, too.
         """
         provider, model = self.transcriber.provider, self.transcriber.model
         quirks = Quirks(self._store, provider.name, model, self._fitting)
         with self._open_client(provider) as client:
-            return [self._read_one(picture, client, quirks) for picture in pictures]
+            try:
+                return [self._read_one(picture, client, quirks) for picture in pictures]
+            except KeyError:
+                raise ConversationNotFound from None
 
     def _read_one(self, picture: Attachment, client: ChatClient, quirks: Quirks) -> str:
         asked = Message(Role.USER, (ImagePart(picture, Detail.HIGH), TextPart(_ASKED)))

@@ -35,7 +35,7 @@ from augenblick.core.paths import data_dir
 from augenblick.core.providers import READER_NAME, Provider, read_providers, read_transcriber
 from augenblick.core.settings import RequestSettings
 from augenblick.core.switches import EVIDENCE_SWITCH, is_switched_off
-from augenblick.endpoint.client import ChatClient
+from augenblick.endpoint.client import ChatClient, Deadlines
 from augenblick.endpoint.local_servers import LocalServer, find_local_servers, read_local_ports
 from augenblick.lab.picture_inspector import PictureInspector
 from augenblick.lab.tools import Toolbox
@@ -60,6 +60,7 @@ _READER_WAIT_SECONDS = 60.0  # it starts in two, on a machine that is busy or sm
 _LEFT_REPLIES_SECONDS = 5.0
 _PURGE_SECONDS = 120.0
 _CHECK_SECONDS = 240.0
+_READING_SECONDS = 90.0  # of a picture by a named model, for which a person waits
 
 
 @dataclass(slots=True)
@@ -202,7 +203,7 @@ def services() -> Services:
         transcriptions = Transcriptions(
             transcriber,
             store,
-            open_client=ChatClient,
+            open_client=partial(ChatClient, deadlines=Deadlines(total_seconds=_READING_SECONDS)),
             fitting=Fitting(fitted.data_uri, fitted.shrink, fitted.to_jpeg),
         )
     known = KnownModels(store)

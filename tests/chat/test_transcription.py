@@ -11,7 +11,7 @@ import pytest
 
 from augenblick.chat.request_changes import Fitting
 from augenblick.chat.transcription import Transcriptions
-from augenblick.core.errors import ProviderError
+from augenblick.core.errors import ConversationNotFound, ProviderError
 from augenblick.core.messages import Attachment
 from augenblick.core.providers import ApiKey, Provider, Transcriber
 from augenblick.endpoint.client import ChatClient
@@ -120,3 +120,23 @@ def test_a_failure_is_a_failure_and_no_text(store: Store, script: Script, code: 
         _read(store, script, ONE)
 
     assert caught.value.code == code
+
+
+def test_a_picture_that_was_deleted_meanwhile_is_not_asked_about(store: Store) -> None:
+    """It is said as for any conversation that is gone."""
+
+    def gone(picture: Attachment) -> str:
+        raise KeyError(picture.sha256)
+
+    with FaultServer(Script()) as server:
+        provider = Provider("work", "Work", server.base_url)
+        transcriptions = Transcriptions(
+            Transcriber(provider, "seer"),
+            store,
+            open_client=ChatClient,
+            data_uri=gone,
+            shrink=lambda picture, _: picture,
+            to_jpeg=lambda picture: picture,
+        )
+        with pytest.raises(ConversationNotFound):
+            transcriptions.read([ONE])
