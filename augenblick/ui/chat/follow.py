@@ -228,7 +228,8 @@ class Frames:
             self._waiting.empty()
         if progress.record is not None and self.record is None:
             self.record = progress.record
-            self._waiting.empty()
+            if not self._has_text:
+                self._waiting.empty()
             yield from self._blocks.feed(text)
             yield from self._blocks.finish()
             return

@@ -145,14 +145,17 @@ def _draw_words(
     question_id: str,
     places: tuple[DeltaGenerator, DeltaGenerator],
     edit: Callable[[str], None],
+    *,
+    drawn: str = "",
 ) -> None:
+    """Draw a question's text and its button; `drawn` is what stands there already."""
     shown = _beginning(text, clicks=tab().text_shown.get(question_id, 0))
-    if shown == text:
-        places[0].text(text, width="stretch")
-    else:
+    if shown != text:
         with places[0].container():
             st.text(shown, width="stretch")
             _draw_longer(text, question_id)
+    elif text != drawn:
+        places[0].text(text, width="stretch")
     places[1].button(
         i18n.t("edit.button", question=literal(named(text))),
         key=f"pencil_{question_id}",
@@ -211,7 +214,8 @@ def draw_submission(submission: Submission, actions: Actions) -> None:
                     sending=Sending(model=draft.settings.model),
                 )
         question_id = submission.opened.question_id
-        _draw_words(submission.message.text, question_id, places, actions.edit)
+        text = submission.message.text
+        _draw_words(text, question_id, places, actions.edit, drawn=draft.text)
 
 
 def _preparing(submission: Submission) -> str:
