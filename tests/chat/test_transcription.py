@@ -134,9 +134,11 @@ def test_a_picture_that_was_deleted_meanwhile_is_not_asked_about(store: Store) -
             Transcriber(provider, "seer"),
             store,
             open_client=ChatClient,
-            data_uri=gone,
-            shrink=lambda picture, _: picture,
-            to_jpeg=lambda picture: picture,
+            fitting=Fitting(
+                data_uri=gone,
+                shrink=lambda picture, _: picture,
+                to_jpeg=lambda picture: picture,
+            ),
         )
         with pytest.raises(ConversationNotFound):
             transcriptions.read([ONE])
