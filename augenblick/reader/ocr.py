@@ -43,8 +43,13 @@ _LEAST_DENSITY = 0.3  # Latin 0.54 to 1.1, Chinese 0.49, numbers among Cyrillic 
 _LEAST_HEIGHT_PX = 8
 _WRITING_SCORE = 0.75  # of the detection: writing in any script 0.70 to 0.92
 _WRITING_HEIGHT = 0.2  # of the shorter side: larger ones are rows of coins or windows
-_GREEK = re.compile(r"[\u0370-\u03ff]")  # it knows some of these letters as signs
+# It knows some Greek letters as signs: those of units may stand anywhere, others not in a word.
+_GREEK = re.compile(r"(?![\u03a9\u03bc])[\u0370-\u03ff]")
 _FOREIGN_LETTERS = 2
+_MIXED_SIGN = "[\u0393\u0398\u039b\u039e\u03a0\u03a3\u03a6\u03a8\u03c2\u220f\u2211]"
+_MIXED_WORD = re.compile(f"[A-Za-z]{{2}}{_MIXED_SIGN}|{_MIXED_SIGN}[A-Za-z]{{2}}")
+_WORD = re.compile(r"[^\W\d_]{3}")
+_THIN_DENSITY = 0.45  # numbers that are the only thing read of a line: 0.33 to 0.39
 _TRIAL_CELLS = 3
 
 
@@ -56,7 +61,7 @@ class FoundText:
     crops: tuple[Pixels, ...]  # by the number of the cell
     boxes: tuple[Box, ...]  # by the number of the cell, in the picture as it was given
     scores: tuple[float, ...]  # by the number of the cell: how sure it is that this is writing
-    side_px: int  # the shorter side of the picture
+    side_px: int  # the shorter side of the picture, or half the longer one of a strip
     turned_degrees: int  # clockwise
 
     def is_writing(self, number: int) -> bool:
@@ -86,6 +91,11 @@ class _CellText:
     height_px: int
 
     @property
+    def is_thin(self) -> bool:
+        """Whether there is more than was read."""
+        return self.density < _THIN_DENSITY
+
+    @property
     def is_legible(self) -> bool:
         """Whether it is good enough in a picture that is known to hold text."""
         return self._is(_LEGIBLE_SCORE)
@@ -110,6 +120,7 @@ class _CellText:
             and self.score >= least_score
             and self.density >= _LEAST_DENSITY
             and len(_GREEK.findall(self.text)) < _FOREIGN_LETTERS
+            and not _MIXED_WORD.search(self.text)
         )
 
 
@@ -162,7 +173,7 @@ class TextReader:
             tuple(crops),
             given,
             tuple(float(score) for score in found.scores),
-            min(rgb.shape[:2]),
+            max(min(rgb.shape[:2]), max(rgb.shape[:2]) // 2),
             90 * quarters,
         )
 
@@ -222,7 +233,7 @@ def _read_rows(
     found: FoundText, readings: Mapping[int, Future[_CellText]], trial: Sequence[int]
 ) -> Iterator[ReadRow]:
     is_legible = 2 * sum(readings[number].result().is_sure for number in trial) > len(trial)
-    has_unread = False
+    has_unread, is_thin, has_word = False, False, False
     above: Row | None = None
     for count, row in enumerate(found.rows, start=1):
         lines: list[Line] = []
@@ -230,6 +241,9 @@ def _read_rows(
         if is_legible:
             kept = {number: cell.text for number, cell in texts.items() if cell.is_legible}
             has_unread |= any(n not in kept and found.is_writing(n) for n in texts)
+            is_thin |= any(texts[n].is_thin and found.is_writing(n) for n in kept)
+            has_word |= any(map(_WORD.search, kept.values()))
+            has_unread |= is_thin and not has_word and count == len(found.rows)
             if kept:
                 lines, above = [_line(found, row, kept, above)], row
         elif count == len(found.rows):

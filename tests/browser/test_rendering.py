@@ -54,6 +54,7 @@ x = 1
 \\]
 
 <u>unten</u> <kbd>Strg</kbd> <mark>hell</mark> x<sup>2</sup> color:red
+<b>fett</b> <em>schräg</em> <del>weg</del> <code>wie $5</code> $p = 15%$
 
 <script>window.wasRun = 1</script> <img src="https://e.example/a.png" onerror="window.wasRun = 1">
 <style>body { display: none }</style> <u onclick="window.wasRun = 1">text</u>
@@ -208,7 +209,8 @@ def test_an_answer_shows_what_was_written_while_it_comes_and_after(
             page.reload()
             expect_whole(page, "Ende.")
         answer = messages(page).last
-        expect(answer.locator(".katex")).to_have_count(3)
+        expect(answer.locator(".katex")).to_have_count(4)
+        expect(answer.locator(".katex-html").filter(has_text="15%")).to_have_count(1)
         expect(answer.locator(".katex-display")).to_have_count(1)
         expect(answer).to_contain_text('3~5 Tage a~b~c; a -> b >= c; "重点"内容')
         expect(answer).to_contain_text("$5 and $6")
@@ -228,6 +230,13 @@ def test_an_answer_shows_what_was_written_while_it_comes_and_after(
         expect(answer.locator("ul").last).to_have_css("direction", "rtl")
         underlined = answer.get_by_text("unten", exact=True)
         assert "underline" in underlined.evaluate("e => getComputedStyle(e).textDecorationLine")
+        for words, name, value in (
+            ("fett", "font-weight", "600"),
+            ("schräg", "font-style", "italic"),
+            ("weg", "text-decoration-line", "line-through"),
+        ):
+            expect(answer.get_by_text(words, exact=True)).to_have_css(name, value)
+        expect(answer.locator("code").filter(has_text="wie $5")).to_have_count(1)
         assert page.evaluate("window.wasRun") is None
     assert not [url for url in asked if "example" in url]
 

@@ -159,6 +159,9 @@ _FOREIGN = {
         "ยินดีต้อนรับสู่กรุงเทพ", "ยอดรวมทั้งหมด", "ขอบคุณครับ", "เวลาเปิดทำการ", "ข้าวผัดหมู"]),
     "hindi": ("Lohit-Devanagari.ttf", [
         "भारत में आपका स्वागत है", "कुल भुगतान राशि", "खुलने का समय", "रोटी और पनीर"]),
+    "greek signs": ("LiberationSans-Regular.ttf", ["ΤΑΒΕΡΝΑ ΝΙΚΟΣ", "ΜΕΝΟΥ ΗΜΕΡΑΣ"]),
+    "one word": ("LiberationSans-Regular.ttf", ["Парикмахерская"]),
+    "hebrew": ("DejaVuSans.ttf", ["ברוכים הבאים לירושלים", "סך הכל לתשלום"]),
     "korean": ("batang.ttf", [
         "서울에 오신 것을 환영합니다", "총 결제 금액", "감사합니다", "비빔밥과 김치"]),
 }  # fmt: skip
@@ -181,6 +184,22 @@ def test_a_script_it_can_not_read_is_not_spelt_in_another(
     lines, _found, has_unread = _read(text_reader, _foreign(name))
 
     assert (lines, has_unread) == ([], True)
+
+
+def test_prices_between_words_it_can_not_read(text_reader: TextReader) -> None:
+    """The numbers are kept, and that there is more beside them is known."""
+    picture = written("Молоко 89.90", "Хлеб 45.00", "ИТОГО 134.90", size=(900, 360))
+    lines, _found, has_unread = _read(text_reader, picture)
+
+    assert ("89.90" in lines, has_unread) == (True, True)
+
+
+def test_units_are_no_greek(text_reader: TextReader) -> None:
+    """Ohm and micro stand in many texts."""
+    picture = written("Widerstand 10 kΩ 5 µF 3 µmol", size=(1000, 300))
+    lines, _found, has_unread = _read(text_reader, picture)
+
+    assert (len(lines), has_unread) == (1, False)
 
 
 def test_that_a_script_can_not_be_read_is_said(reader: Running) -> None:
