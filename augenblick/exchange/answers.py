@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.ruler import RuleOptionsType
-from markdown_it.rules_block import StateBlock, blockquote, table
+from markdown_it.rules_block import StateBlock, blockquote, lheading, table
 from markdown_it.rules_inline import StateInline, emphasis, strikethrough
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
@@ -34,6 +34,7 @@ _DEEPEST = 6
 _ABOVE = 2  # levels of headings that the page itself uses
 _MOST_COLUMNS = 60  # what a table may have; the renderer fills each row up to them
 _LOOK = 1_000  # characters in which a tag has to end
+_UNDERLINED = 2  # lines of a heading with its underline
 _TAG = re.compile(
     r"<(/?br|sub|sup|u|ins|b|strong|i|em|s|del|strike|mark|kbd|code)[ \t]{0,3}/?>", re.IGNORECASE
 )
@@ -271,6 +272,16 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # no
     return header.count("|") <= _MOST_COLUMNS and table(state, start, end, silent)
 
 
+def _underlined(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    """A heading of one line; below several a row of dashes or equals signs is a rule."""
+    count, line = len(state.tokens), state.line
+    if not lheading(state, start, end, silent) or state.line - start <= _UNDERLINED:
+        return state.line != line
+    del state.tokens[count:]
+    state.line = line
+    return False
+
+
 def _quote(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
     """A quote; `>= 5`, and `> 5` in a list item, are comparisons."""
     begin = state.bMarks[start] + state.tShift[start]
@@ -301,6 +312,7 @@ def _markdown() -> MarkdownIt:
     interrupting: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     markdown.block.ruler.at("blockquote", _quote, interrupting)
+    markdown.block.ruler.at("lheading", _underlined)
     markdown.block.ruler.before("fence", "formula", _formula_block, interrupting)
     markdown.block.ruler.before("fence", "details", _details, interrupting)
     markdown.inline.ruler.before("escape", "formula", _formula)

@@ -184,6 +184,9 @@ def test_answers_are_drawn_and_harmless(markdown: str, expected: str, forbidden:
     [
         ("one\ntwo", "<p>one<br />\ntwo</p>"),
         ("- one\n  two", "<li>one\ntwo</li>"),
+        ("12,50\n3,20\n-----\n15,70", "<p>12,50<br />\n3,20</p>\n<hr />\n<p>15,70</p>"),
+        ("12,50\n3,20\n=====\n15,70", "<p>12,50<br />\n3,20<br />\n=====<br />\n15,70</p>"),
+        ("Title\n---\ntext", "<h4>Title</h4>\n<p>text</p>"),
         ("| a |\n|---|\n| b<br>c |", "<td>b<br />\nc</td>"),
         ("H<sub>2</sub>O <kbd>Ctrl</kbd> <u>x</u>", "H<sub>2</sub>O <kbd>Ctrl</kbd> <u>x</u>"),
         ("<B>a</B></br><em>b</em> <del>c</del>", "<b>a</b><br />\n<em>b</em> <del>c</del>"),

@@ -62,7 +62,20 @@ _BITS = (
         "->",
     ),
     *(" -- ", "\n", "\n\n", "\r\n", "\r", "\t", "http://x", "www.", "data:x", "](", "- ", "> "),
-    *("| ", "    ", "```\n", "<details>", "<summary>", "</summary>", "&gt;", "=", "1. ", "[a]: "),
+    *(
+        "| ",
+        "    ",
+        "```\n",
+        "<details>",
+        "<summary>",
+        "</summary>",
+        "&gt;",
+        "=",
+        "1. ",
+        "[a]: ",
+        "---",
+        "\n--",
+    ),
 )
 
 
@@ -102,6 +115,24 @@ def test_plain_words_are_not_held_back() -> None:
     assert markdown.feed(" wor") == " wor"
     assert markdown.feed("ld!") == "ld"
     assert markdown.feed(" More") == "! More"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12,50\n 3,20\n-----\n15,70", "12,50\n 3,20\n\n-----\n15,70"),
+        ("12,50\n3,20\n=====\n15,70", "12,50\n3,20\n\\=====\n15,70"),
+        ("5\n\nx\n+ 3\n = 8", "5\n\nx\n+ 3\n = 8"),
+        ("Titel\n---\nx", "Titel\n---\nx"),
+        ("# T\nx\n---", "# T\nx\n---"),
+        ("> a\n> b\n> ---", "> a\n> b\n> ---"),
+        ("```\na\nb\n---\n===\n```", "```\na\nb\n---\n===\n```"),
+        ("a\nb\n- c\n- d", "a\nb\n- c\n- d"),
+    ],
+)
+def test_a_rule_below_lines_makes_no_heading_of_them(text: str, expected: str) -> None:
+    """The lines of a bill above its sum stay lines."""
+    assert fit_for_page(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -260,7 +291,7 @@ def _by_character(text: str) -> str:
             "-> ",
             "> ",
         ),
-        *("&gt;", "http://x~", "w", "|-", "\n", " ", "[a]: x\n", "    a\n"),
+        *("a\nb\n---\n", "a\n=", "&gt;", "http://x~", "w", "|-", "\n", " ", "[a]: x\n", "    a\n"),
     ],
 )
 def test_twice_the_text_costs_twice(bit: str) -> None:

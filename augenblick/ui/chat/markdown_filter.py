@@ -10,7 +10,8 @@ Code stays as it is. Everything else is changed so that the page shows what was 
   Streamlit's own coloured text, which `page.css` gives its look, and `<code>` becomes code;
   `<details>` becomes its title and its content; any other tag is text;
 - `:name[...]`, `:material/...:`, `->`, `>=` and `a~b~c` stay the text they are;
-- emphasis beside East Asian punctuation is emphasis.
+- emphasis beside East Asian punctuation is emphasis;
+- a row of dashes or equals signs below several lines is a rule, and does not make them a heading.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _APART = "\u200b"  # no backslash keeps Streamlit from drawing an icon or an arr
 
 _MAY_BE_CODE = re.compile(r"[ \t>|:+*.)\d-]*(?:(?:`{0,2}|~{0,2})$|```|~~~)")
 _ONLY_SIGNS = re.compile(r"[ \t>|:+*_-]*$")
+_DASHES = re.compile(r" {0,3}-{3,}[ \t]*$")
 _LEAD = re.compile(r"(?:[ \t]*(?:>(?!=)|(?:[-+*]|\d{1,9}[.)])(?=[ \t])))*[ \t]*")
 _LIST_SIGN = re.compile(r"[-+*]|\d{1,9}[.)]")
 _COMPARED = re.compile(r"(?:[-+*]|\d{1,9}[.)])[ \t]+(>[ \t]?)(?=[$€£¥]?\d)")
@@ -113,6 +115,7 @@ class MarkdownFilter:
         self._formula: _OpenFormula | None = None
         self._given: list[str] = []  # of the line that is being written
         self._structure = START  # of what was written before that line
+        self._paragraph_lines = 0  # that an underline would make a heading
         self._ended_with_return = False
 
     def feed(self, text: str) -> str:
@@ -170,6 +173,8 @@ class MarkdownFilter:
         line, self._line = self._line, None
         line.has_formulas = has_formulas
         given, at = line.change(rest, is_whole=True)
+        if self._paragraph_lines > 1 and _DASHES.match(given):
+            given = "\n" + given
         if at == len(rest):
             return self._write(given + "\n")
         self._formula = _OpenFormula(rest[at:], line)
@@ -183,7 +188,7 @@ class MarkdownFilter:
             return _Line()
         if after.is_indented:
             return _Line({"!": _picture_in_code}, _PICTURE_SIGN)
-        return _Line(_CHANGES, _SIGN)
+        return _Line(_CHANGES, _SIGN, is_below_lines=self._paragraph_lines > 1)
 
     def _end_formula(self, rest: str) -> str:
         """Take the next line of a formula; give it back once it is whole, or is none."""
@@ -222,7 +227,10 @@ class MarkdownFilter:
         """Keep up with the structure of what is given back."""
         *closed, rest = text.split("\n")
         for part in closed:
-            self._structure = advance(self._structure, "".join((*self._given, part)))
+            before = self._structure
+            after = self._structure = advance(before, "".join((*self._given, part)))
+            goes_on = after.is_paragraph and not after.containers
+            self._paragraph_lines = goes_on * (before.is_paragraph * self._paragraph_lines + 1)
             self._given.clear()
         if rest:
             self._given.append(rest)
@@ -254,7 +262,11 @@ class _Line:
     """One line of a text, changed from left to right; without `changes` it stays as it is."""
 
     def __init__(
-        self, changes: dict[str, _Change] | None = None, sign: re.Pattern[str] = _SIGN
+        self,
+        changes: dict[str, _Change] | None = None,
+        sign: re.Pattern[str] = _SIGN,
+        *,
+        is_below_lines: bool = False,
     ) -> None:
         self.has_formulas = True
         self.lead = ""  # the signs of quotes and lists
@@ -265,6 +277,7 @@ class _Line:
         self._changes = changes or {}
         self._sign = sign
         self._has_begun = False
+        self._is_below_lines = is_below_lines
         self._before = ""  # the character before what is not yet given back
         self._text = ""
 
@@ -291,7 +304,7 @@ class _Line:
             self.lead = _lead_of(text)
             at = len(self.lead)
             out.append(self.lead)
-            if at < len(text) and text[at] == ">" and text[at + 1 : at + 2] != "=":
+            if self._is_sign_of_text(text, at):
                 out.append("\\")
             try:
                 given, end = _definition(self, text, at) if text[at : at + 1] == "[" else ("", at)
@@ -323,6 +336,12 @@ class _Line:
         if at:
             self._before = text[at - 1]
         return "".join(out), at
+
+    def _is_sign_of_text(self, text: str, at: int) -> bool:
+        """Whether a line would begin a quote or underline a heading, and is to do neither."""
+        if text[at : at + 1] == "=":
+            return self._is_below_lines
+        return text[at : at + 1] == ">" and text[at + 1 : at + 2] != "="
 
     def wait_if_short(self, text: str, at: int, *, most: int = _LOOK) -> None:
         """Wait for more, unless the line ends here or that much of it was looked at."""
