@@ -298,7 +298,7 @@ HARMLESS = (
         5,
         "content-odd-types",
         _inserted(delta(content={"foo": 1}), delta(content=[None, 3])),
-        text=lambda moment: _between(moment, "3"),  # a number is text, an object is none
+        text=lambda moment: _between(moment, '{"foo": 1}3'),  # an object is an answer in JSON
     ),
     Row(
         6,
