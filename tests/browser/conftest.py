@@ -38,8 +38,11 @@ _FLAGS = [
 ]
 # Opened by a deep link, Streamlit's front end first looks for its server below that link.
 _LOOKING_FOR_HOME = re.compile(r"status of 404 .*/_stcore/(health|host-config)\)$")
-# A page that is still open when its server ends looks for it until the test has closed it.
-_LOOKING_FOR_SERVER = re.compile(r"ERR_CONNECTION_REFUSED .*/_stcore/(health|host-config|stream)")
+# A page that is still open when its server ends looks for it until the test has closed it, and
+# may be fetching an icon.
+_LOOKING_FOR_SERVER = re.compile(
+    r"ERR_CONNECTION_REFUSED .*/(_stcore/(health|host-config|stream)|app-icon\.png)"
+)
 
 
 @dataclass

@@ -15,7 +15,11 @@ from tests.serving import serve_app
 
 _HOLD_CALLS = """(() => {
   if (!sessionStorage.getItem("holds")) return;
-  window.loads = [];
+  const loads = [];
+  let isReleased = false;
+  window.wait = () => isReleased || new Promise((load) => loads.push(load));
+  window.release = () => { isReleased = true; loads.forEach((load) => load()); };
+  window.isWaiting = () => loads.length > 1;
   window.held = [];
   window.Blob = class extends window.Blob {
     constructor(parts, options) {
@@ -23,7 +27,7 @@ _HOLD_CALLS = """(() => {
         super(parts, options);
         return;
       }
-      super(["await new Promise((load) => { window.loads.push(load); });\\n" +
+      super(["await window.wait();\\n" +
         parts[0].replace("export default function", "const main = function") +
         ";\\nexport default (given) => { window.held.push(() => main(given)); };"], options);
     }
@@ -46,11 +50,12 @@ def test_a_call_that_comes_late_changes_nothing(tmp_path: Path, open_page: OpenP
         messages(page).last.get_by_text("w3").wait_for()
         page.evaluate("sessionStorage.setItem('holds', 'yes')")
         page.reload()
+        page.wait_for_function("() => window.isWaiting?.()")  # its first call is on the way
         script.waits_before = ""
         copy = messages(page).last.get_by_role("button", name="Copy answer")
         copy.wait_for()
-        page.evaluate("loads.forEach((load) => load())")
-        page.wait_for_function("held.length > 2")
+        page.evaluate("release()")
+        page.wait_for_function("() => held.length > 2")
         page.evaluate("held.reverse().forEach((call) => call())")
 
         area(page).fill("And now?")

@@ -367,7 +367,7 @@ def test_nothing_moves_while_pictures_load(
     page.reload()
     expect(_links(page)).to_have_count(3)
     page.wait_for_function(
-        "[...document.querySelectorAll('.pictures img')].every(each => each.naturalWidth > 0)"
+        "() => [...document.querySelectorAll('.pictures img')].every(each => each.naturalWidth > 0)"
     )
 
     assert place_of_answer() == before
