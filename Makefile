@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
-# Whole files to each of two workers, in the order of tests/conftest.py.
-PYTEST := $(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Whole files to each of two workers, in the order of tests/conftest.py. Bytecode is kept, or each
+# of the servers that are started would compile everything anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 # Long proofs and measurements, one module a line; each runs as `python -m`.
 SWEEPS := \
@@ -46,8 +47,8 @@ test: $(VENV)/.test check ## Check everything and run all tests
 	@$(PYTEST)
 
 .PHONY: quick
-quick: $(VENV)/.test check ## Check everything and run the tests that start no server, browser or other process
-	@$(PYTEST) -m quick
+quick: $(VENV)/.test check ## Check everything and run the tests that take no seconds: no process, whole page or measurement
+	@$(PYTEST) -m quick --ignore tests/browser
 
 .PHONY: check
 check: $(VENV)/.test ## Lint, formatting and types

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from tests.serving import FOREIGN_SETTINGS, AppServer, serve_app, serve_script
+from augenblick.ops.doctor import examine
+from augenblick.ops.reader_process import ReaderProcess
+from augenblick.pictures import PicturePool
+from augenblick.reader.ocr import TextReader
+from tests.growth import assert_linear
+from tests.serving import FOREIGN_SETTINGS, AppServer, serve_app
 
 _TESTS = Path(__file__).parent
-_STARTERS = (subprocess, serve_app, serve_script)
-_STARTED = {"app_server", "browser", "reader", "text_reader", "postgres", "pool"}
+# Processes, the reader's models, whole pages, measurements and examinations take seconds.
+_SLOW: tuple[object, ...] = (
+    *(subprocess, PicturePool, ReaderProcess, TextReader),
+    *(AppTest, assert_linear, examine),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts no process and loads no models as quick; keep files together.
+    """Mark as quick what uses nothing that is slow; keep files together.
 
     A group (`--dist loadgroup`) shares what it starts. The longest come first, so that no process
     is left with one at the end, but the browser's last: Playwright's synchronous interface leaves
@@ -29,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
         if folder == "browser":
             item.add_marker(pytest.mark.browser)
-        elif not _starts_a_process(item):
+        elif not _is_slow(item):
             item.add_marker(pytest.mark.quick)
     items.sort(key=_turn)
 
@@ -39,16 +52,48 @@ def _turn(item: pytest.Item) -> int:
     return {"reader": 0, "browser": 2}.get(folder, 1)
 
 
-def _starts_a_process(item: pytest.Item) -> bool:
-    """Whether its module can, or it uses a fixture or a database that is started."""
+def _is_slow(item: pytest.Item) -> bool:
+    """Whether the test or one of its fixtures leads to what is slow, or it has a PostgreSQL."""
     assert isinstance(item, pytest.Function)
-    in_module = vars(item.module).values()
+    if item.get_closest_marker("slow"):
+        return True
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    return (
-        any(starter is each for starter in _STARTERS for each in in_module)
-        or not _STARTED.isdisjoint(item.fixturenames)
-        or "postgresql" in parameters
+    fixtures: list[Any] = [
+        it.func for found in item._fixtureinfo.name2fixturedefs.values() for it in found
+    ]
+    return "postgres" in " ".join(map(str, parameters)).lower() or any(
+        map(_leads_to_slow, (item.function, *fixtures))
     )
+
+
+@functools.cache
+def _leads_to_slow(start: Callable[..., Any]) -> bool:
+    """Whether a function names what is slow, or functions and classes of the tests that do."""
+    found, seen = [start], set[object]()
+    while found:
+        function = found.pop()
+        if not isinstance(function, FunctionType) or function in seen:
+            continue
+        seen.add(function)
+        used = [function.__globals__.get(name) for name in _names(function.__code__)]
+        if any(slow is it for slow in _SLOW for it in used):
+            return True
+        for it in filter(_is_of_tests, used):
+            inside: Iterable[Any] = vars(it).values() if isinstance(it, type) else (it,)
+            found += [getattr(each, "__wrapped__", each) for each in inside]
+    return False
+
+
+def _is_of_tests(it: object) -> bool:
+    module = sys.modules.get(str(getattr(it, "__module__", "")))
+    return str(getattr(module, "__file__", "")).startswith(str(_TESTS))
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,7 @@ from tests.faults.server import (
 from tests.faults.wire import WHOLE_TEXT, Moment, broken_off, kept, whole_answer
 
 CASES = [
-    pytest.param(row, moment, framing, id=name)
+    pytest.param(row, moment, framing, id=name, marks=pytest.mark.slow if row.is_slow else ())
     for row in ROWS
     for name, moment, framing in row.cases()
 ]
