@@ -91,8 +91,8 @@ def _others() -> Iterator[tuple[str, bytes, bytes, int]]:
     for name, tail in (("film", _FILM), ("zeros", bytes(3_000)), ("note", b"note")):
         yield f"png-{name}", png, png + tail, len(png)
         yield f"png-endless-{name}", png, png[:-12] + tail, len(png) - 16
+    gif = corpus.encoded(_PHOTOGRAPH, "GIF")
     for name, lost, tail in (("trailer", 1, b""), ("end", 2, b""), ("film", 1, _FILM)):
-        gif = corpus.encoded(_PHOTOGRAPH, "GIF")
         yield f"gif-{name}", gif, gif[:-lost] + tail, len(gif)
     for kind in ("HEIF", "AVIF"):
         still = corpus.encoded(_PHOTOGRAPH, kind, quality=80)
