@@ -11,6 +11,7 @@ import os
 import random
 import sys
 import threading
+import time
 
 from augenblick.chat.live import LiveReply
 from augenblick.chat.saver import Saver
@@ -66,17 +67,15 @@ def answer_for_ever(store: Store, saver: Saver) -> None:
 
 
 def main(url: str) -> None:
-    """Answer until killed."""
+    """Answer until killed, or until whoever started it is gone."""
     store = Store(url)
     store.interrupt_open_replies()
     saver = Saver(store, interval_seconds=random.choice([0.01, 0.05]))
-    threads = [
-        threading.Thread(target=answer_for_ever, args=(store, saver)) for _ in range(LIVE_REPLIES)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    starter = os.getppid()
+    for _ in range(LIVE_REPLIES):
+        threading.Thread(target=answer_for_ever, args=(store, saver), daemon=True).start()
+    while os.getppid() == starter:  # a test run that is killed itself kills nobody
+        time.sleep(0.5)
 
 
 if __name__ == "__main__":
