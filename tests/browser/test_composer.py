@@ -19,6 +19,7 @@ from tests.browser.playing import (
     ask,
     choose,
     expect_ready,
+    expect_rest,
     expect_whole,
     messages,
     photo,
@@ -357,3 +358,25 @@ def test_nobody_else_gets_at_a_tray(
         assert answer.status == 404
     assert page.request.delete(item).status == 403  # without our own Origin
     expect(tray(page)).to_have_count(1)
+
+
+def test_another_question_does_not_send_the_script_again(
+    connected: Endpoint, open_page: OpenPage
+) -> None:
+    """It is 70 KB, and all the rest of a short answer 20."""
+    server, script = connected
+    page = _open(open_page, server)
+    received: list[int] = []
+    page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))),
+    )
+    page.reload()
+    ask(page, "One")
+    expect_whole(page, script.text)
+    expect_rest(page)
+    received.clear()
+    ask(page, "Two")
+    expect(messages(page).nth(3)).to_contain_text(script.text)
+    expect_rest(page)
+    assert 1_000 < sum(received) < 50_000
