@@ -173,7 +173,7 @@ def test_a_refusal_that_comes_without_the_field_too_is_not_its_own() -> None:
 
 def test_a_stream_that_is_not_over_in_time_is_not_called_something_else() -> None:
     """It streams; what comes at the end can't be told, and nothing is said to be missing."""
-    report = _examine_within(Gaps(pause_seconds=0.2), seconds=6)
+    report = _examine_within(Gaps(pause_seconds=0.6), seconds=20)
     assert report.finding("answer").code == "unfinished"
     assert report.finding("stream").code == "streams"
     assert report.finding("usage").code == "untold"
