@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from augenblick.core.language import language
 from augenblick.pictures.samples import SAMPLES
+from tests.browser.chromium import find_chromium
 from tests.browser.playing import (
     Script,
     area,
@@ -169,8 +170,7 @@ def main() -> None:
         reader = stack.enter_context(serve_app(plain, arguments=_SHARED))
         played = stack.enter_context(serve_app(connected))
         playwright = stack.enter_context(sync_playwright())
-        chromium = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         for look in _LOOKS:
             with _visit(browser, reader, look) as visit:
                 _everybodys(visit)

@@ -7,7 +7,6 @@ request to any other host fails the test, unless the test said that it expects i
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +23,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+from tests.browser.chromium import find_chromium
+
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -98,8 +98,7 @@ OpenPage = Callable[..., tuple[Page, Watch]]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests of this process."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    assert found, "no Chromium; `make test` installs one, or install the package chromium"
+    found = find_chromium()
     expect.set_options(timeout=90_000)  # the first page of a fresh server on a busy machine
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, args=_FLAGS)

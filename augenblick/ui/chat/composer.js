@@ -894,7 +894,10 @@ const take = ({ data: next, parentElement, setTriggerValue }) => {
   if (before !== data.url || data.forgets) state = { version: -1, items: [] };
   showConversation();
   takeState(data.state, data.url);
-  if (isFirst) rememberPending();
+  if (isFirst) {
+    document.documentElement.dataset.composer = "";  // foot.css: now a click is heard
+    rememberPending();
+  }
   if (before !== data.url) moveIn(before);
   drawWords();
   flush();
