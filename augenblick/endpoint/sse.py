@@ -50,9 +50,8 @@ def read_events(
     is dropped; bytes that are no UTF-8 become U+FFFD. A comment line goes to `on_comment`.
     A last block that no blank line ended is dispatched only if its data is `[DONE]` or one whole
     JSON object; a half event never becomes one. Where blank lines are missing altogether, a line
-    that begins another JSON object or `[DONE]`, or is empty, ends the event before it: as no JSON
-    value goes on after its end, no event that means anything is cut. Costs are linear in the bytes
-    read.
+    that begins another JSON object or `[DONE]` ends the event before it: as no JSON value goes on
+    after its end, no event that means anything is cut. Costs are linear in the bytes read.
 
     Raises ProviderError when an event, its field names included, is above `max_event_bytes` or
     has more than 1,000 lines; whatever `chunks` raises passes through.
@@ -102,7 +101,7 @@ class _Block:
     def __init__(self, on_comment: Callable[[str], None] | None) -> None:
         self._on_comment = on_comment
         self._lines: list[bytes] = []
-        self._data: list[bytes] = []  # the values of its data lines
+        self._data: list[bytes] = []  # the values of its data lines that are not empty
         self._data_end = 0  # the number of lines up to the last of these
         self._has_no_blank_lines = False
         self._size_bytes = 0
@@ -125,14 +124,15 @@ class _Block:
         self._lines.append(line)
         self._size_bytes += len(line)
         if is_data:
-            self._data.append(value)
+            if value:
+                self._data.append(value)
             self._data_end = len(self._lines)
             if self._has_no_blank_lines and _is_whole(value):
                 yield from self.dispatch()
 
     def _begins_another(self, value: bytes) -> bool:
         """Whether a data line begins another event than the one before it."""
-        begins = len(self._data) == 1 and (value[:1] in {b"", b"{"} or value == DONE.encode())
+        begins = len(self._data) == 1 and (value.startswith(b"{") or value == DONE.encode())
         return begins and _is_json_object(self._data[0])
 
     def is_above(self, max_bytes: int, *, pending_bytes: int = 0) -> bool:
@@ -142,9 +142,9 @@ class _Block:
 
     def dispatch(self, lines: list[bytes] | None = None) -> Iterator[bytes]:
         """The event as sseclient gets it, nothing where there is no data; another begins."""
-        lines, data = lines or self._lines, self._data
+        lines, has_data = lines or self._lines, self._data_end > 0
         self._lines, self._data, self._data_end, self._size_bytes = [], [], 0, 0
-        if data:
+        if has_data:
             yield _valid_utf8(b"\n".join(lines) + b"\n\n")
 
     def dispatch_unterminated(self, rest: bytes) -> Iterator[bytes]:
