@@ -48,7 +48,7 @@ test: $(VENV)/.test check ## Check everything and run all tests
 
 .PHONY: quick
 quick: $(VENV)/.test check ## Check everything and run the tests that take no seconds: no process, whole page or measurement
-	@$(PYTEST) -m quick --ignore tests/browser
+	@$(PYTEST) -n 3 -m quick --ignore tests/browser  # a third fills the pauses of the others
 
 .PHONY: check
 check: $(VENV)/.test ## Lint, formatting and types
