@@ -21,6 +21,7 @@ from urllib.parse import quote
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.BidiComponent_pb2 import BidiComponent
 from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.Common_pb2 import ChatInputValue
 from streamlit.proto.Delta_pb2 import Delta
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -194,8 +195,14 @@ class Page:
 
     async def submit(self, text: str, files: Files | None = None) -> None:
         """Submit a question, whether or not a browser would let one."""
+        await self.wait_for(lambda: bool(self._composer or self.elements("chat_input")))
         pictures = await self.upload(files) if files else []
         self.submitted_at = time.time()
+        if self._composer is None:  # a page that ours is measured against
+            (box,) = (element.chat_input for element in self.elements("chat_input"))
+            value = ChatInputValue(data=text)
+            await self.rerun(WidgetState(id=box.id, chat_input_value=value))
+            return
         question = {"kind": "ask", "id": secrets.token_hex(8), "text": text, "pictures": pictures}
         await self.act(question)
 
