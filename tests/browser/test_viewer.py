@@ -445,7 +445,7 @@ def test_places_that_a_model_gives_are_shown_and_saved(
 
     page.get_by_role("radio", name="Thousandths of the picture").click()
     second = page.get_by_role("button", name="Place 2")
-    expect(second).to_have_attribute("data-outlines", re.compile('"x": 5[0-9][.]'))
+    expect(second).to_have_attribute("data-outlines", re.compile('"x": (?!50[.])'))
     second.click()
 
     expect(outlines).to_have_count(1)
