@@ -368,7 +368,7 @@ class TemplateMarks:
         return len(piece)
 
     def _take_mark(self, mark: str, parts: list[tuple[bool, str]]) -> None:
-        """Leave a mark out and heed what it says; strike-through of HTML stays."""
+        """Leave a mark out and follow what it says of thinking; strike-through of HTML stays."""
         if mark == _STRIKE or (mark == _END_OF_STRIKE and self._has_strike):
             self._has_strike = mark == _STRIKE
             self._keep(mark, parts)
