@@ -42,7 +42,7 @@ class Task:
 class Draft:
     """An answer while its worker writes it. `reply` is that of the present request.
 
-    `messages` are those of the conversation and of the rounds as they were before any remedy.
+    `messages` are those of the conversation and of the rounds as they were before any fallback.
     """
 
     def __init__(self, live: LiveReply, task: Task, store: Store, toolbox: Toolbox | None) -> None:
@@ -93,7 +93,7 @@ class Draft:
         return True
 
     def pictures_seen(self, sent: Sequence[Message]) -> list[ImagePart]:
-        """The pictures of a request as they are stored; remedies drop none but the oldest."""
+        """The pictures of a request as they are stored; fallbacks drop none but the oldest."""
         every = pictures_in(self.messages)
         return every[len(every) - len(pictures_in(sent)) :]
 

@@ -1,7 +1,7 @@
 """What can be changed about a refused request so that the endpoint takes it.
 
-A remedy is used at most once per kind, always said to the person (`Adjustment`), and remembered
-(`lessons`) so that the next request is right at once. A question is never stripped of its last
+A fallback is used at most once per kind, always said to the person (`Adjustment`), and remembered
+(`quirks`) so that the next request is right at once. A question is never stripped of its last
 picture: where a model can't see, only the person can decide what to do.
 """
 
@@ -26,7 +26,7 @@ from augenblick.chat.request_changes import (
     SYSTEM,
     TURNS,
     WORDS,
-    Remedy,
+    Fallback,
     Request,
     Shrink,
     ToJpeg,
@@ -63,84 +63,84 @@ _MAY_BE_ABOUT_TOOLS: Final = {
 }  # fmt: skip
 
 
-def remedy_for(
+def fallback_for(
     error: ProviderError,
     request: Request,
-    lessons: Mapping[str, str],
+    quirks: Mapping[str, str],
     *,
     applied: Collection[str] = (),
     shrink: Shrink | None = None,
     to_jpeg: ToJpeg | None = None,
-) -> Remedy | None:
+) -> Fallback | None:
     """A change that answers this refusal, or None where only a person can help.
 
-    `lessons` are those known before; `shrink` and `to_jpeg` prepare a picture anew.
+    `quirks` are those known before; `shrink` and `to_jpeg` prepare a picture anew.
     """
-    for remedy in _candidates(error, request, lessons, shrink, to_jpeg):
-        if remedy is not None and remedy.kind not in applied:
-            return remedy
+    for fallback in _candidates(error, request, quirks, shrink, to_jpeg):
+        if fallback is not None and fallback.kind not in applied:
+            return fallback
     return None
 
 
-def apply_lessons(
+def apply_quirks(
     request: Request,
-    lessons: Mapping[str, str],
+    quirks: Mapping[str, str],
     *,
     shrink: Shrink | None = None,
     to_jpeg: ToJpeg | None = None,
 ) -> tuple[Request, tuple[Adjustment, ...]]:
     """The request with everything already learnt applied, and the sentences that say so.
 
-    Lessons that are not understood are passed over.
+    SavedQuirks that are not understood are passed over.
     """
-    remedies: list[Callable[[Request], Remedy | None]] = []
-    if (fewest := whole_number(lessons.get(APART))) and fewest <= (request.settings.n or 1):
-        remedies.append(asked_apart)
-    remedies += [
+    fallbacks: list[Callable[[Request], Fallback | None]] = []
+    if (fewest := whole_number(quirks.get(APART))) and fewest <= (request.settings.n or 1):
+        fallbacks.append(asked_apart)
+    fallbacks += [
         lambda now, name=name, to=to: without_field(now, name.removeprefix(FIELD), to)  # type: ignore[misc]
-        for name, to in lessons.items()
+        for name, to in quirks.items()
         if name.startswith(FIELD) and name != FIELD + "response_format"
     ]
-    remedies.append(lambda now: _known_form(now, lessons))
-    if lessons.get(SYSTEM) == "in_question":
-        remedies.append(system_in_question)
-    if lessons.get(ROUNDS) == "in_words":
-        remedies.append(told_in_words)
-    if lessons.get(TURNS) == "joined":
-        remedies.append(joined_turns)
-    if lessons.get(FORMAT) == "jpeg":
-        remedies.append(lambda now: as_jpeg(now, to_jpeg))
-    if count := whole_number(lessons.get(COUNT)):
-        remedies.append(lambda now: newest_pictures(now, count))
-    if side := whole_number(lessons.get(SIDE)):
-        remedies.append(lambda now: shrunk(now, side, shrink))
+    fallbacks.append(lambda now: _known_form(now, quirks))
+    if quirks.get(SYSTEM) == "in_question":
+        fallbacks.append(system_in_question)
+    if quirks.get(ROUNDS) == "in_words":
+        fallbacks.append(told_in_words)
+    if quirks.get(TURNS) == "joined":
+        fallbacks.append(joined_turns)
+    if quirks.get(FORMAT) == "jpeg":
+        fallbacks.append(lambda now: as_jpeg(now, to_jpeg))
+    if count := whole_number(quirks.get(COUNT)):
+        fallbacks.append(lambda now: newest_pictures(now, count))
+    if side := whole_number(quirks.get(SIDE)):
+        fallbacks.append(lambda now: shrunk(now, side, shrink))
     adjustments = []
-    for remedy_of in remedies:
-        if (remedy := remedy_of(request)) is not None:
-            request = remedy.request
-            adjustments.append(remedy.adjustment)
+    for fallback_of in fallbacks:
+        if (fallback := fallback_of(request)) is not None:
+            request = fallback.request
+            adjustments.append(fallback.adjustment)
     return request, tuple(adjustments)
 
 
-def ask_for_missing(request: Request, missing: int) -> Remedy | None:
+def ask_for_missing(request: Request, missing: int) -> Fallback | None:
     """How to get the answers that an endpoint did not give although it was asked for `n`."""
     asked = request.settings.n or 1
     if not 0 < missing < asked:
         return None
     apart = asked_apart(request, times=missing + 1)
-    return apart and replace(apart, lessons={APART: str(asked - missing + 1)})
+    return apart and replace(apart, quirks={APART: str(asked - missing + 1)})
 
 
 def _candidates(
     error: ProviderError,
     request: Request,
-    lessons: Mapping[str, str],
+    quirks: Mapping[str, str],
     shrink: Shrink | None,
     to_jpeg: ToJpeg | None,
-) -> tuple[Remedy | None, ...]:
-    """The remedies for a refusal, the gentlest first."""
-    found: tuple[Remedy | None, ...] = ()
-    learnt_px = whole_number(lessons.get(SIDE))
+) -> tuple[Fallback | None, ...]:
+    """The fallbacks for a refusal, the gentlest first."""
+    found: tuple[Fallback | None, ...] = ()
+    learnt_px = whole_number(quirks.get(SIDE))
     match error.code:
         case "unknown_field" | "field_value_rejected":
             found = _for_field(error, request)
@@ -154,10 +154,10 @@ def _candidates(
             found = tuple(shrunk(request, side_px, shrink) for side_px in sides_px)
         case "request_too_large":
             side_px = _next_side(request, learnt_px)
-            found = (shrunk(request, side_px, shrink, is_lesson=False), *shorter(request))
+            found = (shrunk(request, side_px, shrink, is_quirk=False), *shorter(request))
         case "context_too_long":
             side_px = _next_side(request, learnt_px)
-            found = (*shorter(request), shrunk(request, side_px, shrink, is_lesson=False))
+            found = (*shorter(request), shrunk(request, side_px, shrink, is_quirk=False))
         case "system_role_rejected":
             found = (system_in_question(request),)
         case "roles_must_alternate":  # older templates count a system message among the turns
@@ -167,19 +167,19 @@ def _candidates(
     return (*found, _rounds_in_words(error, request))
 
 
-def _fewer_pictures(error: ProviderError, request: Request) -> Remedy | None:
-    """As many as the endpoint names; else those of the last question, else one, and no lesson."""
+def _fewer_pictures(error: ProviderError, request: Request) -> Fallback | None:
+    """As many as the endpoint names; else those of the last question, else one, and no quirk."""
     if limit := whole_number(error.params.get("limit")):
         return newest_pictures(request, limit)
     of_last = picture_count_of_last(request)
-    remedy = newest_pictures(request, of_last if len(pictures_of(request)) > of_last else 1)
-    return remedy and replace(remedy, lessons={})
+    fallback = newest_pictures(request, of_last if len(pictures_of(request)) > of_last else 1)
+    return fallback and replace(fallback, quirks={})
 
 
-def _for_field(error: ProviderError, request: Request) -> tuple[Remedy | None, ...]:
+def _for_field(error: ProviderError, request: Request) -> tuple[Fallback | None, ...]:
     """Rename where that is known to help, else leave the field out.
 
-    That one value is refused is no lesson, unless the endpoint takes the default only.
+    That one value is refused is no quirk, unless the endpoint takes the default only.
     """
     name = str(error.params.get("field", ""))
     is_unknown = error.code == "unknown_field"
@@ -191,42 +191,42 @@ def _for_field(error: ProviderError, request: Request) -> tuple[Remedy | None, .
     if dropped is not None and dropped.kind == ASK_APART:
         # fewer may be fine where this many were refused, unless the field itself is unknown
         fewest = 2 if is_unknown else dropped.request.times
-        return (replace(dropped, lessons={APART: str(fewest)}),)
+        return (replace(dropped, quirks={APART: str(fewest)}),)
     if dropped is not None and not is_unknown and "only_default" not in error.params:
-        dropped = replace(dropped, lessons={})
+        dropped = replace(dropped, quirks={})
     return (renamed, dropped)
 
 
-def _plainer(error: ProviderError, request: Request) -> Remedy | None:
+def _plainer(error: ProviderError, request: Request) -> Fallback | None:
     """The next plainer form; an endpoint without the field itself is told in words at once.
 
-    That one schema is refused is no lesson.
+    That one schema is refused is no quirk.
     """
     is_unknown = error.code == "unknown_field"
     to = OBJECT if form_of(request) == SCHEMA and not is_unknown else WORDS
-    remedy = asking_for(to, request)
-    if remedy is not None and "own_schema" in error.params:
-        return replace(remedy, lessons={})
-    return remedy
+    fallback = asking_for(to, request)
+    if fallback is not None and "own_schema" in error.params:
+        return replace(fallback, quirks={})
+    return fallback
 
 
-def _known_form(request: Request, lessons: Mapping[str, str]) -> Remedy | None:
+def _known_form(request: Request, quirks: Mapping[str, str]) -> Fallback | None:
     """The form that this endpoint is known to take, where it does not take the one asked for."""
-    to = lessons.get(FORM + form_of(request), "")
-    if to == OBJECT and lessons.get(FORM + OBJECT) == WORDS:
+    to = quirks.get(FORM + form_of(request), "")
+    if to == OBJECT and quirks.get(FORM + OBJECT) == WORDS:
         to = WORDS
-    if FIELD + "response_format" in lessons:
+    if FIELD + "response_format" in quirks:
         to = WORDS
     return asking_for(to, request) if to in {OBJECT, WORDS} else None
 
 
-def _rounds_in_words(error: ProviderError, request: Request) -> Remedy | None:
+def _rounds_in_words(error: ProviderError, request: Request) -> Fallback | None:
     """Calls and results told in words, where tool messages seem to be what is refused."""
     if error.code not in _MAY_BE_ABOUT_TOOLS or not _TOOL_WORDS.search(error.detail):
         return None
-    remedy = told_in_words(request)
-    is_lesson = isinstance(error, RequestRejected)
-    return remedy if remedy is None or is_lesson else replace(remedy, lessons={})
+    fallback = told_in_words(request)
+    is_quirk = isinstance(error, RequestRejected)
+    return fallback if fallback is None or is_quirk else replace(fallback, quirks={})
 
 
 def _next_side(request: Request, learnt: int) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection
 
-from augenblick.chat.fallbacks import apply_lessons, remedy_for
-from augenblick.chat.request_changes import Fitting, Remedy, Request
+from augenblick.chat.fallbacks import apply_quirks, fallback_for
+from augenblick.chat.request_changes import Fallback, Fitting, Request
 from augenblick.core.errors import ProviderError, StoreError
 from augenblick.core.messages import Adjustment
 from augenblick.store import Store
@@ -20,27 +20,27 @@ class Quirks:
         self._provider = provider
         self._model = model
         self._shrink, self._to_jpeg = fitting.shrink, fitting.to_jpeg
-        self._known = dict(store.load_lessons(provider, model))
+        self._known = dict(store.load_quirks(provider, model))
 
     def fit(self, request: Request) -> tuple[Request, tuple[Adjustment, ...]]:
         """The request as it is known to be taken, and the sentences that say so."""
-        return apply_lessons(request, self._known, shrink=self._shrink, to_jpeg=self._to_jpeg)
+        return apply_quirks(request, self._known, shrink=self._shrink, to_jpeg=self._to_jpeg)
 
-    def remedy_for(
+    def fallback_for(
         self, error: ProviderError, request: Request, applied: Collection[str]
-    ) -> Remedy | None:
+    ) -> Fallback | None:
         """A change that answers this refusal, remembered; None where only a person can help."""
-        remedy = remedy_for(
+        fallback = fallback_for(
             error, request, self._known,
             applied=applied, shrink=self._shrink, to_jpeg=self._to_jpeg,
         )  # fmt: skip
-        if remedy is not None:
-            self.learn(remedy)
-        return remedy
+        if fallback is not None:
+            self.learn(fallback)
+        return fallback
 
-    def learn(self, remedy: Remedy) -> None:
-        """Remember what a remedy teaches."""
-        self._known |= remedy.lessons
+    def learn(self, fallback: Fallback) -> None:
+        """Remember what a fallback teaches."""
+        self._known |= fallback.quirks
         with contextlib.suppress(StoreError):  # then it is learnt again the next time
-            for name, value in remedy.lessons.items():
-                self._store.save_lesson(self._provider, self._model, name, value)
+            for name, value in fallback.quirks.items():
+                self._store.save_quirk(self._provider, self._model, name, value)

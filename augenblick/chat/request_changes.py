@@ -48,7 +48,7 @@ _NOT_SENT: Final[Mapping[str, Any]] = {
     "response_format": None, "seed": None, "tools": (), "tool_choice": None,
 }  # fmt: skip
 
-# Names of lessons.
+# Names of quirks.
 SIDE, COUNT, FORMAT, SYSTEM, APART = (
     "pictures.longest_side_px", "pictures.max_count", "pictures.format", "system",
     "choices.apart_from",
@@ -77,7 +77,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Remedy:
+class Fallback:
     """A changed request, the sentence that says so, and what to remember for next time.
 
     `kind` names the change; the caller passes the kinds used so far as `applied`.
@@ -86,7 +86,7 @@ class Remedy:
     kind: str
     request: Request
     adjustment: Adjustment
-    lessons: Mapping[str, str] = field(default_factory=dict)
+    quirks: Mapping[str, str] = field(default_factory=dict)
 
 
 def form_of(request: Request) -> str:
@@ -95,13 +95,13 @@ def form_of(request: Request) -> str:
     return form if form in {SCHEMA, OBJECT} else ""
 
 
-def asking_for(to: str, request: Request) -> Remedy | None:
+def asking_for(to: str, request: Request) -> Fallback | None:
     """The request with its schema in words, and `json_object` beside them or nothing."""
     form = form_of(request)
     if not form or form == to:
         return None
     response_format = {"type": OBJECT} if to == OBJECT else None
-    return Remedy(
+    return Fallback(
         f"form:{to}",
         replace(request, settings=in_words(request.settings, response_format)),
         Adjustment("json_object_instead" if to == OBJECT else "form_in_words"),
@@ -109,7 +109,7 @@ def asking_for(to: str, request: Request) -> Remedy | None:
     )
 
 
-def without_field(request: Request, name: str, instead: str) -> Remedy | None:
+def without_field(request: Request, name: str, instead: str) -> Fallback | None:
     """The request without a field, its value under another name if there is one."""
     name = name.partition(".")[0]
     settings = request.settings
@@ -130,7 +130,7 @@ def without_field(request: Request, name: str, instead: str) -> Remedy | None:
     else:
         return None
     code = "renamed_field" if instead else "dropped_field"
-    return Remedy(
+    return Fallback(
         f"{code}:{name}",
         replace(request, settings=changed),
         Adjustment(code, {"field": name, "instead": instead} if instead else {"field": name}),
@@ -138,12 +138,12 @@ def without_field(request: Request, name: str, instead: str) -> Remedy | None:
     )
 
 
-def asked_apart(request: Request, times: int = 0) -> Remedy | None:
+def asked_apart(request: Request, times: int = 0) -> Fallback | None:
     """One answer in each of as many requests as answers are wanted, or still missing."""
     wanted = request.settings.n or 1
     if wanted < 2:  # noqa: PLR2004 - one is no several
         return None
-    return Remedy(
+    return Fallback(
         ASK_APART,
         Request(request.messages, replace(request.settings, n=None), times=wanted),
         Adjustment(ASK_APART, {"wanted": wanted, "count": times or wanted}),
@@ -160,7 +160,7 @@ def _with_value(settings: RequestSettings, name: str, value: object) -> RequestS
     return replace(settings, extra={**settings.extra, name: value})
 
 
-def system_in_question(request: Request) -> Remedy | None:
+def system_in_question(request: Request) -> Fallback | None:
     """The system message as the beginning of the first question."""
     system = [request.settings.system] if request.settings.system else []
     system += [message.text for message in request.messages if message.role is Role.SYSTEM]
@@ -173,12 +173,12 @@ def system_in_question(request: Request) -> Remedy | None:
     changed = replace(
         request, messages=tuple(others), settings=replace(request.settings, system="")
     )
-    return Remedy(
+    return Fallback(
         "system_in_question", changed, Adjustment("system_in_question"), {SYSTEM: "in_question"}
     )
 
 
-def joined_turns(request: Request) -> Remedy | None:
+def joined_turns(request: Request) -> Fallback | None:
     """Messages in a row from one side as one: an answer that failed leaves two questions so.
 
     Calls and results stay by themselves.
@@ -193,7 +193,7 @@ def joined_turns(request: Request) -> Remedy | None:
             joined.append(message)
     if len(joined) == len(request.messages):
         return None
-    return Remedy(
+    return Fallback(
         "joined_turns",
         replace(request, messages=tuple(joined)),
         Adjustment("joined_turns"),
@@ -201,11 +201,11 @@ def joined_turns(request: Request) -> Remedy | None:
     )
 
 
-def told_in_words(request: Request) -> Remedy | None:
+def told_in_words(request: Request) -> Fallback | None:
     """Calls and their results as words in ordinary messages."""
     if not any(message.role is Role.TOOL for message in request.messages):
         return None
-    return Remedy(
+    return Fallback(
         "rounds_in_words",
         replace(request, messages=rounds_in_words(request.messages)),
         Adjustment("rounds_in_words"),
@@ -214,8 +214,8 @@ def told_in_words(request: Request) -> Remedy | None:
 
 
 def shrunk(
-    request: Request, side_px: int, shrink: Shrink | None, *, is_lesson: bool = True
-) -> Remedy | None:
+    request: Request, side_px: int, shrink: Shrink | None, *, is_quirk: bool = True
+) -> Fallback | None:
     """Every picture whose longer side is above `side_px`, prepared smaller."""
     if shrink is None or side_px <= 0:
         return None
@@ -226,15 +226,15 @@ def shrunk(
     changed, count = _mapped(request, smaller)
     if not count:
         return None
-    return Remedy(
+    return Fallback(
         f"shrank_pictures:{side_px}",
         changed,
         Adjustment("shrank_pictures", {"count": count, "side_px": side_px}),
-        {SIDE: str(side_px)} if is_lesson else {},
+        {SIDE: str(side_px)} if is_quirk else {},
     )
 
 
-def as_jpeg(request: Request, to_jpeg: ToJpeg | None) -> Remedy | None:
+def as_jpeg(request: Request, to_jpeg: ToJpeg | None) -> Fallback | None:
     """Every picture that is no JPEG, as one."""
     if to_jpeg is None:
         return None
@@ -245,7 +245,7 @@ def as_jpeg(request: Request, to_jpeg: ToJpeg | None) -> Remedy | None:
     changed, count = _mapped(request, converted)
     if not count:
         return None
-    return Remedy(
+    return Fallback(
         "converted_pictures",
         changed,
         Adjustment("converted_pictures", {"count": count}),
@@ -253,7 +253,7 @@ def as_jpeg(request: Request, to_jpeg: ToJpeg | None) -> Remedy | None:
     )
 
 
-def newest_pictures(request: Request, limit: int) -> Remedy | None:
+def newest_pictures(request: Request, limit: int) -> Fallback | None:
     """Only the newest `limit` pictures; None where that drops nothing, or all there are.
 
     Of pictures that were sent in parts the parts go before the whole.
@@ -262,7 +262,7 @@ def newest_pictures(request: Request, limit: int) -> Remedy | None:
     if not 0 < limit < total:
         return None
     messages, dropped = _dropping(request.messages, total - limit)
-    return Remedy(
+    return Fallback(
         "dropped_pictures",
         replace(request, messages=messages),
         _left_out(request, dropped, limit),
@@ -285,23 +285,23 @@ def _left_out(before: Request, dropped: Sequence[Attachment], limit: int) -> Adj
     return Adjustment("dropped_regions", {**params, "numbers": ", ".join(map(str, numbers))})
 
 
-def shorter(request: Request) -> tuple[Remedy | None, ...]:
+def shorter(request: Request) -> tuple[Fallback | None, ...]:
     """Without the pictures of earlier questions; then without the older half of the turns."""
     return (_without_older_pictures(request), _without_older_turns(request))
 
 
-def _without_older_pictures(request: Request) -> Remedy | None:
+def _without_older_pictures(request: Request) -> Fallback | None:
     older = len(pictures_of(request)) - picture_count_of_last(request)
     if not older:
         return None
-    return Remedy(
+    return Fallback(
         "dropped_older_pictures",
         replace(request, messages=_dropping(request.messages, older)[0]),
         Adjustment("dropped_older_pictures", {"count": older}),
     )
 
 
-def _without_older_turns(request: Request) -> Remedy | None:
+def _without_older_turns(request: Request) -> Fallback | None:
     """Keep system messages and the newer half of the rest, which begins with a question."""
     system = [message for message in request.messages if message.role is Role.SYSTEM]
     rest = [message for message in request.messages if message.role is not Role.SYSTEM]
@@ -309,7 +309,7 @@ def _without_older_turns(request: Request) -> Remedy | None:
     start = next((at for at in questions if at >= len(rest) / 2), questions[-1] if questions else 0)
     if not start:
         return None
-    return Remedy(
+    return Fallback(
         f"dropped_older_turns:{len(rest)}",
         replace(request, messages=(*system, *rest[start:])),
         Adjustment("dropped_older_turns", {"count": start}),

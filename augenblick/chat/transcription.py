@@ -27,7 +27,7 @@ from augenblick.endpoint.payload import build_payload
 from augenblick.endpoint.reply import Reply
 from augenblick.store import Store
 
-_MOST_REMEDIES: Final = 3
+_MOST_FALLBACKS: Final = 3
 _MOST_CHARACTERS: Final = 50_000  # of a picture
 _CUT: Final = "\n…"
 _NO_TEXT: Final = "NO TEXT"
@@ -75,12 +75,12 @@ class Transcriptions:
             try:
                 return self._answer(request, client)
             except ProviderError as error:
-                is_last = len(applied) == _MOST_REMEDIES
-                remedy = None if is_last else quirks.remedy_for(error, request, applied)
-                if remedy is None:
+                is_last = len(applied) == _MOST_FALLBACKS
+                fallback = None if is_last else quirks.fallback_for(error, request, applied)
+                if fallback is None:
                     raise
-                request = remedy.request
-                applied.append(remedy.kind)
+                request = fallback.request
+                applied.append(fallback.kind)
 
     def _answer(self, request: Request, client: ChatClient) -> str:
         reply, length = Reply(), 0

@@ -31,7 +31,7 @@ from augenblick.lab.form_prompts import with_json_named
 from augenblick.lab.tools import Toolbox
 from augenblick.store import Store
 
-_MOST_REMEDIES = 3
+_MOST_FALLBACKS = 3
 
 
 class Writer:
@@ -122,14 +122,14 @@ class Writer:
             try:
                 self._stream_all(draft, request)
             except ProviderError as error:
-                if draft.has_text or len(applied) == _MOST_REMEDIES:
+                if draft.has_text or len(applied) == _MOST_FALLBACKS:
                     raise
-                remedy = quirks.remedy_for(error, request, applied)
-                if remedy is None:
+                fallback = quirks.fallback_for(error, request, applied)
+                if fallback is None:
                     raise
-                request = remedy.request
-                applied.append(remedy.kind)
-                draft.adjustments.append(remedy.adjustment)
+                request = fallback.request
+                applied.append(fallback.kind)
+                draft.adjustments.append(fallback.adjustment)
             else:
                 break
         begun = draft.reply

@@ -11,7 +11,7 @@ that stands beside its SQL; `Store` is all of them.
   library, search      what an owner has, and finding it by words
   sharing, deletion    links to a path; undo, and removal for good
   imports              conversations that come from elsewhere
-  traces, saved_presets, lessons   what experts and fallbacks keep
+  traces, saved_presets, saved_quirks   what experts and fallbacks keep
 
   store_values         what goes in and comes out
   tables, json_columns, deltas     what is kept, as tables; values as JSON; text of open replies

@@ -13,7 +13,6 @@ from augenblick.store.databases import open_databases
 from augenblick.store.deletion import Deletion
 from augenblick.store.engines import configured_url
 from augenblick.store.imports import Imports
-from augenblick.store.lessons import Lessons
 from augenblick.store.library import Library
 from augenblick.store.questions import Questions
 from augenblick.store.ratings import Ratings
@@ -21,6 +20,7 @@ from augenblick.store.replies import Replies
 from augenblick.store.saved_conversations import Conversations
 from augenblick.store.saved_model_cards import ModelCards
 from augenblick.store.saved_presets import Presets
+from augenblick.store.saved_quirks import SavedQuirks
 from augenblick.store.search import Search
 from augenblick.store.sharing import Sharing
 from augenblick.store.statements import now
@@ -40,7 +40,7 @@ class Store(
     Imports,
     Traces,
     Presets,
-    Lessons,
+    SavedQuirks,
     ModelCards,
 ):
     """Conversations, attachments and replies on SQLite or PostgreSQL; temporary ones in memory.

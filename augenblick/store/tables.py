@@ -315,7 +315,7 @@ preset = Table(
 )
 
 # One thing learnt about an endpoint and model.
-lesson = Table(
+quirk = Table(
     "lesson",
     metadata,
     Column("provider", _TEXT, primary_key=True),

@@ -765,7 +765,7 @@ def test_the_last_text_does_not_wait_for_a_response_that_stays_open(
     assert desk.follow(opened)[1].end is ReplyEnd.COMPLETE
 
 
-def test_a_remedied_request_shows_both_exchanges(desk: Desk) -> None:
+def test_a_changed_request_shows_both_exchanges(desk: Desk) -> None:
     """What was refused, in which words, and what was sent instead."""
     refused = iter([True])
     play = desk.server._answer

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from augenblick.chat.fallbacks import apply_lessons, ask_for_missing, remedy_for
-from augenblick.chat.request_changes import Remedy, Request
+from augenblick.chat.fallbacks import apply_quirks, ask_for_missing, fallback_for
+from augenblick.chat.request_changes import Fallback, Request
 from augenblick.core import errors
 from augenblick.core.errors import ProviderError
 from augenblick.core.messages import (
@@ -73,17 +73,17 @@ REQUEST = Request(TALK, SETTINGS)
 FORM = response_format_of(Form((FormField("Währung"),)))
 
 
-def heal(error: ProviderError, request: Request = REQUEST, **options: Any) -> Remedy | None:
-    """A remedy with pictures preparable."""
-    lessons = options.pop("lessons", {})
-    return remedy_for(error, request, lessons, shrink=shrink, to_jpeg=to_jpeg, **options)
+def heal(error: ProviderError, request: Request = REQUEST, **options: Any) -> Fallback | None:
+    """A fallback with pictures preparable."""
+    quirks = options.pop("quirks", {})
+    return fallback_for(error, request, quirks, shrink=shrink, to_jpeg=to_jpeg, **options)
 
 
-def healed(error: ProviderError, request: Request = REQUEST, **options: Any) -> Remedy:
-    """A remedy that must be there."""
-    remedy = heal(error, request, **options)
-    assert remedy is not None
-    return remedy
+def healed(error: ProviderError, request: Request = REQUEST, **options: Any) -> Fallback:
+    """A fallback that must be there."""
+    fallback = heal(error, request, **options)
+    assert fallback is not None
+    return fallback
 
 
 def wire(request: Request) -> dict[str, Any]:
@@ -101,15 +101,16 @@ def test_a_field_goes_by_its_other_name() -> None:
     error = errors.RequestRejected(
         code="unknown_field", field="max_tokens", instead="max_completion_tokens"
     )
-    remedy = healed(error)
-    payload = wire(remedy.request)
+    fallback = healed(error)
+    payload = wire(fallback.request)
     assert "max_tokens" not in payload
     assert payload["max_completion_tokens"] == 500
-    assert remedy.adjustment == Adjustment(
+    assert fallback.adjustment == Adjustment(
         "renamed_field", {"field": "max_tokens", "instead": "max_completion_tokens"}
     )
     back = healed(
-        errors.RequestRejected(code="unknown_field", field="max_completion_tokens"), remedy.request
+        errors.RequestRejected(code="unknown_field", field="max_completion_tokens"),
+        fallback.request,
     )
     assert "max_completion_tokens" not in wire(back.request)
 
@@ -120,14 +121,14 @@ def test_a_field_goes_by_its_other_name() -> None:
 def test_an_unknown_field_is_left_out_and_remembered(field: str) -> None:
     """Only that field is missing afterwards, and next time it is missing from the start."""
     assert field in wire(REQUEST)
-    remedy = healed(errors.RequestRejected(code="unknown_field", field=field))
-    assert wire(remedy.request) == {
+    fallback = healed(errors.RequestRejected(code="unknown_field", field=field))
+    assert wire(fallback.request) == {
         key: value for key, value in wire(REQUEST).items() if key != field
     }
-    assert remedy.adjustment == Adjustment("dropped_field", {"field": field})
-    again, adjustments = apply_lessons(REQUEST, remedy.lessons)
-    assert again == remedy.request
-    assert adjustments == (remedy.adjustment,)
+    assert fallback.adjustment == Adjustment("dropped_field", {"field": field})
+    again, adjustments = apply_quirks(REQUEST, fallback.quirks)
+    assert again == fallback.request
+    assert adjustments == (fallback.adjustment,)
 
 
 def test_streaming_itself_can_be_given_up() -> None:
@@ -137,18 +138,18 @@ def test_streaming_itself_can_be_given_up() -> None:
     assert "stream_options" not in payload
 
 
-def test_a_refused_value_is_no_lesson() -> None:
+def test_a_refused_value_is_no_quirk() -> None:
     """A temperature of 9 says nothing about the model; "only the default" does."""
     error = errors.RequestRejected(code="field_value_rejected", field="temperature")
-    assert healed(error).lessons == {}
+    assert healed(error).quirks == {}
     error = errors.RequestRejected(
         code="field_value_rejected", field="temperature", only_default="only the default"
     )
-    assert healed(error).lessons == {"field.temperature": ""}
+    assert healed(error).quirks == {"field.temperature": ""}
 
 
 def test_several_answers_are_asked_for_one_by_one() -> None:
-    """As many requests as answers; a refused number is a lesson for that many and more."""
+    """As many requests as answers; a refused number is a quirk for that many and more."""
     request = replace(REQUEST, settings=replace(SETTINGS, n=5))
     unknown = healed(errors.RequestRejected(code="unknown_field", field="n"), request)
     assert unknown.request == replace(REQUEST, times=5)
@@ -156,8 +157,8 @@ def test_several_answers_are_asked_for_one_by_one() -> None:
     too_many = healed(errors.RequestRejected(code="field_value_rejected", field="n"), request)
     for n, after_unknown, after_too_many in ((1, 1, 1), (2, 2, 1), (4, 4, 1), (5, 5, 5), (9, 9, 9)):
         wanted = replace(REQUEST, settings=replace(SETTINGS, n=n))
-        assert apply_lessons(wanted, unknown.lessons)[0].times == after_unknown
-        assert apply_lessons(wanted, too_many.lessons)[0].times == after_too_many
+        assert apply_quirks(wanted, unknown.quirks)[0].times == after_unknown
+        assert apply_quirks(wanted, too_many.quirks)[0].times == after_too_many
     further = healed(errors.RequestRejected(code="unknown_field", field="seed"), unknown.request)
     assert further.adjustment.code == "dropped_field"
     assert further.request.times == 5
@@ -169,26 +170,26 @@ def test_answers_that_did_not_come_are_asked_for() -> None:
     assert [ask_for_missing(request, missing) for missing in (0, 3)] == [None, None]
     assert ask_for_missing(REQUEST, 1) is None
     for missing, known_from in ((2, "2"), (1, "3")):
-        remedy = ask_for_missing(request, missing)
-        assert remedy is not None
-        assert remedy.adjustment.params == {"wanted": 3, "count": missing + 1}
-        assert list(remedy.lessons.values()) == [known_from]
+        fallback = ask_for_missing(request, missing)
+        assert fallback is not None
+        assert fallback.adjustment.params == {"wanted": 3, "count": missing + 1}
+        assert list(fallback.quirks.values()) == [known_from]
 
 
 @pytest.mark.parametrize(
     "field", ["model", "messages", "messages.0.name", "user", "", "__class__", "system"]
 )
 def test_what_cannot_be_left_out_stays(field: str) -> None:
-    """A complaint about something that is needed, or was not sent, has no remedy."""
+    """A complaint about something that is needed, or was not sent, has no fallback."""
     assert heal(errors.RequestRejected(code="unknown_field", field=field)) is None
 
 
 def test_too_many_pictures_keeps_the_newest() -> None:
     """The newest pictures are the ones the question is about."""
-    remedy = healed(errors.RequestRejected(code="too_many_pictures", limit=3))
-    assert names(remedy.request) == "cde"
-    assert remedy.adjustment == Adjustment("dropped_pictures", {"count": 2, "limit": 3})
-    assert names(apply_lessons(REQUEST, remedy.lessons)[0]) == "cde"
+    fallback = healed(errors.RequestRejected(code="too_many_pictures", limit=3))
+    assert names(fallback.request) == "cde"
+    assert fallback.adjustment == Adjustment("dropped_pictures", {"count": 2, "limit": 3})
+    assert names(apply_quirks(REQUEST, fallback.quirks)[0]) == "cde"
     assert names(healed(errors.RequestRejected(code="too_many_pictures")).request) == "de"
     assert (
         names(
@@ -232,13 +233,13 @@ def test_of_a_picture_in_parts_the_whole_is_kept(
     assert fewer.adjustment.code == "dropped_pictures"
     assert names(fewer.request) == "".join(each.sha256 for each in pictures)
 
-    remedy = healed(errors.RequestRejected(code="too_many_pictures", limit=limit), fewer.request)
+    fallback = healed(errors.RequestRejected(code="too_many_pictures", limit=limit), fewer.request)
 
-    assert names(remedy.request) == sent
-    assert remedy.adjustment.code == said
+    assert names(fallback.request) == sent
+    assert fallback.adjustment.code == said
     if said == "dropped_regions":
-        assert remedy.adjustment.params["numbers"] == ("2" if len(sent) > 1 else "1, 2")
-        content = wire(remedy.request)["messages"][-1]["content"]
+        assert fallback.adjustment.params["numbers"] == ("2" if len(sent) > 1 else "1, 2")
+        content = wire(fallback.request)["messages"][-1]["content"]
         assert "has 2 numbered regions outlined" in content[len(sent)]["text"]
 
 
@@ -255,13 +256,13 @@ def test_a_message_of_pictures_alone_goes_with_them() -> None:
 
 def test_pictures_too_large_are_prepared_smaller_step_by_step() -> None:
     """Each refusal leads to the next smaller size, and at last to a person."""
-    request, applied, lessons, sides = REQUEST, list[str](), dict[str, str](), list[int]()
-    while remedy := heal(
-        errors.RequestRejected(code="picture_too_large"), request, applied=applied, lessons=lessons
+    request, applied, quirks, sides = REQUEST, list[str](), dict[str, str](), list[int]()
+    while fallback := heal(
+        errors.RequestRejected(code="picture_too_large"), request, applied=applied, quirks=quirks
     ):
-        request = remedy.request
-        applied.append(remedy.kind)
-        lessons |= remedy.lessons
+        request = fallback.request
+        applied.append(fallback.kind)
+        quirks |= fallback.quirks
         sides.append(
             max(one.width_px for message in request.messages for one in message.attachments)
         )
@@ -269,36 +270,38 @@ def test_pictures_too_large_are_prepared_smaller_step_by_step() -> None:
     assert sides == [1536, 1024, 768, 512]
     assert names(request) == "abcde"
     assert len(set(applied)) == len(applied)
-    assert lessons == {"pictures.longest_side_px": "512"}
+    assert quirks == {"pictures.longest_side_px": "512"}
 
 
 def test_a_limit_that_was_said_is_kept_to() -> None:
     """Where the endpoint names a number of pixels, that number is used."""
-    remedy = healed(errors.RequestRejected(code="picture_too_large", limit_px=2000))
-    assert remedy.adjustment == Adjustment("shrank_pictures", {"count": 5, "side_px": 2000})
+    fallback = healed(errors.RequestRejected(code="picture_too_large", limit_px=2000))
+    assert fallback.adjustment == Adjustment("shrank_pictures", {"count": 5, "side_px": 2000})
     small = Request((question("x", picture("a", 300)),), SETTINGS)
     assert heal(errors.RequestRejected(code="picture_too_large", limit_px=2000), small) is None
 
 
 def test_a_format_that_is_refused_becomes_jpeg() -> None:
     """PNG is sent as JPEG; where all are JPEG already nothing can be done."""
-    remedy = healed(errors.RequestRejected(code="picture_format_rejected"))
+    fallback = healed(errors.RequestRejected(code="picture_format_rejected"))
     assert {
-        one.media_type for message in remedy.request.messages for one in message.attachments
+        one.media_type for message in fallback.request.messages for one in message.attachments
     } == {"image/jpeg"}
-    assert remedy.adjustment == Adjustment("converted_pictures", {"count": 1})
-    assert heal(errors.RequestRejected(code="picture_format_rejected"), remedy.request) is None
-    assert apply_lessons(REQUEST, remedy.lessons, to_jpeg=to_jpeg)[0] == remedy.request
+    assert fallback.adjustment == Adjustment("converted_pictures", {"count": 1})
+    assert heal(errors.RequestRejected(code="picture_format_rejected"), fallback.request) is None
+    assert apply_quirks(REQUEST, fallback.quirks, to_jpeg=to_jpeg)[0] == fallback.request
 
 
 def test_too_long_drops_older_pictures_then_older_turns_then_size() -> None:
     """The newest question with all its pictures is what is kept longest."""
     request, applied, codes = REQUEST, list[str](), list[str]()
-    while remedy := heal(errors.RequestRejected(code="context_too_long"), request, applied=applied):
-        assert remedy.lessons == {}
-        request = remedy.request
-        applied.append(remedy.kind)
-        codes.append(remedy.adjustment.code)
+    while fallback := heal(
+        errors.RequestRejected(code="context_too_long"), request, applied=applied
+    ):
+        assert fallback.quirks == {}
+        request = fallback.request
+        applied.append(fallback.kind)
+        codes.append(fallback.adjustment.code)
         assert len(applied) < 20
     assert codes[:2] == ["dropped_older_pictures", "dropped_older_turns"]
     assert set(codes[2:]) == {"shrank_pictures"}
@@ -315,8 +318,8 @@ def test_messages_in_a_row_become_one() -> None:
         question("five", picture("a")), question("six"), called, result, result,
     )  # fmt: skip
     request = Request(talk, RequestSettings("m"))
-    remedy = healed(errors.RequestRejected(code="roles_must_alternate"), request)
-    assert [(one["role"], one["content"]) for one in wire(remedy.request)["messages"]] == [
+    fallback = healed(errors.RequestRejected(code="roles_must_alternate"), request)
+    assert [(one["role"], one["content"]) for one in wire(fallback.request)["messages"]] == [
         ("user", "one\n\ntwo"),
         ("assistant", "three\n\nfour"),
         ("user", [
@@ -325,8 +328,8 @@ def test_messages_in_a_row_become_one() -> None:
         ]),
         ("assistant", None), ("tool", "4"), ("tool", "4"),
     ]  # fmt: skip
-    assert remedy.adjustment == Adjustment("joined_turns")
-    assert apply_lessons(request, remedy.lessons)[0] == remedy.request
+    assert fallback.adjustment == Adjustment("joined_turns")
+    assert apply_quirks(request, fallback.quirks)[0] == fallback.request
 
 
 def test_instructions_are_a_turn_for_some() -> None:
@@ -338,12 +341,12 @@ def test_instructions_are_a_turn_for_some() -> None:
 
 def test_a_system_message_moves_into_the_first_question() -> None:
     """Models without a system role still get the instructions."""
-    remedy = healed(errors.RequestRejected(code="system_role_rejected"))
-    messages = wire(remedy.request)["messages"]
+    fallback = healed(errors.RequestRejected(code="system_role_rejected"))
+    messages = wire(fallback.request)["messages"]
     assert messages[0]["role"] == "user"
     assert messages[0]["content"][0] == {"type": "text", "text": "Be kind."}
-    assert apply_lessons(REQUEST, remedy.lessons)[0] == remedy.request
-    assert heal(errors.RequestRejected(code="system_role_rejected"), remedy.request) is None
+    assert apply_quirks(REQUEST, fallback.quirks)[0] == fallback.request
+    assert heal(errors.RequestRejected(code="system_role_rejected"), fallback.request) is None
 
 
 @pytest.mark.parametrize(
@@ -354,53 +357,53 @@ def test_a_system_message_moves_into_the_first_question() -> None:
         "name_not_found",
     ],
 )  # fmt: skip
-def test_what_only_a_person_can_mend_has_no_remedy(code: str) -> None:
+def test_what_only_a_person_can_mend_has_no_fallback(code: str) -> None:
     """A model that can't see never gets the question without its pictures, and so on."""
     assert heal(ProviderError.of(code)) is None
 
 
 def test_nothing_is_done_twice() -> None:
-    """A remedy that did not help is not tried again."""
+    """A fallback that did not help is not tried again."""
     error = errors.RequestRejected(code="unknown_field", field="seed")
-    remedy = healed(error)
-    assert heal(error, remedy.request) is None
-    assert heal(error, REQUEST, applied=[remedy.kind]) is None
+    fallback = healed(error)
+    assert heal(error, fallback.request) is None
+    assert heal(error, REQUEST, applied=[fallback.kind]) is None
 
 
 def test_without_the_images_room_pictures_stay_as_they_are() -> None:
-    """A caller that can't prepare pictures gets no remedy that would need it."""
-    assert remedy_for(errors.RequestRejected(code="picture_format_rejected"), REQUEST, {}) is None
-    assert remedy_for(errors.RequestRejected(code="picture_too_large"), REQUEST, {}) is None
-    remedy = remedy_for(errors.StatusError(code="request_too_large"), REQUEST, {})
-    assert remedy is not None
-    assert remedy.kind == "dropped_older_pictures"
+    """A caller that can't prepare pictures gets no fallback that would need it."""
+    assert fallback_for(errors.RequestRejected(code="picture_format_rejected"), REQUEST, {}) is None
+    assert fallback_for(errors.RequestRejected(code="picture_too_large"), REQUEST, {}) is None
+    fallback = fallback_for(errors.StatusError(code="request_too_large"), REQUEST, {})
+    assert fallback is not None
+    assert fallback.kind == "dropped_older_pictures"
 
 
-def test_lessons_that_are_not_understood_are_passed_over() -> None:
-    """A lesson of another version harms nothing."""
-    lessons = {
+def test_quirks_that_are_not_understood_are_passed_over() -> None:
+    """A quirk of another version harms nothing."""
+    quirks = {
         "x": "y",
         "pictures.max_count": "many",
         "field.model": "",
         "system": "?",
         "field.": "",
     }
-    assert apply_lessons(REQUEST, lessons, shrink=shrink, to_jpeg=to_jpeg) == (REQUEST, ())
+    assert apply_quirks(REQUEST, quirks, shrink=shrink, to_jpeg=to_jpeg) == (REQUEST, ())
 
 
-def test_all_lessons_together() -> None:
+def test_all_quirks_together() -> None:
     """What was learnt is applied at once, each with its sentence."""
-    lessons = {
+    quirks = {
         "field.max_tokens": "max_completion_tokens", "field.seed": "", "system": "in_question",
         "pictures.format": "jpeg", "pictures.max_count": "2", "pictures.longest_side_px": "1024",
     }  # fmt: skip
-    request, adjustments = apply_lessons(REQUEST, lessons, shrink=shrink, to_jpeg=to_jpeg)
+    request, adjustments = apply_quirks(REQUEST, quirks, shrink=shrink, to_jpeg=to_jpeg)
     assert [one.code for one in adjustments] == [
         "renamed_field", "dropped_field", "system_in_question", "converted_pictures",
         "dropped_pictures", "shrank_pictures",
     ]  # fmt: skip
     assert names(request) == "de"
-    assert apply_lessons(request, lessons, shrink=shrink, to_jpeg=to_jpeg) == (request, ())
+    assert apply_quirks(request, quirks, shrink=shrink, to_jpeg=to_jpeg) == (request, ())
 
 
 @pytest.mark.parametrize("case", BODIES, ids=lambda case: f"{case['means']}-{case['status']}")
@@ -410,7 +413,7 @@ def test_real_refusals_are_healed_or_left_to_a_person(case: dict[str, Any]) -> N
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     error = refusal(case["status"], read_error(content))
     asked = replace(REQUEST, settings=replace(SETTINGS, n=2, response_format=FORM))
-    remedy = heal(error, asked)
+    fallback = heal(error, asked)
     healable = {
         "too_many_pictures", "picture_too_large", "picture_format_rejected", "picture_unreadable",
         "context_too_long", "unknown_field", "field_value_rejected", "system_role_rejected",
@@ -418,7 +421,7 @@ def test_real_refusals_are_healed_or_left_to_a_person(case: dict[str, Any]) -> N
     }  # fmt: skip
     is_met = error.code == "too_many_pictures" and error.params.get("limit") in {5, 8}
     expected = error.code in healable and not is_met
-    assert (remedy is not None and remedy.request != asked) is expected
+    assert (fallback is not None and fallback.request != asked) is expected
 
 
 def asked_for(response_format: dict[str, Any]) -> Request:
@@ -459,45 +462,47 @@ def test_what_was_learnt_of_forms_is_right_at_once(field: str) -> None:
     request = asked_for(FORM)
     first = healed(errors.RequestRejected(code="field_value_rejected", field=field), request)
     second = healed(errors.RequestRejected(code="field_value_rejected", field=field), first.request)
-    both = {**first.lessons, **second.lessons}
+    both = {**first.quirks, **second.quirks}
 
-    assert apply_lessons(request, first.lessons) == (first.request, (first.adjustment,))
-    assert apply_lessons(request, both) == (second.request, (second.adjustment,))
-    assert apply_lessons(request, second.lessons) == (request, ())
-    assert apply_lessons(REQUEST, both) == (REQUEST, ())
+    assert apply_quirks(request, first.quirks) == (first.request, (first.adjustment,))
+    assert apply_quirks(request, both) == (second.request, (second.adjustment,))
+    assert apply_quirks(request, second.quirks) == (request, ())
+    assert apply_quirks(REQUEST, both) == (REQUEST, ())
 
 
 def test_an_endpoint_that_does_not_know_the_field_is_told_in_words_at_once() -> None:
     """json_object would be the same field again."""
     request = asked_for(FORM)
-    remedy = healed(errors.RequestRejected(code="unknown_field", field="response_format"), request)
+    fallback = healed(
+        errors.RequestRejected(code="unknown_field", field="response_format"), request
+    )
 
-    assert "response_format" not in wire(remedy.request)
-    assert "Währung" in wire(remedy.request)["messages"][0]["content"]
-    assert apply_lessons(request, remedy.lessons) == (remedy.request, (remedy.adjustment,))
-    old_lesson = {"field.response_format": ""}
-    assert apply_lessons(request, old_lesson) == (remedy.request, (remedy.adjustment,))
+    assert "response_format" not in wire(fallback.request)
+    assert "Währung" in wire(fallback.request)["messages"][0]["content"]
+    assert apply_quirks(request, fallback.quirks) == (fallback.request, (fallback.adjustment,))
+    old_quirk = {"field.response_format": ""}
+    assert apply_quirks(request, old_quirk) == (fallback.request, (fallback.adjustment,))
 
 
-def test_one_schema_that_is_refused_is_no_lesson() -> None:
+def test_one_schema_that_is_refused_is_no_quirk() -> None:
     """The next one may be taken."""
     error = errors.RequestRejected(
         code="field_value_rejected", field="response_format", own_schema="invalid schema"
     )
 
-    assert healed(error, asked_for(FORM)).lessons == {}
+    assert healed(error, asked_for(FORM)).quirks == {}
 
 
 def test_free_json_is_asked_for_in_words_where_it_is_refused() -> None:
     """An endpoint that takes schemas only gets them as before."""
-    remedy = healed(
+    fallback = healed(
         errors.RequestRejected(code="field_value_rejected", field="response_format"),
         asked_for({"type": "json_object"}),
     )
 
-    assert "response_format" not in wire(remedy.request)
-    assert "JSON" in wire(remedy.request)["messages"][0]["content"]
-    assert apply_lessons(asked_for(FORM), remedy.lessons) == (asked_for(FORM), ())
+    assert "response_format" not in wire(fallback.request)
+    assert "JSON" in wire(fallback.request)["messages"][0]["content"]
+    assert apply_quirks(asked_for(FORM), fallback.quirks) == (asked_for(FORM), ())
 
 
 @pytest.mark.parametrize("response_format", [FORM, {"type": "text"}, None])
@@ -534,10 +539,10 @@ def test_dropping_pictures_leaves_calls_and_results_together() -> None:
     """A call without words stays, for its result would be refused without it."""
     request = Request(CALLED, RequestSettings("gpt-4o"))
 
-    remedy = remedy_for(errors.RequestRejected(code="too_many_pictures", limit=1), request, {})
+    fallback = fallback_for(errors.RequestRejected(code="too_many_pictures", limit=1), request, {})
 
-    assert remedy is not None
-    kept = remedy.request.messages
+    assert fallback is not None
+    kept = fallback.request.messages
     assert [message.role for message in kept] == [message.role for message in CALLED]
     assert kept[3].tool_calls
     assert [one.sha256 for message in kept for one in message.attachments] == ["z"]
@@ -547,9 +552,11 @@ def test_a_picture_that_a_call_returned_is_no_question() -> None:
     """What is too long loses what came before the question, not the question's own pictures."""
     request = Request(CALLED, RequestSettings("gpt-4o"))
 
-    first = remedy_for(errors.RequestRejected(code="context_too_long"), request, {}, shrink=shrink)
+    first = fallback_for(
+        errors.RequestRejected(code="context_too_long"), request, {}, shrink=shrink
+    )
     assert first is not None
-    second = remedy_for(
+    second = fallback_for(
         errors.RequestRejected(code="context_too_long"), first.request, {}, shrink=shrink
     )
 
@@ -563,16 +570,16 @@ def test_without_tools_no_choice_among_them_is_sent() -> None:
     """An endpoint that knows no tools would refuse `tool_choice` next."""
     settings = RequestSettings("m", tools=({"type": "function"},), tool_choice="auto")
 
-    remedy = remedy_for(
+    fallback = fallback_for(
         errors.RequestRejected(code="unknown_field", field="tools"), Request(TALK, settings), {}
     )
 
-    assert remedy is not None
-    assert remedy.request.settings == RequestSettings("m")
+    assert fallback is not None
+    assert fallback.request.settings == RequestSettings("m")
 
 
 @pytest.mark.parametrize(
-    ("error", "is_lesson"),
+    ("error", "is_quirk"),
     [
         (errors.RequestRejected("unknown variant `tool`, expected one of `system`, `user`"), True),
         (
@@ -588,21 +595,21 @@ def test_without_tools_no_choice_among_them_is_sent() -> None:
         ),
     ],
 )
-def test_refused_tool_messages_are_told_in_words(error: ProviderError, *, is_lesson: bool) -> None:
+def test_refused_tool_messages_are_told_in_words(error: ProviderError, *, is_quirk: bool) -> None:
     """Once, with the pictures, in turns that alternate."""
     request = Request(CALLED, RequestSettings("m"))
 
-    remedy = remedy_for(error, request, {})
+    fallback = fallback_for(error, request, {})
 
-    assert remedy is not None
-    told = remedy.request.messages
+    assert fallback is not None
+    told = fallback.request.messages
     assert [message.role for message in told[2:]] == [Role.USER, Role.ASSISTANT, Role.USER]
     assert told[-1].text == "Result of zoom: follows"
     assert [one.sha256 for one in told[-1].attachments] == ["z"]
-    assert remedy_for(error, remedy.request, {}, applied=[remedy.kind]) is None
-    assert bool(remedy.lessons) is is_lesson
-    if is_lesson:
-        assert apply_lessons(request, remedy.lessons)[0] == remedy.request
+    assert fallback_for(error, fallback.request, {}, applied=[fallback.kind]) is None
+    assert bool(fallback.quirks) is is_quirk
+    if is_quirk:
+        assert apply_quirks(request, fallback.quirks)[0] == fallback.request
 
 
 @pytest.mark.parametrize(
@@ -615,4 +622,4 @@ def test_refused_tool_messages_are_told_in_words(error: ProviderError, *, is_les
 )
 def test_other_refusals_leave_tool_messages_alone(error: ProviderError) -> None:
     """Words about something else are no reason to change them."""
-    assert remedy_for(error, Request(CALLED, RequestSettings("m")), {}) is None
+    assert fallback_for(error, Request(CALLED, RequestSettings("m")), {}) is None

@@ -503,7 +503,7 @@ def test_writing_on_is_one_answer(desk: Desk, script: Several) -> None:
     assert len(record.choices) == 1
 
 
-def test_a_remedy_that_is_needed_as_well_is_found(tmp_path: Path) -> None:
+def test_a_fallback_that_is_needed_as_well_is_found(tmp_path: Path) -> None:
     """First `n` is refused, then another field; all answers come without both."""
     asked: list[dict[str, Any]] = []
 

@@ -127,7 +127,7 @@ BODIES = json.loads((Path(__file__).parents[1] / "endpoint" / "refusals.json").r
 
 @pytest.mark.parametrize("case", BODIES, ids=lambda case: f"{case['means']}-{case['status']}")
 def test_real_refusals_are_recognised(case: dict[str, Any]) -> None:
-    """What vendors really write leads to the error that a remedy or a sentence can answer."""
+    """What vendors really write leads to the error that a fallback or a sentence can answer."""
     body = case["body"]
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     error = refusal(case["status"], read_error(content))

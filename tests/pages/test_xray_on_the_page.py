@@ -226,7 +226,7 @@ def test_an_answer_without_a_trace_says_so(two: Two, monkeypatch: pytest.MonkeyP
     assert language("en").text("xray.none") in [told.value for told in page.info]
 
 
-def test_a_remedied_request_shows_both(two: Two) -> None:
+def test_a_changed_request_shows_both(two: Two) -> None:
     """Which one is looked at can be chosen; the answered one comes first."""
     refuse = two.first.refuse
     answer = type(two.first).__call__
@@ -255,7 +255,7 @@ def test_a_remedied_request_shows_both(two: Two) -> None:
     assert "stream_options" in page.json[1].value
 
 
-def test_the_code_of_a_remedied_request_holds_the_picture_that_was_made_to_fit(
+def test_the_code_of_a_changed_request_holds_the_picture_that_was_made_to_fit(
     two: Two, tmp_path: Path
 ) -> None:
     """It is stored nowhere, and made again for whoever copies the code; after a restart as well."""

@@ -168,10 +168,10 @@ def test_words_are_found(old_store: Store) -> None:
 
 
 def test_what_owners_did_is_kept(old_store: Store, version: str) -> None:
-    """Title, pin, chosen pictures, links, what was deleted, presets, traces, lessons."""
+    """Title, pin, chosen pictures, links, what was deleted, presets, traces, quirks."""
     conversation = only(old_store)
     first, answer = conversation.nodes[:2]
-    assert old_store.load_lessons("reader", "look") == {"seed": "no"}
+    assert old_store.load_quirks("reader", "look") == {"seed": "no"}
     if version < "0.2":
         assert (conversation.title, conversation.is_pinned) == ("Wo ist das?", False)
         assert f"{conversation.created_at:%Y-%m-%d %H:%M %Z}" == "2026-11-29 23:03 UTC"

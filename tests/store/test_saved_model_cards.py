@@ -66,8 +66,8 @@ def old_url(tmp_path: Path, request: pytest.FixtureRequest) -> str:
 
 
 def test_what_an_earlier_version_knew_stands_on_the_card(old_url: str) -> None:
-    """Whether a model sees was a lesson; the other lessons stay where they are."""
+    """Whether a model sees was a quirk; the other quirks stay where they are."""
     with closing(Store(old_url)) as store:
         assert store.load_model_cards() == {("a", "m"): ModelCard(sees=False)}
-        assert store.load_lessons("a", "m") == {}
-        assert store.load_lessons("reader", "look") == {"seed": "no"}
+        assert store.load_quirks("a", "m") == {}
+        assert store.load_quirks("reader", "look") == {"seed": "no"}

@@ -347,14 +347,14 @@ def test_moments_are_aware_and_in_utc(store: Store) -> None:
     assert all(before <= moment <= before + timedelta(minutes=1) for moment in moments)
 
 
-def test_lessons_are_kept_by_endpoint_and_model(store: Store) -> None:
-    """The newest lesson counts; other models don't hear of it."""
-    store.save_lesson("openai", "gpt-x", "max_tokens", "max_completion_tokens")
-    store.save_lesson("openai", "gpt-x", "seed", "no")
-    store.save_lesson("openai", "gpt-x", "seed", "yes")
+def test_quirks_are_kept_by_endpoint_and_model(store: Store) -> None:
+    """The newest quirk counts; other models don't hear of it."""
+    store.save_quirk("openai", "gpt-x", "max_tokens", "max_completion_tokens")
+    store.save_quirk("openai", "gpt-x", "seed", "no")
+    store.save_quirk("openai", "gpt-x", "seed", "yes")
     expected = {"max_tokens": "max_completion_tokens", "seed": "yes"}
-    assert store.load_lessons("openai", "gpt-x") == expected
-    assert store.load_lessons("openai", "other") == {}
+    assert store.load_quirks("openai", "gpt-x") == expected
+    assert store.load_quirks("openai", "other") == {}
 
 
 def test_a_second_opening_finds_everything(url: str) -> None:

@@ -99,7 +99,7 @@ def _draw_failed(failed: FailedCheck, *, has_card: bool) -> None:
 def _draw_card(provider: Provider, model: str, card: ModelCard, parts: Services) -> None:
     limits: Mapping[str, str] = {}
     with suppress(StoreError):
-        limits = parts.store.load_lessons(provider.name, model)
+        limits = parts.store.load_quirks(provider.name, model)
     price = provider.price_of(model)
     rows = [*_rows(card), *_limit_rows(limits), *_price_rows(price)]
     cells = "".join(
@@ -162,12 +162,12 @@ def _answer(kind: str, said: str) -> str:
     return f'<span class="is-{kind}">{escape(said)}</span>'
 
 
-def _limit_rows(lessons: Mapping[str, str]) -> Iterator[Row]:
+def _limit_rows(quirks: Mapping[str, str]) -> Iterator[Row]:
     """Limits that were learnt from refusals."""
     said = []
-    if (count := lessons.get(COUNT, "")).isdecimal():
+    if (count := quirks.get(COUNT, "")).isdecimal():
         said.append(i18n.t("card.most_pictures", count=int(count)))
-    if (side := lessons.get(SIDE, "")).isdecimal():
+    if (side := quirks.get(SIDE, "")).isdecimal():
         said.append(i18n.t("card.longest_side", side=i18n.current().number(int(side))))
     if said:
         yield i18n.t("card.limits"), escape(", ".join(said)), ""

@@ -10,25 +10,23 @@ from augenblick.store import tables as t
 from augenblick.store.databases import Concern
 
 
-class Lessons(Concern):
+class SavedQuirks(Concern):
     """Keeps what was learnt."""
 
-    def load_lessons(self, provider: str, model: str) -> Mapping[str, str]:
+    def load_quirks(self, provider: str, model: str) -> Mapping[str, str]:
         """What was learnt about an endpoint and model, by name."""
         given = {"provider": provider, "model": model}
         with self._databases.kept.reading() as connection:
-            return {row.name: row.value for row in connection.execute(_LESSONS, given)}
+            return {row.name: row.value for row in connection.execute(_QUIRKS, given)}
 
-    def save_lesson(self, provider: str, model: str, name: str, value: str) -> None:
+    def save_quirk(self, provider: str, model: str, name: str, value: str) -> None:
         """Remember one thing about an endpoint and model; the newest value counts."""
         database = self._databases.kept
-        statement = database.upsert(
-            t.lesson, provider=provider, model=model, name=name, value=value
-        )
+        statement = database.upsert(t.quirk, provider=provider, model=model, name=name, value=value)
         with database.writing() as connection:
             connection.execute(statement)
 
 
-_LESSONS = select(t.lesson.c.name, t.lesson.c.value).where(  # read before each request
-    t.lesson.c.provider == bindparam("provider"), t.lesson.c.model == bindparam("model")
+_QUIRKS = select(t.quirk.c.name, t.quirk.c.value).where(  # read before each request
+    t.quirk.c.provider == bindparam("provider"), t.quirk.c.model == bindparam("model")
 )
