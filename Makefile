@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # Whole files to each of two workers, in the order of tests/conftest.py. Bytecode is kept, or each
 # of the servers that are started would compile everything anew.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Long proofs and measurements, one module a line; each runs as `python -m`.
 SWEEPS := \

@@ -30,16 +30,12 @@ _SLOW: tuple[object, ...] = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as quick what uses nothing that is slow; keep files together.
+    """Mark as quick what uses nothing that is slow; the longest come first, the browser's last.
 
-    A group (`--dist loadgroup`) shares what it starts. The longest come first, so that no process
-    is left with one at the end, but the browser's last: Playwright's synchronous interface leaves
-    an event loop running in the thread of the tests.
+    Playwright's synchronous interface leaves an event loop running in the thread of the tests.
     """
     for item in items:
         folder = item.path.relative_to(_TESTS).parts[0]
-        group = folder if folder == "reader" else item.path.relative_to(_TESTS).as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
         if folder == "browser":
             item.add_marker(pytest.mark.browser)
         elif not _is_slow(item):
