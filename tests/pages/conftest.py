@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
 from augenblick.ui.resources import Services
 
@@ -14,6 +17,15 @@ class Visitor:
     """Whose cookie comes with a run; "" for a browser that keeps none."""
 
     browser_id: str = "our-browser"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_look_for_components() -> Iterator[None]:
+    """Every page under test would read all installed packages' descriptions: half of its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        scan = manifest_scanner.scan_component_manifests
+        patch.setattr(manifest_scanner, "scan_component_manifests", functools.cache(scan))
+        yield
 
 
 @pytest.fixture(autouse=True)
