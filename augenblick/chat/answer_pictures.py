@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from functools import partial
 
 from augenblick.chat.draft import Draft
 from augenblick.chat.saver import outlast_outage
@@ -17,21 +16,20 @@ from augenblick.store import Store
 _MOST_PICTURES = 16  # of one answer
 
 
-def keep_pictures(draft: Draft, *, store: Store, prepare: Prepare | None) -> None:
+def keep_pictures(draft: Draft, *, store: Store, prepare: Prepare) -> None:
     """Take in the pictures of an answer, and say where one can't be shown. Never raises.
 
     An address is not followed: who runs the endpoint would learn who reads, and when.
     """
-    addresses = draft.reply.pictures
+    addresses = list(dict.fromkeys(each for reply in draft.replies for each in reply.pictures))
     for address in addresses[:_MOST_PICTURES]:
-        if prepare is None or not address.startswith("data:"):
+        if not address.startswith("data:"):
             continue
         with contextlib.suppress(AugenblickError, ValueError):
             content = base64.b64decode(address.partition(",")[2])
             picture = prepare(content, name="answer", options=PictureOptions())
-            part = ImagePart(picture.attachment)
-            add = partial(store.add_reply_picture, draft.live.reply_id, part, picture)
-            outlast_outage(draft.live.cancellation, add)
+            part, live = ImagePart(picture.attachment), draft.live
+            outlast_outage(live.cancellation, store.add_reply_picture, live.reply_id, part, picture)
             draft.pictures += (part,)
     if (unshown := len(addresses) - len(draft.pictures)) > 0:
         draft.adjustments.append(Adjustment("unshown_pictures", {"count": unshown}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 from augenblick.core.conversations import ReplyRecord, round_messages
 from augenblick.core.messages import (
@@ -19,16 +20,38 @@ from augenblick.core.settings import RequestSettings
 
 
 @dataclass(frozen=True, slots=True)
-class ResumeState:
-    """Where an answer goes on from an earlier one: its rounds, and the calls that waited.
+class Continuation:
+    """What an answer goes on from: what an earlier one had called, and its text.
 
-    `said` is what the model said and called last (None: nothing waits), `results` what is known
-    of those calls.
+    The text is written on where there is an `instruction`, which asks for the rest; endpoints
+    differ in how they continue an assistant message, so it is sent as it is. `open` is what the
+    model said and called last (None: nothing waits), `results` what is known of those calls.
     """
 
+    text: str = ""
+    instruction: str = ""
     rounds: tuple[ToolRound, ...] = ()
-    said: ChoiceText | None = None
+    open: ChoiceText | None = None
     results: tuple[ToolResult, ...] = ()
+
+    @classmethod
+    def of_text(cls, record: ReplyRecord, instruction: str) -> Self:
+        """How an answer that ended too early is written on (with `settings_to_continue`)."""
+        return cls(record.picked.text, instruction, record.rounds)
+
+    @classmethod
+    def of_calls(cls, record: ReplyRecord, results: Mapping[str, str]) -> Self:
+        """How an answer goes on that ended with calls; `results` are a person's by the call's id.
+
+        Built-in tools among the calls are run; a call without a result gets an empty one.
+        """
+        said, rounds = record.picked, record.rounds
+        calls = {call.id for call in said.tool_calls}
+        known = [ToolResult(name, text) for name, text in results.items() if name in calls]
+        if rounds and calls.issuperset(call.id for call in rounds[-1].calls):
+            known += rounds[-1].results  # of the same round: tools that ran while others waited
+            rounds = rounds[:-1]
+        return cls(rounds=rounds, open=said, results=tuple(known))
 
     @property
     def pictures(self) -> tuple[ImagePart, ...]:
@@ -37,25 +60,10 @@ class ResumeState:
         waiting = (each.picture for each in self.results if each.picture is not None)
         return (*returned, *waiting)
 
-
-_NOTHING_CALLED = ResumeState()
-
-
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """What an answer begins with: what an earlier one had called, and its text, to be written on.
-
-    Without an `instruction` nothing else is asked.
-    """
-
-    text: str = ""
-    instruction: str = ""
-    resumed: ResumeState = _NOTHING_CALLED
-
     @property
     def messages(self) -> tuple[Message, ...]:
         """What follows the question in the request."""
-        called = tuple(each for done in self.resumed.rounds for each in round_messages(done))
+        called = tuple(each for done in self.rounds for each in round_messages(done))
         if not self.instruction:
             return called
         return (
@@ -66,8 +74,8 @@ class Continuation:
 
     def settings_for(self, settings: RequestSettings) -> RequestSettings:
         """The settings of its first request."""
-        if self.resumed != _NOTHING_CALLED:
-            settings = unforced(settings)
+        if self.rounds or self.open is not None:
+            settings = without_forced_tool(settings)
         if self.instruction:  # with the form it would begin another object
             settings = replace(settings, response_format=None)
         return settings
@@ -76,29 +84,15 @@ class Continuation:
 FROM_THE_QUESTION = Continuation()  # goes on from no earlier answer
 
 
-def written_on(
-    record: ReplyRecord, instruction: str, settings: RequestSettings
-) -> tuple[Continuation, RequestSettings]:
-    """How an answer that ended too early is written on: as one answer, in the form it began in."""
+def settings_to_continue(record: ReplyRecord, settings: RequestSettings) -> RequestSettings:
+    """The settings for writing an answer on: as one answer, in the form it began in."""
     settings = settings.for_one_answer()
     if record.settings is not None:
         settings = replace(settings, response_format=record.settings.response_format)
-    return Continuation(record.picked.text, instruction, ResumeState(record.rounds)), settings
+    return settings
 
 
-def with_results(record: ReplyRecord, given: Mapping[str, str]) -> Continuation:
-    """How an answer goes on whose calls waited; `given` are results by the call's id."""
-    said = record.picked
-    rounds = record.rounds
-    calls = {call.id for call in said.tool_calls}
-    results = [ToolResult(name, text) for name, text in given.items() if name in calls]
-    if rounds and calls.issuperset(call.id for call in rounds[-1].calls):
-        results += rounds[-1].results  # of the same round: tools that ran while the others waited
-        rounds = rounds[:-1]
-    return Continuation(resumed=ResumeState(rounds, said, tuple(results)))
-
-
-def unforced(settings: RequestSettings) -> RequestSettings:
+def without_forced_tool(settings: RequestSettings) -> RequestSettings:
     """The settings for a request with results: a call that was asked for is not asked for again."""
     is_forced = settings.tool_choice == "required" or isinstance(settings.tool_choice, Mapping)
     return replace(settings, tool_choice=None) if is_forced else settings

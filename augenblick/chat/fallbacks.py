@@ -1,54 +1,58 @@
-"""What can be changed about a refused request so that the endpoint takes it.
+"""What is changed about a refused request so that the endpoint takes it.
 
-A fallback is used at most once per kind, always said to the person (`Adjustment`), and remembered
-(`quirks`) so that the next request is right at once. A question is never stripped of its last
-picture: where a model can't see, only the person can decide what to do.
+A fallback is used at most once, always said to the person (`Adjustment`), and remembered as a quirk
+of the endpoint and model, so that the next request is right at once. A question is never stripped
+of its last picture: where a model can't see, only the person can decide what to do.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from augenblick.chat.request_changes import (
-    APART,
-    ASK_APART,
+from augenblick.chat.picture_changes import (
     COUNT,
+    FORMAT,
+    SIDE,
+    as_jpeg,
+    newest_pictures,
+    picture_count_of_last,
+    pictures_of,
+    shrunk,
+    side_of,
+    without_older_pictures,
+)
+from augenblick.chat.request_changes import (
     FIELD,
     FORM,
-    FORMAT,
     OBJECT,
-    ROUNDS,
+    PARALLEL,
+    PARALLEL_FROM,
     SCHEMA,
-    SIDE,
     SYSTEM,
+    TOOL_ROUNDS,
     TURNS,
     WORDS,
     Fallback,
     Request,
-    Shrink,
-    ToJpeg,
-    as_jpeg,
-    asked_apart,
-    asking_for,
     form_of,
-    joined_turns,
-    newest_pictures,
-    picture_count_of_last,
-    pictures_of,
-    shorter,
-    shrunk,
-    side_of,
+    in_parallel,
+    merged_turns,
     system_in_question,
-    told_in_words,
-    whole_number,
+    tool_rounds_as_text,
+    with_form,
     without_field,
+    without_older_turns,
 )
-from augenblick.core.errors import ProviderError, RequestRejected
+from augenblick.core.errors import ProviderError, RequestRejected, StoreError
 from augenblick.core.messages import Adjustment
+from augenblick.pictures.variants import PictureVariants
+from augenblick.store import Store
 
+_MOST_FALLBACKS: Final = 3  # of one request
 _SIDES_PX: Final = (1536, 1024, 768, 512)
 _RENAMES: Final = {"max_tokens": "max_completion_tokens"}
 _FORMAT_FIELDS: Final = {
@@ -63,63 +67,109 @@ _MAY_BE_ABOUT_TOOLS: Final = {
 }  # fmt: skip
 
 
+class Quirks:
+    """What one endpoint and model need: read before the first request, learnt on the way.
+
+    Raises StoreUnavailable if they can't be read.
+    """
+
+    def __init__(self, store: Store, provider: str, model: str, pictures: PictureVariants) -> None:
+        self._store = store
+        self._place = provider, model
+        self._pictures = pictures
+        self._known = dict(store.load_quirks(provider, model))
+
+    def fit(self, request: Request) -> tuple[Request, tuple[Adjustment, ...]]:
+        """The request as it is known to be taken, and the sentences that say so."""
+        return apply_quirks(request, self._known, self._pictures)
+
+    def send(
+        self,
+        request: Request,
+        attempt: Callable[[Request], None],
+        *,
+        adjustments: list[Adjustment],
+        may_repeat: Callable[[], bool] = lambda: True,
+    ) -> Request:
+        """Attempt a request, changed until it is taken; returns what was taken.
+
+        Every change is said in `adjustments`. Raises the ProviderError of the last attempt where
+        nothing can be changed, where that did not help, and where no other one may follow.
+        """
+        applied: list[Adjustment] = []
+        while True:
+            try:
+                attempt(request)
+            except ProviderError as error:
+                if len(applied) == _MOST_FALLBACKS or not may_repeat():
+                    raise
+                fallback = fallback_for(error, request, self._known, self._pictures, applied)
+                if fallback is None:
+                    raise
+                self.learn(fallback)
+                request = fallback.request
+                applied.append(fallback.adjustment)
+                adjustments.append(fallback.adjustment)
+            else:
+                return request
+
+    def learn(self, fallback: Fallback) -> None:
+        """Remember what a fallback teaches."""
+        self._known |= fallback.quirks
+        with contextlib.suppress(StoreError):  # then it is learnt again the next time
+            for name, value in fallback.quirks.items():
+                self._store.save_quirk(*self._place, name, value)
+
+
+def apply_quirks(
+    request: Request, quirks: Mapping[str, str], pictures: PictureVariants
+) -> tuple[Request, tuple[Adjustment, ...]]:
+    """The request with everything already learnt applied, and the sentences that say so.
+
+    Quirks that are not understood are passed over.
+    """
+    adjustments: list[Adjustment] = []
+
+    def change(fallback: Fallback | None) -> None:
+        nonlocal request
+        if fallback is not None:
+            request = fallback.request
+            adjustments.append(fallback.adjustment)
+
+    if 0 < _number(quirks.get(PARALLEL_FROM)) <= (request.settings.n or 1):
+        change(in_parallel(request))
+    for name, instead in quirks.items():
+        if name.startswith(FIELD) and name != FIELD + "response_format":
+            change(without_field(request, name.removeprefix(FIELD), instead))
+    change(_known_form(request, quirks))
+    if quirks.get(SYSTEM) == "in_question":
+        change(system_in_question(request))
+    if quirks.get(TOOL_ROUNDS) == "in_words":
+        change(tool_rounds_as_text(request))
+    if quirks.get(TURNS) == "joined":
+        change(merged_turns(request))
+    if quirks.get(FORMAT) == "jpeg":
+        change(as_jpeg(request, pictures))
+    change(newest_pictures(request, _number(quirks.get(COUNT))))
+    change(shrunk(request, _number(quirks.get(SIDE)), pictures))
+    return request, tuple(adjustments)
+
+
 def fallback_for(
     error: ProviderError,
     request: Request,
     quirks: Mapping[str, str],
-    *,
-    applied: Collection[str] = (),
-    shrink: Shrink | None = None,
-    to_jpeg: ToJpeg | None = None,
+    pictures: PictureVariants,
+    applied: Collection[Adjustment] = (),
 ) -> Fallback | None:
-    """A change that answers this refusal, or None where only a person can help.
+    """A change that answers this refusal and was not `applied`, or None where only a person can.
 
-    `quirks` are those known before; `shrink` and `to_jpeg` prepare a picture anew.
+    `quirks` are those known before.
     """
-    for fallback in _candidates(error, request, quirks, shrink, to_jpeg):
-        if fallback is not None and fallback.kind not in applied:
+    for fallback in _candidates(error, request, _number(quirks.get(SIDE)), pictures):
+        if fallback is not None and fallback.adjustment not in applied:
             return fallback
     return None
-
-
-def apply_quirks(
-    request: Request,
-    quirks: Mapping[str, str],
-    *,
-    shrink: Shrink | None = None,
-    to_jpeg: ToJpeg | None = None,
-) -> tuple[Request, tuple[Adjustment, ...]]:
-    """The request with everything already learnt applied, and the sentences that say so.
-
-    SavedQuirks that are not understood are passed over.
-    """
-    fallbacks: list[Callable[[Request], Fallback | None]] = []
-    if (fewest := whole_number(quirks.get(APART))) and fewest <= (request.settings.n or 1):
-        fallbacks.append(asked_apart)
-    fallbacks += [
-        lambda now, name=name, to=to: without_field(now, name.removeprefix(FIELD), to)  # type: ignore[misc]
-        for name, to in quirks.items()
-        if name.startswith(FIELD) and name != FIELD + "response_format"
-    ]
-    fallbacks.append(lambda now: _known_form(now, quirks))
-    if quirks.get(SYSTEM) == "in_question":
-        fallbacks.append(system_in_question)
-    if quirks.get(ROUNDS) == "in_words":
-        fallbacks.append(told_in_words)
-    if quirks.get(TURNS) == "joined":
-        fallbacks.append(joined_turns)
-    if quirks.get(FORMAT) == "jpeg":
-        fallbacks.append(lambda now: as_jpeg(now, to_jpeg))
-    if count := whole_number(quirks.get(COUNT)):
-        fallbacks.append(lambda now: newest_pictures(now, count))
-    if side := whole_number(quirks.get(SIDE)):
-        fallbacks.append(lambda now: shrunk(now, side, shrink))
-    adjustments = []
-    for fallback_of in fallbacks:
-        if (fallback := fallback_of(request)) is not None:
-            request = fallback.request
-            adjustments.append(fallback.adjustment)
-    return request, tuple(adjustments)
 
 
 def ask_for_missing(request: Request, missing: int) -> Fallback | None:
@@ -127,56 +177,58 @@ def ask_for_missing(request: Request, missing: int) -> Fallback | None:
     asked = request.settings.n or 1
     if not 0 < missing < asked:
         return None
-    apart = asked_apart(request, times=missing + 1)
-    return apart and replace(apart, quirks={APART: str(asked - missing + 1)})
+    parallel = in_parallel(request, count=missing + 1)
+    return parallel and replace(parallel, quirks={PARALLEL_FROM: str(asked - missing + 1)})
 
 
 def _candidates(
-    error: ProviderError,
-    request: Request,
-    quirks: Mapping[str, str],
-    shrink: Shrink | None,
-    to_jpeg: ToJpeg | None,
-) -> tuple[Fallback | None, ...]:
+    error: ProviderError, request: Request, learnt_px: int, pictures: PictureVariants
+) -> Iterator[Fallback | None]:
     """The fallbacks for a refusal, the gentlest first."""
-    found: tuple[Fallback | None, ...] = ()
-    learnt_px = whole_number(quirks.get(SIDE))
+    smaller_px = _next_side(request, learnt_px)
     match error.code:
         case "unknown_field" | "field_value_rejected":
-            found = _for_field(error, request)
+            yield from _for_field(error, request)
         case "too_many_pictures":
-            found = (_fewer_pictures(error, request),)
+            yield _fewer_pictures(error, request)
         case "picture_format_rejected" | "picture_unreadable":
-            found = (as_jpeg(request, to_jpeg),)
+            yield as_jpeg(request, pictures)
         case "picture_too_large":
-            limit_px = whole_number(error.params.get("limit_px"))
-            sides_px = (limit_px, _next_side(request, learnt_px))
-            found = tuple(shrunk(request, side_px, shrink) for side_px in sides_px)
+            yield shrunk(request, _number(error.params.get("limit_px")), pictures)
+            yield shrunk(request, smaller_px, pictures)
         case "request_too_large":
-            side_px = _next_side(request, learnt_px)
-            found = (shrunk(request, side_px, shrink, is_quirk=False), *shorter(request))
+            yield _not_remembered(shrunk(request, smaller_px, pictures))
+            yield without_older_pictures(request)
+            yield without_older_turns(request)
         case "context_too_long":
-            side_px = _next_side(request, learnt_px)
-            found = (*shorter(request), shrunk(request, side_px, shrink, is_quirk=False))
+            yield without_older_pictures(request)
+            yield without_older_turns(request)
+            yield _not_remembered(shrunk(request, smaller_px, pictures))
         case "system_role_rejected":
-            found = (system_in_question(request),)
+            yield system_in_question(request)
         case "roles_must_alternate":  # older templates count a system message among the turns
-            found = (joined_turns(request), system_in_question(request))
+            yield merged_turns(request)
+            yield system_in_question(request)
         case _:
             pass
-    return (*found, _rounds_in_words(error, request))
+    yield _without_tool_messages(error, request)
+
+
+def _not_remembered(fallback: Fallback | None) -> Fallback | None:
+    """The same change, which says nothing about the next request."""
+    return fallback and replace(fallback, quirks={})
 
 
 def _fewer_pictures(error: ProviderError, request: Request) -> Fallback | None:
     """As many as the endpoint names; else those of the last question, else one, and no quirk."""
-    if limit := whole_number(error.params.get("limit")):
+    if limit := _number(error.params.get("limit")):
         return newest_pictures(request, limit)
     of_last = picture_count_of_last(request)
-    fallback = newest_pictures(request, of_last if len(pictures_of(request)) > of_last else 1)
-    return fallback and replace(fallback, quirks={})
+    limit = of_last if len(pictures_of(request)) > of_last else 1
+    return _not_remembered(newest_pictures(request, limit))
 
 
-def _for_field(error: ProviderError, request: Request) -> tuple[Fallback | None, ...]:
+def _for_field(error: ProviderError, request: Request) -> Iterator[Fallback | None]:
     """Rename where that is known to help, else leave the field out.
 
     That one value is refused is no quirk, unless the endpoint takes the default only.
@@ -184,30 +236,30 @@ def _for_field(error: ProviderError, request: Request) -> tuple[Fallback | None,
     name = str(error.params.get("field", ""))
     is_unknown = error.code == "unknown_field"
     if name.partition(".")[0] in _FORMAT_FIELDS and form_of(request):
-        return (_plainer(error, request),)
-    instead = str(error.params.get("instead", "")) or (_RENAMES.get(name, "") if is_unknown else "")
-    renamed = without_field(request, name, instead) if instead else None
+        yield _plainer_form(error, request)
+        return
     dropped = without_field(request, name, "")
-    if dropped is not None and dropped.kind == ASK_APART:
+    if dropped is not None and dropped.adjustment.code == PARALLEL:
         # fewer may be fine where this many were refused, unless the field itself is unknown
         fewest = 2 if is_unknown else dropped.request.times
-        return (replace(dropped, quirks={APART: str(fewest)}),)
-    if dropped is not None and not is_unknown and "only_default" not in error.params:
-        dropped = replace(dropped, quirks={})
-    return (renamed, dropped)
+        yield replace(dropped, quirks={PARALLEL_FROM: str(fewest)})
+        return
+    instead = str(error.params.get("instead", "")) or (_RENAMES.get(name, "") if is_unknown else "")
+    if instead:
+        yield without_field(request, name, instead)
+    is_quirk = is_unknown or "only_default" in error.params
+    yield dropped if is_quirk else _not_remembered(dropped)
 
 
-def _plainer(error: ProviderError, request: Request) -> Fallback | None:
+def _plainer_form(error: ProviderError, request: Request) -> Fallback | None:
     """The next plainer form; an endpoint without the field itself is told in words at once.
 
     That one schema is refused is no quirk.
     """
     is_unknown = error.code == "unknown_field"
     to = OBJECT if form_of(request) == SCHEMA and not is_unknown else WORDS
-    fallback = asking_for(to, request)
-    if fallback is not None and "own_schema" in error.params:
-        return replace(fallback, quirks={})
-    return fallback
+    fallback = with_form(to, request)
+    return _not_remembered(fallback) if "own_schema" in error.params else fallback
 
 
 def _known_form(request: Request, quirks: Mapping[str, str]) -> Fallback | None:
@@ -217,20 +269,25 @@ def _known_form(request: Request, quirks: Mapping[str, str]) -> Fallback | None:
         to = WORDS
     if FIELD + "response_format" in quirks:
         to = WORDS
-    return asking_for(to, request) if to in {OBJECT, WORDS} else None
+    return with_form(to, request) if to in {OBJECT, WORDS} else None
 
 
-def _rounds_in_words(error: ProviderError, request: Request) -> Fallback | None:
-    """Calls and results told in words, where tool messages seem to be what is refused."""
+def _without_tool_messages(error: ProviderError, request: Request) -> Fallback | None:
+    """Calls and results as text, where tool messages seem to be what is refused."""
     if error.code not in _MAY_BE_ABOUT_TOOLS or not _TOOL_WORDS.search(error.detail):
         return None
-    fallback = told_in_words(request)
-    is_quirk = isinstance(error, RequestRejected)
-    return fallback if fallback is None or is_quirk else replace(fallback, quirks={})
+    fallback = tool_rounds_as_text(request)
+    return fallback if isinstance(error, RequestRejected) else _not_remembered(fallback)
 
 
-def _next_side(request: Request, learnt: int) -> int:
+def _next_side(request: Request, learnt_px: int) -> int:
     """The next smaller size that would change something; 0 when all are small already."""
     largest = max((side_of(picture) for picture in pictures_of(request)), default=0)
-    below = min(largest, learnt) if learnt else largest
+    below = min(largest, learnt_px) if learnt_px else largest
     return next((side for side in _SIDES_PX if side < below), 0)
+
+
+def _number(text: object) -> int:
+    """A whole number above 0, else 0."""
+    digits = str(text)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0  # noqa: PLR2004 - no limit is that long

@@ -47,15 +47,15 @@ class Part(Reply):
 
 
 class ParallelRequests:
-    """The answers of several requests as one reply. Without `begun` there are `count` requests.
+    """The answers of several requests as one reply. Without `first` there are `count` requests.
 
-    `begun` is a reply with some of the `count` answers; then only the missing ones are asked for.
+    `first` is a reply with some of the `count` answers; then only the missing ones are asked for.
     """
 
-    def __init__(self, count: int, *, begun: Reply | None = None) -> None:
-        self._begun = begun
+    def __init__(self, count: int, *, first: Reply | None = None) -> None:
+        self._first = first
         self._count = count
-        missing = range(count) if begun is None else begun.missing
+        missing = range(count) if first is None else first.missing
         self._parts = {at: Part(at) for at in missing}
         self._changed = threading.Condition()
         self._waiting = list(self._parts.values())
@@ -105,7 +105,7 @@ class ParallelRequests:
             while self._waiting and not any(part.was_stopped for part in parts):
                 sent_count = len(parts) - len(self._waiting)
                 has_failed = any(part.error is not None for part in parts)
-                has_come = self._begun is not None or any(part.has_come for part in parts)
+                has_come = self._first is not None or any(part.has_come for part in parts)
                 if sent_count < MOST_AT_ONCE or has_come or not has_failed:
                     self._running += 1
                     return self._waiting.pop(0)
@@ -117,8 +117,8 @@ class ParallelRequests:
     @property
     def choices(self) -> tuple[ChoiceText, ...]:
         """All answers at their places; none at all while nobody has said anything."""
-        begun = dict(enumerate(self._begun.choices)) if self._begun is not None else {}
-        said = {at: part.choice for at, part in self._parts.items()} | begun
+        first = dict(enumerate(self._first.choices)) if self._first is not None else {}
+        said = {at: part.choice for at, part in self._parts.items()} | first
         choices = tuple(said.get(at, ChoiceText()) for at in range(self._count))
         return choices if any(choice != ChoiceText() for choice in choices) else ()
 
@@ -197,8 +197,8 @@ class ParallelRequests:
 
     @property
     def _replies(self) -> list[Reply]:
-        begun = [self._begun] if self._begun is not None else []
-        return [*begun, *self._parts.values()]
+        first = [self._first] if self._first is not None else []
+        return [*first, *self._parts.values()]
 
 
 def _start(helpers: list[threading.Thread]) -> list[threading.Thread]:

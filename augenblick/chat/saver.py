@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
-from typing import Self, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 from augenblick.chat.live import LiveReply, Unwritten
 from augenblick.core.errors import Cancelled, StoreError, StoreUnavailable
@@ -38,6 +38,7 @@ _OUTAGE_SECONDS = 30.0  # a database server restarts in less
 _TRY_AGAIN_SECONDS = 0.25
 
 _log = logging.getLogger(__name__)
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -227,7 +228,9 @@ class Saver:
         return None
 
 
-def outlast_outage(cancellation: Cancellation, call: Callable[[], T]) -> T:
+def outlast_outage(
+    cancellation: Cancellation, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
     """Call the store for a reply, waiting out an outage: its question is accepted already.
 
     Raises StoreError when it lasts, Cancelled when the reply is stopped meanwhile.
@@ -235,7 +238,7 @@ def outlast_outage(cancellation: Cancellation, call: Callable[[], T]) -> T:
     deadline = time.monotonic() + _OUTAGE_SECONDS
     while True:
         try:
-            return call()
+            return call(*args, **kwargs)
         except StoreUnavailable as error:
             if time.monotonic() > deadline:
                 raise StoreError(error.detail, code="question_not_sent") from None

@@ -11,28 +11,27 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
-from augenblick.chat.continuation import ResumeState
+from augenblick.chat.continuation import Continuation
 from augenblick.chat.live import CallsSoFar, LiveReply
 from augenblick.chat.saver import outlast_outage
 from augenblick.core.conversations import ReplyRecord
 from augenblick.core.errors import Cancelled, StoreUnavailable
 from augenblick.core.messages import (
-    ChoiceText,
     ImagePart,
     Message,
     ReplyEnd,
     ToolCall,
     ToolResult,
     ToolRound,
-    Usage,
 )
 from augenblick.core.settings import RequestSettings
+from augenblick.endpoint.chunks import Chunk
+from augenblick.endpoint.reply import Reply
 from augenblick.lab.tools import Toolbox, built_in_name, name_of
 from augenblick.lab.tools.tool_calls import Outcome, error_result
 from augenblick.store import Store
@@ -47,9 +46,10 @@ _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class ToolLoop:
-    """What the worker of one answer has called so far.
+    """What the worker of one answer has called so far, with what it continues.
 
-    `prefix` is text that was there before this answer; the first round or the end takes it.
+    `prefix` is text that was there before this answer; the first round or the end takes it. A
+    result that nobody gave for a call that waited is an empty one.
     """
 
     def __init__(
@@ -58,51 +58,46 @@ class ToolLoop:
         settings: RequestSettings,
         store: Store,
         toolbox: Toolbox | None,
-        *,
-        prefix: str = "",
+        continuation: Continuation,
     ) -> None:
         self._live = live
         self._settings = settings
         self._store = store
         self.toolbox = toolbox
-        self.prefix = prefix
-        self.rounds: list[ToolRound] = []
-        self.open: ChoiceText | None = None  # called, not all answered
+        self.prefix = continuation.text
+        self.rounds = list(continuation.rounds)
+        self.open = continuation.open  # called, not all answered
         self.is_waiting = False  # for the person's results
-        self.usage: Usage | None = None  # of the requests before the present one
-        self._open_results: tuple[ToolResult, ...] = ()  # what is there of it
+        self._open_results = continuation.results  # what is there of it
+        if self.open is not None:
+            given = {result.call_id for result in continuation.results}
+            missing = [call for call in self.open.tool_calls if call.id not in given]
+            empty = (ToolResult(call.id, "") for call in missing if self._waits(call))
+            self._open_results = (*continuation.results, *empty)
         self._run_count = 0
         self._shown_at = 0.0
         self._shown_characters = 0
+        self.show()
 
     @property
     def is_at_limit(self) -> bool:
         """Whether no further round is run."""
         return self._run_count >= MAX_ROUNDS
 
-    def resume(self, resumed: ResumeState) -> None:
-        """Begin with what an earlier answer had called; a result nobody gave is an empty one."""
-        self.rounds = list(resumed.rounds)
-        self.open = resumed.said
-        if resumed.said is not None:
-            given = {result.call_id for result in resumed.results}
-            missing = [call for call in resumed.said.tool_calls if call.id not in given]
-            empty = (ToolResult(call.id, "") for call in missing if self._waits(call))
-            self._open_results = (*resumed.results, *empty)
-        self.show()
-
     def show(self, calls: Sequence[ToolCall] = (), results: Sequence[ToolResult] = ()) -> None:
         """Tell followers how things stand."""
         self._live.show_calls(CallsSoFar(tuple(self.rounds), tuple(calls), tuple(results)))
 
-    def show_streaming(self, calls: Callable[[], Sequence[ToolCall]]) -> None:
-        """Tell followers of calls whose arguments grow."""
+    def show_streaming(self, chunk: Chunk, reply: Reply) -> None:
+        """Tell followers of the calls in a chunk, whose arguments grow; the reply has taken it."""
+        if not any(delta.tool_calls for delta in chunk.choices):
+            return
         is_small = self._shown_characters < _SMALL_CHARACTERS
         if is_small or time.monotonic() - self._shown_at >= _SHOW_SECONDS:
-            found = calls()
-            self.show(found)
+            calls = reply.choices[0].tool_calls if reply.choices else ()
+            self.show(calls)
             self._shown_at = time.monotonic()
-            self._shown_characters = sum(len(call.arguments) for call in found)
+            self._shown_characters = sum(len(call.arguments) for call in calls)
 
     def run(self, seen: Sequence[ImagePart]) -> ToolRound | None:
         """Answer what is open; None where a call has to wait for the person.
@@ -122,10 +117,10 @@ class ToolLoop:
                 continue
             outcome = self._outcome(call, number, pictures)
             if outcome.picture is not None and (part := outcome.result.picture) is not None:
-                add = partial(
-                    self._store.add_reply_picture, self._live.reply_id, part, outcome.picture
-                )
-                outlast_outage(self._live.cancellation, add)
+                outlast_outage(
+                    self._live.cancellation, self._store.add_reply_picture,
+                    self._live.reply_id, part, outcome.picture,
+                )  # fmt: skip
                 pictures.append(part)
             results[call.id] = outcome.result
             self.show(said.tool_calls, tuple(results.values()))

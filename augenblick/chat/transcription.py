@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from augenblick.chat.quirks import Quirks
-from augenblick.chat.request_changes import Fitting, Request
+from augenblick.chat.fallbacks import Quirks
+from augenblick.chat.request_changes import Request
 from augenblick.core.errors import ConversationNotFound, ProviderError
 from augenblick.core.messages import (
     Attachment,
@@ -25,9 +25,9 @@ from augenblick.core.settings import RequestSettings
 from augenblick.endpoint.client import ChatClient
 from augenblick.endpoint.payload import build_payload
 from augenblick.endpoint.reply import Reply
+from augenblick.pictures.variants import PictureVariants
 from augenblick.store import Store
 
-_MOST_FALLBACKS: Final = 3
 _MOST_CHARACTERS: Final = 50_000  # of a picture
 _CUT: Final = "\n…"
 _NO_TEXT: Final = "NO TEXT"
@@ -46,12 +46,12 @@ class Transcriptions:
         store: Store,
         *,
         open_client: Callable[[Provider], ChatClient],
-        fitting: Fitting,
+        pictures: PictureVariants,
     ) -> None:
         self.transcriber = transcriber
         self._store = store
         self._open_client = open_client
-        self._fitting = fitting
+        self._pictures = pictures
 
     def read(self, pictures: Sequence[Attachment]) -> list[str]:
         """The text of each picture, "" where it has none; what was too long ends with "…".
@@ -60,7 +60,7 @@ class Transcriptions:
         deleted meanwhile, too.
         """
         provider, model = self.transcriber.provider, self.transcriber.model
-        quirks = Quirks(self._store, provider.name, model, self._fitting)
+        quirks = Quirks(self._store, provider.name, model, self._pictures)
         with self._open_client(provider) as client:
             try:
                 return [self._read_one(picture, client, quirks) for picture in pictures]
@@ -70,21 +70,14 @@ class Transcriptions:
     def _read_one(self, picture: Attachment, client: ChatClient, quirks: Quirks) -> str:
         asked = Message(Role.USER, (ImagePart(picture, Detail.HIGH), TextPart(_ASKED)))
         request, _ = quirks.fit(Request((asked,), RequestSettings(self.transcriber.model)))
-        applied: list[str] = []
-        while True:
-            try:
-                return self._answer(request, client)
-            except ProviderError as error:
-                is_last = len(applied) == _MOST_FALLBACKS
-                fallback = None if is_last else quirks.fallback_for(error, request, applied)
-                if fallback is None:
-                    raise
-                request = fallback.request
-                applied.append(fallback.kind)
+        found: list[str] = []
+        quirks.send(request, lambda now: found.append(self._answer(now, client)), adjustments=[])
+        return found[0]
 
     def _answer(self, request: Request, client: ChatClient) -> str:
         reply, length = Reply(), 0
-        payload = build_payload(request.messages, request.settings, data_uri=self._fitting.data_uri)
+        data_uri = self._pictures.data_uri
+        payload = build_payload(request.messages, request.settings, data_uri=data_uri)
         with client.stream(payload) as stream:
             for chunk in stream:
                 length += sum(len(each.text) for each in reply.fold(chunk, at_seconds=0.0))

@@ -22,14 +22,9 @@ class WorkerThreads:
         self._saver = saver
         self._running = 0
         self._ended = threading.Condition()
-        self._closing = threading.Event()
+        self.closing = threading.Event()  # set when the server goes down
         self._poller = threading.Thread(target=self._poll_stops, name="stops", daemon=True)
         self._poller.start()
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether the server is going down."""
-        return self._closing.is_set()
 
     def start(self, work: Callable[[], None], *, name: str) -> None:
         """Run `work` in a new thread. Raises RuntimeError if the system has no thread left."""
@@ -51,7 +46,7 @@ class WorkerThreads:
     def close(self, timeout_seconds: float) -> None:
         """Stop all replies and wait up to `timeout_seconds` for their threads."""
         deadline = time.monotonic() + timeout_seconds
-        self._closing.set()
+        self.closing.set()
         for live in self._saver.replies:
             live.stop()
         with self._ended:
@@ -64,7 +59,7 @@ class WorkerThreads:
             self._ended.notify_all()
 
     def _poll_stops(self) -> None:
-        while not self._closing.wait(_POLL_SECONDS):
+        while not self.closing.wait(_POLL_SECONDS):
             replies = {live.reply_id: live for live in self._saver.replies}
             if not replies:
                 continue

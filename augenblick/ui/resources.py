@@ -24,7 +24,6 @@ from augenblick.chat.ask import Answering
 from augenblick.chat.checking import Checking, StoredValues
 from augenblick.chat.known_models import KnownModels
 from augenblick.chat.reply_queue import read_limits
-from augenblick.chat.request_changes import Fitting
 from augenblick.chat.saver import Saver
 from augenblick.chat.sight import SightChecks
 from augenblick.chat.transcription import Transcriptions
@@ -188,9 +187,7 @@ def services() -> Services:
         store=store,
         saver=saver,
         open_client=ChatClient,
-        data_uri=fitted.data_uri,
-        shrink=fitted.shrink,
-        to_jpeg=fitted.to_jpeg,
+        pictures=fitted,
         prepare=pictures.prepare,
         limits=read_limits(os.environ),
         toolbox=Toolbox(PictureInspector(pictures, load_content=store.load_content)),
@@ -204,7 +201,7 @@ def services() -> Services:
             transcriber,
             store,
             open_client=partial(ChatClient, deadlines=Deadlines(total_seconds=_READING_SECONDS)),
-            fitting=Fitting(fitted.data_uri, fitted.shrink, fitted.to_jpeg),
+            pictures=fitted,
         )
     known = KnownModels(store)
     sight = SightChecks(
@@ -219,7 +216,7 @@ def services() -> Services:
         sees=sight.sees,
         is_on=not is_switched_off(os.environ, "AUGENBLICK_MODEL_CHECK"),
     )
-    models = ModelLists(answering.list_models)
+    models = ModelLists(lambda provider: answering.clients.of(provider).list_models())
     ports = read_local_ports(os.environ)
     local = LocalModels(partial(_find_local_servers, ports), is_on=bool(ports))
     key = cookie_key(os.environ, folder=data_dir(os.environ))
@@ -297,7 +294,7 @@ def _repeat(
 
 def live_count() -> int:
     """How many answers are live in this process; never builds the parts."""
-    return _Built.services.answering.live_count if _Built.services is not None else 0
+    return _Built.services.saver.reply_count if _Built.services is not None else 0
 
 
 def close_services() -> None:

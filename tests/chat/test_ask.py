@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from augenblick.chat.ask import Answering
+from augenblick.chat.continuation import Continuation, settings_to_continue
 from augenblick.chat.live import LiveReply, StoredReply
 from augenblick.chat.reply_queue import Limits, Turn
 from augenblick.chat.saver import Saver
@@ -36,6 +37,7 @@ from augenblick.exchange.exporting import write_html, write_markdown
 from augenblick.lab.form_fields import FieldKind, Form, FormField
 from augenblick.lab.schemas import response_format_of
 from augenblick.pictures import prepare_image
+from augenblick.pictures.variants import PictureVariants
 from augenblick.store import Store
 from augenblick.store.store_values import NewQuestion, OpenedReply, ReplyDelta, StoreOutage
 from tests.browser.playing import Script, photo
@@ -44,6 +46,14 @@ from tests.raising import raises
 from tests.settings_table import RIGHT, WRONG
 
 SETTINGS = RequestSettings("gpt-4o")
+
+
+def reply_of(store: Store, opened: OpenedReply) -> ReplyRecord:
+    """What the store holds of a reply."""
+    nodes = store.load_conversation(opened.conversation_id).nodes
+    (record,) = (node.reply for node in nodes if node.id == opened.reply_id)
+    assert record is not None
+    return record
 
 
 @dataclass
@@ -80,6 +90,19 @@ class Desk:
         )
         return self.answering.ask(question, provider=self.provider, settings=settings)
 
+    def go_on(self, opened: OpenedReply, settings: RequestSettings = SETTINGS) -> OpenedReply:
+        """Have an answer written on as the page does."""
+        record = reply_of(self.store, opened)
+        return self.answering.ask_again(
+            opened.conversation_id,
+            opened.question_id,
+            owner="somebody",
+            submission_id="further",
+            provider=self.provider,
+            settings=settings_to_continue(record, settings),
+            continuation=Continuation.of_text(record, "Go on."),
+        )
+
     def find(self, opened: OpenedReply) -> LiveReply | StoredReply:
         """Find a reply as the page of whoever asked does."""
         return self.answering.find(opened.conversation_id, opened.reply_id, owner="somebody")
@@ -103,9 +126,7 @@ def _answering(store: Store, saver: Saver, *, limits: Limits | None = None) -> A
         store=store,
         saver=saver,
         open_client=ChatClient,
-        data_uri=DataUris(store.load_content),
-        shrink=lambda attachment, _: attachment,
-        to_jpeg=lambda attachment: attachment,
+        pictures=PictureVariants(load_content=store.load_content, prepare=prepare_image),
         prepare=prepare_image,
         limits=limits,
     )
@@ -202,21 +223,13 @@ def test_an_answer_is_not_asked_for_again_with_what_cannot_be_sent(desk: Desk) -
     desk.follow(opened)
     wrong = replace(SETTINGS, temperature=3)
     question = (opened.conversation_id, opened.question_id)
-    answer = (opened.conversation_id, opened.reply_id)
 
     with pytest.raises(SettingsInvalid):
         desk.answering.ask_again(
             *question, owner="somebody", submission_id="2", provider=desk.provider, settings=wrong
         )
     with pytest.raises(SettingsInvalid):
-        desk.answering.continue_answer(
-            *answer,
-            owner="somebody",
-            submission_id="3",
-            provider=desk.provider,
-            settings=wrong,
-            instruction="Go on.",
-        )
+        desk.go_on(opened, wrong)
 
     assert len(desk.store.load_conversation(opened.conversation_id).nodes) == 2
     assert len(desk.script.asked) == 1
@@ -469,16 +482,7 @@ def test_a_form_that_was_cut_is_written_on_as_text(desk: Desk) -> None:
     opened = desk.ask(settings=replace(SETTINGS, response_format=_FORM))
     desk.follow(opened)
     desk.script.words, desk.script.finish_reason = ("2.24}",), "stop"
-    rest = desk.answering.continue_answer(
-        opened.conversation_id,
-        opened.reply_id,
-        owner="somebody",
-        submission_id="two",
-        provider=desk.provider,
-        settings=SETTINGS,
-        instruction="Go on.",
-    )
-    text, record = desk.follow(rest)
+    text, record = desk.follow(desk.go_on(opened))
 
     assert text == '{"total": 22.24}'
     assert "response_format" not in json.loads(desk.script.asked[-1].body)
@@ -493,16 +497,7 @@ def test_an_unfinished_answer_is_written_on(desk: Desk) -> None:
     desk.follow(opened)
     desk.script.words, desk.script.finish_reason = (" and half.",), "stop"
 
-    further = desk.answering.continue_answer(
-        opened.conversation_id,
-        opened.reply_id,
-        owner="somebody",
-        submission_id="further",
-        provider=desk.provider,
-        settings=SETTINGS,
-        instruction="Go on.",
-    )
-    text, record = desk.follow(further)
+    text, record = desk.follow(desk.go_on(opened))
 
     assert text == "Half and half."
     assert record.picked.text == "Half and half."

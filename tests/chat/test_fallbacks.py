@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from augenblick.chat.fallbacks import apply_quirks, ask_for_missing, fallback_for
+from augenblick.chat import fallbacks
+from augenblick.chat.fallbacks import ask_for_missing
 from augenblick.chat.request_changes import Fallback, Request
 from augenblick.core import errors
 from augenblick.core.errors import ProviderError
@@ -31,6 +33,8 @@ from augenblick.endpoint.payload import build_payload
 from augenblick.lab.form_fields import Form, FormField
 from augenblick.lab.form_prompts import with_json_named
 from augenblick.lab.schemas import response_format_of
+from augenblick.pictures import prepare_image
+from augenblick.pictures.variants import PictureVariants
 
 BODIES = json.loads((Path(__file__).parents[1] / "endpoint" / "refusals.json").read_text("utf-8"))
 
@@ -41,14 +45,19 @@ def picture(name: str, side_px: int = 2016, media_type: str = "image/jpeg") -> A
     return Attachment(name, media_type, side_px, side_px * 3 // 4, 9, receipt)
 
 
-def shrink(attachment: Attachment, longest_side_px: int) -> Attachment:
-    """What the images room does, without pixels."""
-    return replace(attachment, width_px=longest_side_px, height_px=longest_side_px * 3 // 4)
+class WithoutPixels(PictureVariants):
+    """What the pictures room does, without pixels."""
+
+    def shrink(self, attachment: Attachment, longest_side_px: int) -> Attachment:
+        """As the real ones."""
+        return replace(attachment, width_px=longest_side_px, height_px=longest_side_px * 3 // 4)
+
+    def to_jpeg(self, attachment: Attachment) -> Attachment:
+        """As the real ones."""
+        return replace(attachment, media_type="image/jpeg")
 
 
-def to_jpeg(attachment: Attachment) -> Attachment:
-    """What the images room does, without pixels."""
-    return replace(attachment, media_type="image/jpeg")
+PICTURES = WithoutPixels(load_content=str.encode, prepare=prepare_image)
 
 
 def question(text: str, *pictures: Attachment) -> Message:
@@ -73,15 +82,29 @@ REQUEST = Request(TALK, SETTINGS)
 FORM = response_format_of(Form((FormField("Währung"),)))
 
 
-def heal(error: ProviderError, request: Request = REQUEST, **options: Any) -> Fallback | None:
-    """A fallback with pictures preparable."""
-    quirks = options.pop("quirks", {})
-    return fallback_for(error, request, quirks, shrink=shrink, to_jpeg=to_jpeg, **options)
+def heal(
+    error: ProviderError,
+    request: Request = REQUEST,
+    *,
+    quirks: Mapping[str, str] | None = None,
+    applied: Sequence[Adjustment] = (),
+) -> Fallback | None:
+    """A fallback, or none."""
+    return fallbacks.fallback_for(error, request, quirks or {}, PICTURES, applied)
 
 
-def healed(error: ProviderError, request: Request = REQUEST, **options: Any) -> Fallback:
+def apply_quirks(
+    request: Request, quirks: Mapping[str, str]
+) -> tuple[Request, tuple[Adjustment, ...]]:
+    """What was learnt, applied."""
+    return fallbacks.apply_quirks(request, quirks, PICTURES)
+
+
+def healed(
+    error: ProviderError, request: Request = REQUEST, *, applied: Sequence[Adjustment] = ()
+) -> Fallback:
     """A fallback that must be there."""
-    fallback = heal(error, request, **options)
+    fallback = heal(error, request, applied=applied)
     assert fallback is not None
     return fallback
 
@@ -256,12 +279,12 @@ def test_a_message_of_pictures_alone_goes_with_them() -> None:
 
 def test_pictures_too_large_are_prepared_smaller_step_by_step() -> None:
     """Each refusal leads to the next smaller size, and at last to a person."""
-    request, applied, quirks, sides = REQUEST, list[str](), dict[str, str](), list[int]()
+    request, applied, quirks, sides = REQUEST, list[Adjustment](), dict[str, str](), list[int]()
     while fallback := heal(
         errors.RequestRejected(code="picture_too_large"), request, applied=applied, quirks=quirks
     ):
         request = fallback.request
-        applied.append(fallback.kind)
+        applied.append(fallback.adjustment)
         quirks |= fallback.quirks
         sides.append(
             max(one.width_px for message in request.messages for one in message.attachments)
@@ -269,7 +292,7 @@ def test_pictures_too_large_are_prepared_smaller_step_by_step() -> None:
         assert len(applied) < 20
     assert sides == [1536, 1024, 768, 512]
     assert names(request) == "abcde"
-    assert len(set(applied)) == len(applied)
+    assert len(applied) == len(sides)
     assert quirks == {"pictures.longest_side_px": "512"}
 
 
@@ -289,18 +312,18 @@ def test_a_format_that_is_refused_becomes_jpeg() -> None:
     } == {"image/jpeg"}
     assert fallback.adjustment == Adjustment("converted_pictures", {"count": 1})
     assert heal(errors.RequestRejected(code="picture_format_rejected"), fallback.request) is None
-    assert apply_quirks(REQUEST, fallback.quirks, to_jpeg=to_jpeg)[0] == fallback.request
+    assert apply_quirks(REQUEST, fallback.quirks)[0] == fallback.request
 
 
 def test_too_long_drops_older_pictures_then_older_turns_then_size() -> None:
     """The newest question with all its pictures is what is kept longest."""
-    request, applied, codes = REQUEST, list[str](), list[str]()
+    request, applied, codes = REQUEST, list[Adjustment](), list[str]()
     while fallback := heal(
         errors.RequestRejected(code="context_too_long"), request, applied=applied
     ):
         assert fallback.quirks == {}
         request = fallback.request
-        applied.append(fallback.kind)
+        applied.append(fallback.adjustment)
         codes.append(fallback.adjustment.code)
         assert len(applied) < 20
     assert codes[:2] == ["dropped_older_pictures", "dropped_older_turns"]
@@ -334,7 +357,9 @@ def test_messages_in_a_row_become_one() -> None:
 
 def test_instructions_are_a_turn_for_some() -> None:
     """Templates that count a system message among the turns get it in the question."""
-    assert healed(errors.RequestRejected(code="roles_must_alternate")).kind == "system_in_question"
+    assert healed(errors.RequestRejected(code="roles_must_alternate")).adjustment == Adjustment(
+        "system_in_question"
+    )
     alone = Request((question("one"),), RequestSettings("m"))
     assert heal(errors.RequestRejected(code="roles_must_alternate"), alone) is None
 
@@ -367,16 +392,7 @@ def test_nothing_is_done_twice() -> None:
     error = errors.RequestRejected(code="unknown_field", field="seed")
     fallback = healed(error)
     assert heal(error, fallback.request) is None
-    assert heal(error, REQUEST, applied=[fallback.kind]) is None
-
-
-def test_without_the_images_room_pictures_stay_as_they_are() -> None:
-    """A caller that can't prepare pictures gets no fallback that would need it."""
-    assert fallback_for(errors.RequestRejected(code="picture_format_rejected"), REQUEST, {}) is None
-    assert fallback_for(errors.RequestRejected(code="picture_too_large"), REQUEST, {}) is None
-    fallback = fallback_for(errors.StatusError(code="request_too_large"), REQUEST, {})
-    assert fallback is not None
-    assert fallback.kind == "dropped_older_pictures"
+    assert heal(error, REQUEST, applied=[fallback.adjustment]) is None
 
 
 def test_quirks_that_are_not_understood_are_passed_over() -> None:
@@ -388,7 +404,7 @@ def test_quirks_that_are_not_understood_are_passed_over() -> None:
         "system": "?",
         "field.": "",
     }
-    assert apply_quirks(REQUEST, quirks, shrink=shrink, to_jpeg=to_jpeg) == (REQUEST, ())
+    assert apply_quirks(REQUEST, quirks) == (REQUEST, ())
 
 
 def test_all_quirks_together() -> None:
@@ -397,13 +413,13 @@ def test_all_quirks_together() -> None:
         "field.max_tokens": "max_completion_tokens", "field.seed": "", "system": "in_question",
         "pictures.format": "jpeg", "pictures.max_count": "2", "pictures.longest_side_px": "1024",
     }  # fmt: skip
-    request, adjustments = apply_quirks(REQUEST, quirks, shrink=shrink, to_jpeg=to_jpeg)
+    request, adjustments = apply_quirks(REQUEST, quirks)
     assert [one.code for one in adjustments] == [
         "renamed_field", "dropped_field", "system_in_question", "converted_pictures",
         "dropped_pictures", "shrank_pictures",
     ]  # fmt: skip
     assert names(request) == "de"
-    assert apply_quirks(request, quirks, shrink=shrink, to_jpeg=to_jpeg) == (request, ())
+    assert apply_quirks(request, quirks) == (request, ())
 
 
 @pytest.mark.parametrize("case", BODIES, ids=lambda case: f"{case['means']}-{case['status']}")
@@ -438,7 +454,7 @@ def test_a_refused_schema_is_asked_for_step_by_step() -> None:
     second = healed(
         errors.RequestRejected(code="field_value_rejected", field="response_format"),
         first.request,
-        applied=[first.kind],
+        applied=[first.adjustment],
     )
     system = wire(first.request)["messages"][0]["content"]
 
@@ -453,7 +469,7 @@ def test_a_refused_schema_is_asked_for_step_by_step() -> None:
         "form_in_words",
     ]
     third = errors.RequestRejected(code="field_value_rejected", field="response_format")
-    assert heal(third, second.request, applied=[first.kind, second.kind]) is None
+    assert heal(third, second.request, applied=[first.adjustment, second.adjustment]) is None
 
 
 @pytest.mark.parametrize("field", ["response_format", "response_format.type", "json_schema"])
@@ -539,7 +555,7 @@ def test_dropping_pictures_leaves_calls_and_results_together() -> None:
     """A call without words stays, for its result would be refused without it."""
     request = Request(CALLED, RequestSettings("gpt-4o"))
 
-    fallback = fallback_for(errors.RequestRejected(code="too_many_pictures", limit=1), request, {})
+    fallback = heal(errors.RequestRejected(code="too_many_pictures", limit=1), request)
 
     assert fallback is not None
     kept = fallback.request.messages
@@ -552,13 +568,9 @@ def test_a_picture_that_a_call_returned_is_no_question() -> None:
     """What is too long loses what came before the question, not the question's own pictures."""
     request = Request(CALLED, RequestSettings("gpt-4o"))
 
-    first = fallback_for(
-        errors.RequestRejected(code="context_too_long"), request, {}, shrink=shrink
-    )
+    first = heal(errors.RequestRejected(code="context_too_long"), request)
     assert first is not None
-    second = fallback_for(
-        errors.RequestRejected(code="context_too_long"), first.request, {}, shrink=shrink
-    )
+    second = heal(errors.RequestRejected(code="context_too_long"), first.request)
 
     assert first.adjustment == Adjustment("dropped_older_pictures", {"count": 1})
     assert second is not None
@@ -570,9 +582,8 @@ def test_without_tools_no_choice_among_them_is_sent() -> None:
     """An endpoint that knows no tools would refuse `tool_choice` next."""
     settings = RequestSettings("m", tools=({"type": "function"},), tool_choice="auto")
 
-    fallback = fallback_for(
-        errors.RequestRejected(code="unknown_field", field="tools"), Request(TALK, settings), {}
-    )
+    error = errors.RequestRejected(code="unknown_field", field="tools")
+    fallback = heal(error, Request(TALK, settings))
 
     assert fallback is not None
     assert fallback.request.settings == RequestSettings("m")
@@ -599,14 +610,14 @@ def test_refused_tool_messages_are_told_in_words(error: ProviderError, *, is_qui
     """Once, with the pictures, in turns that alternate."""
     request = Request(CALLED, RequestSettings("m"))
 
-    fallback = fallback_for(error, request, {})
+    fallback = heal(error, request)
 
     assert fallback is not None
     told = fallback.request.messages
     assert [message.role for message in told[2:]] == [Role.USER, Role.ASSISTANT, Role.USER]
     assert told[-1].text == "Result of zoom: follows"
     assert [one.sha256 for one in told[-1].attachments] == ["z"]
-    assert fallback_for(error, fallback.request, {}, applied=[fallback.kind]) is None
+    assert heal(error, fallback.request, applied=[fallback.adjustment]) is None
     assert bool(fallback.quirks) is is_quirk
     if is_quirk:
         assert apply_quirks(request, fallback.quirks)[0] == fallback.request
@@ -622,4 +633,4 @@ def test_refused_tool_messages_are_told_in_words(error: ProviderError, *, is_qui
 )
 def test_other_refusals_leave_tool_messages_alone(error: ProviderError) -> None:
     """Words about something else are no reason to change them."""
-    assert fallback_for(error, Request(CALLED, RequestSettings("m")), {}) is None
+    assert heal(error, Request(CALLED, RequestSettings("m"))) is None

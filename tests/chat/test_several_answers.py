@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from augenblick.chat.ask import Answering
+from augenblick.chat.continuation import Continuation, settings_to_continue
 from augenblick.chat.live import LiveReply, StoredReply
 from augenblick.chat.saver import Saver
 from augenblick.core.conversations import ReplyRecord
@@ -28,12 +29,13 @@ from augenblick.core.messages import (
 from augenblick.core.providers import ApiKey, Provider
 from augenblick.core.settings import RequestSettings
 from augenblick.endpoint.client import ChatClient
-from augenblick.endpoint.payload import DataUris
 from augenblick.lab.agreement import agreement
 from augenblick.pictures import prepare_image
+from augenblick.pictures.variants import PictureVariants
 from augenblick.store import Store
 from augenblick.store.store_values import NewQuestion, OpenedReply
 from tests.browser.playing import photo
+from tests.chat.test_ask import reply_of
 from tests.faults.server import FaultServer, Framing, Received, Step, answered_json, framed
 from tests.reader.conftest import start_reader, stop
 from tests.several import REFUSED, Several
@@ -60,9 +62,8 @@ class Desk:
             store=self.store,
             saver=self._savers[-1],
             open_client=ChatClient,
-            data_uri=DataUris(self.store.load_content),
-            shrink=lambda attachment, _: attachment,
-            to_jpeg=lambda attachment: attachment,
+            pictures=PictureVariants(load_content=self.store.load_content, prepare=prepare_image),
+            prepare=prepare_image,
         )
 
     def close(self) -> None:
@@ -487,14 +488,16 @@ def test_writing_on_is_one_answer(desk: Desk, script: Several) -> None:
     desk.follow(opened)
     desk.store.pick_choice(opened.reply_id, 1, owner="somebody")
 
-    more = desk.answering.continue_answer(
+    record = reply_of(desk.store, opened)
+    settings = RequestSettings("gpt-4o", n=3, extra={"n": 2})
+    more = desk.answering.ask_again(
         opened.conversation_id,
-        opened.reply_id,
+        opened.question_id,
         owner="somebody",
         submission_id="more",
         provider=desk.provider,
-        settings=RequestSettings("gpt-4o", n=3, extra={"n": 2}),
-        instruction="Go on.",
+        settings=settings_to_continue(record, settings),
+        continuation=Continuation.of_text(record, "Go on."),
     )
     texts, record = desk.follow(more)
 

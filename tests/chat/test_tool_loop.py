@@ -17,6 +17,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from augenblick.chat.ask import Answering
+from augenblick.chat.continuation import Continuation
 from augenblick.chat.live import CallsSoFar, LiveReply, Progress, StoredReply
 from augenblick.chat.saver import Saver
 from augenblick.chat.tool_loop import MAX_CALLS, MAX_ROUNDS, waiting_calls, with_ids
@@ -44,6 +45,7 @@ from augenblick.pictures.samples import SAMPLES
 from augenblick.pictures.variants import PictureVariants
 from augenblick.store import Store
 from augenblick.store.store_values import NewQuestion, OpenedReply
+from tests.chat.test_ask import reply_of
 from tests.faults.server import FaultServer, Pause
 from tests.vendor_streams import (
     Playlist,
@@ -122,14 +124,21 @@ class Desk:
         self, answer: OpenedReply, results: dict[str, str], settings: RequestSettings
     ) -> OpenedReply:
         """Type results as the page does."""
-        return self.answering.send_results(
+        continuation = Continuation.of_calls(reply_of(self.store, answer), results)
+        return self.go_on(answer, settings, continuation)
+
+    def go_on(
+        self, answer: OpenedReply, settings: RequestSettings, continuation: Continuation
+    ) -> OpenedReply:
+        """Have another answer go on from one, as the page does."""
+        return self.answering.ask_again(
             answer.conversation_id,
-            answer.reply_id,
+            answer.question_id,
             owner="somebody",
             submission_id=f"s{time.monotonic_ns()}",
             provider=self.provider,
             settings=settings,
-            results=results,
+            continuation=continuation,
         )
 
     def find(self, opened: OpenedReply) -> LiveReply | StoredReply:
@@ -195,9 +204,8 @@ def desk(tmp_path: Path, pool: PicturePool, plain: PreparedPicture) -> Iterator[
             store=store,
             saver=saver,
             open_client=ChatClient,
-            data_uri=fitted.data_uri,
-            shrink=fitted.shrink,
-            to_jpeg=fitted.to_jpeg,
+            pictures=fitted,
+            prepare=pool.prepare,
             toolbox=Toolbox(sight),
         )
         provider = Provider("test", "Test", server.base_url, ApiKey("k"))
@@ -636,15 +644,8 @@ def test_writing_on_keeps_what_was_called(desk: Desk) -> None:
     desk.playlist.asked.clear()
     desk.play(openai(("a", "read_codes", WHERE), text=" more"), says("Whole."))
 
-    further = desk.answering.continue_answer(
-        opened.conversation_id,
-        opened.reply_id,
-        owner="somebody",
-        submission_id="on",
-        provider=desk.provider,
-        settings=SETTINGS,
-        instruction="Go on.",
-    )
+    continuation = Continuation.of_text(reply_of(desk.store, opened), "Go on.")
+    further = desk.go_on(opened, SETTINGS, continuation)
     record = desk.end(further)
 
     first = [message["role"] for message in desk.playlist.body(0)["messages"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from augenblick.chat.request_changes import Fitting
 from augenblick.chat.transcription import Transcriptions
 from augenblick.core.errors import ConversationNotFound, ProviderError
 from augenblick.core.messages import Attachment
 from augenblick.core.providers import ApiKey, Provider, Transcriber
 from augenblick.endpoint.client import ChatClient
+from augenblick.pictures import prepare_image
+from augenblick.pictures.variants import PictureVariants
 from augenblick.store import Store
 from tests.browser.playing import Script
 from tests.faults.server import Ending, FaultServer, Framing, Received, Step, framed
@@ -37,11 +39,7 @@ def _read(store: Store, script: Script, *pictures: Attachment) -> list[str]:
             Transcriber(provider, "seer"),
             store,
             open_client=ChatClient,
-            fitting=Fitting(
-                data_uri=lambda picture: f"data:image/jpeg;base64,{picture.sha256}",
-                shrink=lambda picture, _: picture,
-                to_jpeg=lambda picture: picture,
-            ),
+            pictures=PictureVariants(load_content=str.encode, prepare=prepare_image),
         ).read(pictures)
 
 
@@ -55,7 +53,8 @@ def test_each_picture_is_read_by_itself(store: Store) -> None:
     assert [body["model"] for body in bodies] == ["seer", "seer"]
     for body, picture in zip(bodies, (ONE, OTHER), strict=True):
         (message,) = body["messages"]
-        assert picture.sha256 in message["content"][0]["image_url"]["url"]
+        url = message["content"][0]["image_url"]["url"]
+        assert base64.b64decode(url.partition(",")[2]).decode() == picture.sha256
 
 
 @pytest.mark.parametrize("words", ["NO TEXT", "no text.", "**NO TEXT**", " \n"])
@@ -125,8 +124,8 @@ def test_a_failure_is_a_failure_and_no_text(store: Store, script: Script, code: 
 def test_a_picture_that_was_deleted_meanwhile_is_not_asked_about(store: Store) -> None:
     """It is said as for any conversation that is gone."""
 
-    def gone(picture: Attachment) -> str:
-        raise KeyError(picture.sha256)
+    def gone(sha256: str) -> bytes:
+        raise KeyError(sha256)
 
     with FaultServer(Script()) as server:
         provider = Provider("work", "Work", server.base_url)
@@ -134,11 +133,7 @@ def test_a_picture_that_was_deleted_meanwhile_is_not_asked_about(store: Store) -
             Transcriber(provider, "seer"),
             store,
             open_client=ChatClient,
-            fitting=Fitting(
-                data_uri=gone,
-                shrink=lambda picture, _: picture,
-                to_jpeg=lambda picture: picture,
-            ),
+            pictures=PictureVariants(load_content=gone, prepare=prepare_image),
         )
         with pytest.raises(ConversationNotFound):
             transcriptions.read([ONE])

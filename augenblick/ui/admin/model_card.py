@@ -10,7 +10,7 @@ from typing import Final
 
 import streamlit as st
 
-from augenblick.chat.request_changes import COUNT, SIDE
+from augenblick.chat.picture_changes import COUNT, SIDE
 from augenblick.core.errors import StoreError
 from augenblick.core.model_cards import Finding, Mark, ModelCard, NoEffect
 from augenblick.core.model_names import can_chat, seems_to_see

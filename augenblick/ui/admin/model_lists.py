@@ -24,7 +24,7 @@ class State:
 
 
 class ModelLists:
-    """The model names of each endpoint; safe in threads. `ask` is `Answering.list_models`."""
+    """The model names of each endpoint; safe in threads. `ask` asks an endpoint for them."""
 
     def __init__(self, ask: Callable[[Provider], tuple[str, ...]]) -> None:
         self._ask = ask

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
+from augenblick.chat.continuation import FROM_THE_QUESTION, Continuation, settings_to_continue
 from augenblick.chat.live import LiveReply, StoredReply
 from augenblick.chat.sight import Sight
 from augenblick.core.conversations import Conversation, Node, ReplyRecord
@@ -13,6 +14,7 @@ from augenblick.core.errors import ConversationNotFound, StoreError
 from augenblick.core.handed_text import block_of
 from augenblick.core.messages import Attachment, ImagePart
 from augenblick.core.providers import Provider
+from augenblick.core.settings import RequestSettings
 from augenblick.lab.tools import without_retired
 from augenblick.ui import i18n
 from augenblick.ui.chat.composer import put_back
@@ -247,36 +249,46 @@ def _sharper(
 def _ask_again(
     parts: Services, chosen: ModelChoice, answer_id: str, other: ModelChoice | None = None
 ) -> None:
+    choice = other or chosen
     with said_on_the_page():
-        conversation = load_open_conversation(parts)
-        if conversation is None:
-            return
-        choice = other or chosen
-        answer = next(node for node in conversation.nodes if node.id == answer_id)
-        parts.answering.ask_again(
-            conversation.id,
-            answer.parent_id or "",
-            owner=parts.owner(),
-            submission_id=new_submission_id(),
-            provider=parts.provider(choice.provider),
-            settings=sendable_settings(choice.model),
-        )
+        if (answer := _load_answer(parts, answer_id)) is not None:
+            settings = sendable_settings(choice.model)
+            _answer_again(parts, answer, choice.provider, settings, FROM_THE_QUESTION)
 
 
 def _go_on(parts: Services, choice: ModelChoice, answer_id: str) -> None:
     with said_on_the_page():
-        conversation = load_open_conversation(parts)
-        if conversation is None:
-            return
-        parts.answering.continue_answer(
-            conversation.id,
-            answer_id,
-            owner=parts.owner(),
-            submission_id=new_submission_id(),
-            provider=parts.provider(choice.provider),
-            settings=sendable_settings(choice.model),
-            instruction=i18n.t("answer.go_on_instruction"),
-        )
+        answer = _load_answer(parts, answer_id)
+        if answer is not None and answer.reply is not None:
+            settings = settings_to_continue(answer.reply, sendable_settings(choice.model))
+            instruction = i18n.t("answer.go_on_instruction")
+            continuation = Continuation.of_text(answer.reply, instruction)
+            _answer_again(parts, answer, choice.provider, settings, continuation)
+
+
+def _load_answer(parts: Services, answer_id: str) -> Node | None:
+    """Read an answer as it is now; None where its conversation is gone."""
+    conversation = load_open_conversation(parts)
+    nodes = conversation.nodes if conversation is not None else ()
+    return next((node for node in nodes if node.id == answer_id), None)
+
+
+def _answer_again(
+    parts: Services,
+    answer: Node,
+    provider: str,
+    settings: RequestSettings,
+    continuation: Continuation,
+) -> None:
+    parts.answering.ask_again(
+        tab().conversation_id or "",
+        answer.parent_id or "",
+        owner=parts.owner(),
+        submission_id=new_submission_id(),
+        provider=parts.provider(provider),
+        settings=settings,
+        continuation=continuation,
+    )
 
 
 def _pick(parts: Services, answer_id: str, choice_index: int) -> None:
@@ -289,20 +301,15 @@ def _send_results(
 ) -> None:
     """Have the model that called go on, with the tools it was given."""
     with said_on_the_page():
-        conversation = load_open_conversation(parts)
-        if conversation is None:
+        answer = _load_answer(parts, answer_id)
+        if answer is None or (record := answer.reply) is None:
             return
-        record = next(node.reply for node in conversation.nodes if node.id == answer_id)
-        settings = record.settings if record is not None else None
-        parts.answering.send_results(
-            conversation.id,
-            answer_id,
-            owner=parts.owner(),
-            submission_id=new_submission_id(),
-            provider=parts.provider(record.provider if record and settings else choice.provider),
-            settings=without_retired(settings) if settings else sendable_settings(choice.model),
-            results=results,
-        )
+        continuation = Continuation.of_calls(record, results)
+        if record.settings is not None:
+            provider, settings = record.provider, without_retired(record.settings)
+        else:
+            provider, settings = choice.provider, sendable_settings(choice.model)
+        _answer_again(parts, answer, provider, settings, continuation)
 
 
 def _show(parts: Services, answer_id: str) -> None:
