@@ -15,7 +15,7 @@ import requests
 import streamlit as st
 from sseclient import SSEClient
 
-from augenblick.ui.chat.follow import Blocks
+from augenblick.ui.chat.streamed_blocks import Blocks
 from augenblick.ui.frame_rate import FRAME_SECONDS
 
 _READ_BYTES = 65_536

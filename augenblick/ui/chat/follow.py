@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 
 import streamlit as st
 
-from augenblick.chat.live import CallsSoFar, LiveReply, Progress, StoredReply
-from augenblick.chat.reply_queue import Turn
-from augenblick.core.blocks import BlockCutter, Cut
+from augenblick.chat.live import LiveReply, Progress, StoredReply
 from augenblick.core.conversations import ReplyRecord
 from augenblick.lab.form_reading import is_form
-from augenblick.ui import i18n
-from augenblick.ui.chat.drawn_answer import (
-    GROUP_BLOCKS,
-    SHORTEST_BLOCK,
-    Places,
-    blocks_of,
-    draw_text,
-)
-from augenblick.ui.chat.filled_form import PartialJson
-from augenblick.ui.chat.markdown_filter import MarkdownFilter
-from augenblick.ui.chat.tool_rounds import draw_thinking
+from augenblick.ui.chat.drawn_answer import GROUP_BLOCKS, Places, blocks_of, draw_text
+from augenblick.ui.chat.live_status import LiveStatus
+from augenblick.ui.chat.streamed_blocks import Blocks, Piece
 from augenblick.ui.frame_rate import frame_seconds, next_frame_at
 from augenblick.ui.tab_state import end_run_if_unwanted, tab
 
-_THINKING_SECONDS = 0.5  # thinking is sent whole each time, and few look into it
-_CALLING_SECONDS = 0.15  # arguments are short, and seen to grow
-_THINKING_CHARACTERS_PER_SECOND = 10_000
 LISTEN_SECONDS = 0.25  # how long a silent endpoint may keep a touched widget waiting
-_NO_CALLS = CallsSoFar()
-_PATIENCE_SECONDS = 4.0  # after which the waiting time is shown
 
 
 def follow_answer(live: LiveReply | StoredReply, places: Places) -> None:
@@ -43,78 +29,36 @@ def follow_answer(live: LiveReply | StoredReply, places: Places) -> None:
     filled.
     """
     frames = Frames(live, places)
-    while not frames.has_ended:  # after every round of calls the text begins anew
+    for pieces in frames.rounds():
         with places.open_text():
-            write_frames(frames)
+            write_pieces(pieces)
     record = frames.record
     if record is not None and (is_form(record) or frames.blocks_drawn != blocks_of(record)):
         draw_text(record, places.open_text(), key=live.reply_id)
 
 
-def write_frames(frames: Frames) -> None:
-    """Stream the text of one round, or of one of several answers, where the page stands."""
-    st.write_stream(frames)
-    while frames.has_more_blocks:
+def write_pieces(pieces: Iterator[Piece]) -> None:
+    """Stream the text of one round where the page stands, in groups of blocks."""
+    st.write_stream(_group(pieces))
+    while (first := next((each for each in pieces if isinstance(each, str)), None)) is not None:
         with st.container():
-            st.write_stream(frames)
+            st.write_stream(_group(chain([first], pieces)))
 
 
-class Blocks:
-    """Text as `st.write_stream` takes it: strings for the open block, and a call that closes it.
-
-    `open_characters` is the length of the open block, which is what the next frame will send again.
-    """
-
-    def __init__(self, *, is_form: bool = False, shortest: int = SHORTEST_BLOCK) -> None:
-        self.open_characters = 0
-        self.drawn: list[str] = []  # the blocks so far, the open one last
-        self._is_closed = True
-        self._json = PartialJson() if is_form else None
-        self._markdown = MarkdownFilter()
-        self._cutter = BlockCutter(shortest=shortest)
-
-    def feed(self, text: str) -> Iterator[str | Callable[[], None]]:
-        """Give back what of the text so far is decided."""
-        text = self._json.feed(text) if self._json is not None else text
-        return self._joined(self._cutter.feed(self._markdown.feed(text)))
-
-    def finish(self) -> Iterator[str | Callable[[], None]]:
-        """Give back what was held, at the end of the text."""
-        rest = self._cutter.feed(self._markdown.finish())
-        return self._joined((*rest, *self._cutter.finish()))
-
-    def _joined(self, pieces: Iterable[str | Cut]) -> Iterator[str | Callable[[], None]]:
-        text = ""
-        for piece in pieces:
-            if isinstance(piece, str):
-                text += piece
-                continue
-            if text:
-                yield self._noted(text)
-            yield _close_block
-            text, self.open_characters, self._is_closed = "", 0, True
-        if text:
-            self.open_characters += len(text)
-            yield self._noted(text)
-
-    def _noted(self, text: str) -> str:
-        if self._is_closed:
-            self.drawn.append("")
-        self.drawn[-1] += text
-        self._is_closed = False
-        return text
-
-
-def _close_block() -> None:
-    """Do nothing; a call between two strings has `st.write_stream` begin another element."""
+def _group(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The blocks that stand in one place."""
+    closed_count = 0
+    for piece in pieces:
+        yield piece
+        closed_count += not isinstance(piece, str)
+        if closed_count == GROUP_BLOCKS:
+            return
 
 
 class Frames:
-    """The text of one choice of a live reply in paced frames, for `st.write_stream`.
+    """The text of one choice of a live reply in paced frames.
 
-    Gives a group of blocks each time it is iterated over; `has_more_blocks` says whether another
-    one has begun. Where a reply of another process turns out to have more choices, the page is
-    drawn anew.
+    Where a reply of another process turns out to have more choices, the page is drawn anew.
     """
 
     def __init__(
@@ -126,61 +70,36 @@ class Frames:
         self._page_opened_at = tab().opened_at if tab().newest is None else -math.inf
         self._choice_index = choice_index
         self._choice_count = live.choice_count
-        self._thinking = places.thinking
-        self._waiting = places.waiting
-        self._unwritten = places.unwritten
-        self._waiting_label = ""
-        self._reasoning = ""
-        self._calls = _NO_CALLS
-        self._drawn = _NO_CALLS, 0  # calls and length of the reasoning
-        self._thought_at = 0.0
+        self._status = LiveStatus(places, says_unwritten=choice_index == 0)
         self._blocks = Blocks(is_form=live.is_form)
         self._has_text = False
-        self._is_written = True
         self._position = 0
+        self._round_count = 0
         self._next: Progress | None = None  # what begins the text after another round
-        self._pieces = iter(self._round())
-        self._first_piece = ""  # of the next group
 
     @property
     def has_ended(self) -> bool:
         """Whether the answer has ended and its end is written."""
-        return self.record is not None and self._is_written
+        return self.record is not None and self._status.is_written
 
     @property
     def blocks_drawn(self) -> tuple[str, ...]:
         """What was drawn of the last round."""
         return tuple(self._blocks.drawn)
 
-    @property
-    def has_more_blocks(self) -> bool:
-        """Whether the round has another group, to be iterated over in a place of its own."""
-        return bool(self._first_piece)
+    def rounds(self) -> Iterator[Iterator[Piece]]:
+        """The text, for `write_pieces`; after every round of calls it begins anew in another."""
+        while not self.has_ended:
+            yield self._round()
 
-    def __iter__(self) -> Iterator[str | Callable[[], None]]:
-        count = 0
-        if self._first_piece:
-            first, self._first_piece = self._first_piece, ""
-            yield first
-        for piece in self._pieces:
-            if not isinstance(piece, str):
-                count += 1
-            elif count == GROUP_BLOCKS:
-                self._first_piece = piece
-                return
-            yield piece
-        self._pieces = iter(self._round())
-
-    def _round(self) -> Iterator[str | Callable[[], None]]:
+    def _round(self) -> Iterator[Piece]:
         started = time.monotonic()
-        if self._next is None:
-            self._show_waiting(None, 0.0)
         while not self.has_ended:
             progress = self._next or self._live.follow(
                 self._position, timeout_seconds=LISTEN_SECONDS
             )
             self._next, self._position = None, progress.position
-            if len(progress.calls.rounds) != len(self._calls.rounds) and self._begin_anew(progress):
+            if len(progress.calls.rounds) != self._round_count and self._begin_anew(progress):
                 return
             began = time.monotonic()
             yield from self._frame(progress, waited_seconds=began - started)
@@ -190,12 +109,30 @@ class Frames:
     def _begin_anew(self, progress: Progress) -> bool:
         """Another round is whole; whether text is drawn that now stands in it."""
         had_text = self._has_text
-        self._calls = progress.calls
-        self._reasoning, self._has_text = "", False
+        self._has_text = False
+        self._round_count = len(progress.calls.rounds)
+        self._status.begin_round()
         self._blocks = Blocks(is_form=self._live.is_form)
-        self._waiting_label = ""
         self._next = progress if had_text else None
         return had_text
+
+    def _frame(self, progress: Progress, *, waited_seconds: float) -> Iterator[Piece]:
+        if not progress.pieces:  # else drawing them ends the run
+            end_run_if_unwanted()
+        if self._live.choice_count > self._choice_count:
+            st.rerun()
+        own = [each for each in progress.pieces if each.choice_index == self._choice_index]
+        text = "".join(each.text for each in own if each.channel in {"text", "refusal"})
+        reasoning = "".join(each.text for each in own if each.channel == "reasoning")
+        self._has_text = self._has_text or bool(text)
+        is_waiting = not self._has_text and progress.record is None
+        self._status.show(
+            progress, reasoning, waited_seconds=waited_seconds if is_waiting else None
+        )
+        yield from self._blocks.feed(text)
+        if progress.record is not None and self.record is None:
+            self.record = progress.record
+            yield from self._blocks.finish()
 
     def _pause(self, began_at: float) -> None:
         """Wait until the next frame is due; the end of the reply does not wait."""
@@ -208,91 +145,3 @@ class Frames:
             page_opened_at=self._page_opened_at,
         )
         self._live.wait_for_end(timeout_seconds=max(0.0, due_at - time.monotonic()))
-
-    def _frame(
-        self, progress: Progress, *, waited_seconds: float
-    ) -> Iterator[str | Callable[[], None]]:
-        if not progress.pieces:  # else drawing them ends the run
-            end_run_if_unwanted()
-        if self._live.choice_count > self._choice_count:
-            st.rerun()
-        self._show_thinking(progress)
-        self._show_unwritten(progress)
-        text = "".join(
-            piece.text
-            for piece in progress.pieces
-            if piece.choice_index == self._choice_index and piece.channel in {"text", "refusal"}
-        )
-        if text and not self._has_text:
-            self._has_text = True
-            self._waiting.empty()
-        if progress.record is not None and self.record is None:
-            self.record = progress.record
-            if not self._has_text:
-                self._waiting.empty()
-            yield from self._blocks.feed(text)
-            yield from self._blocks.finish()
-            return
-        if self.record is None and not self._has_text:
-            self._show_waiting(progress, waited_seconds)
-        yield from self._blocks.feed(text)
-
-    def _show_waiting(self, progress: Progress | None, waited_seconds: float) -> None:
-        label = _waiting_label(progress, waited_seconds, is_thinking=bool(self._reasoning))
-        if label != self._waiting_label:
-            self._waiting_label = label
-            self._waiting.markdown(f":shimmer[{label}]")
-
-    def _show_unwritten(self, progress: Progress) -> None:
-        if progress.is_durable == self._is_written:
-            return
-        self._is_written = progress.is_durable
-        if self._choice_index:
-            return  # the first of several says it for all
-        if self._is_written:
-            self._unwritten.empty()
-        else:
-            self._unwritten.warning(i18n.t("chat.not_written"), icon=":material/save:")
-
-    def _show_thinking(self, progress: Progress) -> None:
-        self._reasoning += "".join(
-            piece.text
-            for piece in progress.pieces
-            if piece.choice_index == self._choice_index and piece.channel == "reasoning"
-        )
-        self._calls = progress.calls
-        if progress.record is not None:
-            self._calls = CallsSoFar(progress.record.rounds)
-        wanted = self._calls, len(self._reasoning)
-        if wanted == self._drawn or not self._is_due(progress):
-            return
-        self._thought_at, self._drawn = time.monotonic(), wanted
-        with self._thinking.container():
-            draw_thinking(self._calls, self._reasoning)
-
-    def _is_due(self, progress: Progress) -> bool:
-        """Whether it is time to draw thinking and calls, which are sent whole each time."""
-        if progress.record is not None or len(self._calls.results) != len(self._drawn[0].results):
-            return True
-        arguments = sum(len(call.arguments) for call in self._calls.calls)
-        characters = len(self._reasoning) + arguments
-        seconds = _CALLING_SECONDS if arguments else _THINKING_SECONDS
-        pause = max(seconds, characters / _THINKING_CHARACTERS_PER_SECOND)
-        return time.monotonic() - self._thought_at > pause
-
-
-def _waiting_label(progress: Progress | None, waited_seconds: float, *, is_thinking: bool) -> str:
-    if progress is not None and progress.wait is not None:
-        return i18n.t("answer.retrying", seconds=round(progress.wait.seconds))
-    if progress is not None and progress.turn is not None:
-        return _turn_label(progress.turn)
-    key = "answer.thinking" if is_thinking else "answer.looking"
-    if waited_seconds < _PATIENCE_SECONDS:
-        return i18n.t(key)
-    return i18n.t("answer.still", what=i18n.t(key), seconds=round(waited_seconds))
-
-
-def _turn_label(turn: Turn) -> str:
-    if turn.before:
-        return i18n.t("answer.queued", count=turn.before)
-    return i18n.t("answer.queued_own" if turn.is_own else "answer.queued_next")

@@ -29,7 +29,7 @@ from augenblick.ui.chat.drawn_answer import (
     make_places,
 )
 from augenblick.ui.chat.evidence_marks import draw_check
-from augenblick.ui.chat.follow import LISTEN_SECONDS, Frames, write_frames
+from augenblick.ui.chat.follow import LISTEN_SECONDS, Frames, write_pieces
 from augenblick.ui.chat.versions import Actions
 from augenblick.ui.style import widen_page
 from augenblick.ui.tab_state import end_run_if_unwanted, tab
@@ -105,8 +105,10 @@ def _draw_head(at: int, *, is_picked: bool) -> None:
 @st.fragment(parallel=True)
 def _follow_choice(live: LiveReply | StoredReply, at: int) -> None:
     places = make_places(is_live=True)
+    frames = Frames(live, places, choice_index=at)
     with places.open_text():
-        write_frames(Frames(live, places, choice_index=at))
+        for pieces in frames.rounds():
+            write_pieces(pieces)
 
 
 def _wait_for_end(live: LiveReply | StoredReply, count: int) -> None:

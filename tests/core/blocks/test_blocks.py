@@ -12,8 +12,8 @@ from markdown_it import MarkdownIt
 
 from augenblick.core.blocks import BlockCutter, Cut, cut, link_blocks
 from augenblick.ui.chat.drawn_answer import SHORTEST_BLOCK
-from augenblick.ui.chat.follow import Blocks
 from augenblick.ui.chat.markdown_filter import fit_for_page
+from augenblick.ui.chat.streamed_blocks import Blocks
 from tests.core.blocks.texts import CORPUS, texts
 from tests.growth import assert_linear
 

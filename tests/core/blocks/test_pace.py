@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from augenblick.ui.chat.follow import Blocks
+from augenblick.ui.chat.streamed_blocks import Blocks
 from augenblick.ui.frame_rate import FRAME_SECONDS, frame_seconds, next_frame_at
 from bench.replay import answer_tokens
 
