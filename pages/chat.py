@@ -81,10 +81,10 @@ if submission is not None:
     transcript.draw_submission(submission, actions)
     if not steps.settle_submission(submission):
         st.rerun()
-    draft, is_first = submission.draft, conversation is None
+    question, is_first = submission.draft.question, conversation is None
     conversation = steps.load_open_conversation(parts)
     live = memory.live = steps.find_live(parts, conversation)
-    is_new_around = is_first or draft.has_pictures or draft.revision is not None
+    is_new_around = is_first or question.picture_count or question.revision is not None
     if conversation is None or live is None or is_new_around:
         st.rerun()  # what stands around the messages knows of the new ones only then
     viewer.draw_viewer(viewer_place, conversation, conversation.path())

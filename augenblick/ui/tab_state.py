@@ -27,7 +27,8 @@ from augenblick.pictures import PictureLimits
 from augenblick.pictures.tray import Tray
 from augenblick.store.store_values import DeletedMessage
 from augenblick.ui import i18n
-from augenblick.ui.chat.submit import Likeness, Question, Revision, Submission
+from augenblick.ui.chat.question_draft import Likeness, Question, Revision
+from augenblick.ui.chat.submit import Submission
 from augenblick.ui.experts.expert_state import PanelMemory
 from augenblick.ui.experts.format_draft import FormatDraft
 from augenblick.ui.history.import_job import ImportJob

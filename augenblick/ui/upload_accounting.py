@@ -19,8 +19,8 @@ def take_in(tab: UploadTab, sources: Sequence[PictureSource], keep: Callable[[],
 
 def of_submission(submission: Submission) -> Iterator[bytes]:
     """What a question on its way keeps."""
-    yield from of_sources(submission.draft.uploads)
-    yield from of_pictures(submission.draft.pictures)
+    yield from of_sources(submission.draft.question.uploads)
+    yield from of_pictures(submission.draft.question.pictures)
     yield from of_pictures(submission.kept)
 
 

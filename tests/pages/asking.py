@@ -13,7 +13,7 @@ from augenblick.core.errors import AugenblickError
 from augenblick.pictures import PictureSource
 from augenblick.pictures.samples import SAMPLES
 from augenblick.pictures.tray import prepare_file
-from augenblick.ui.chat.submit import Question
+from augenblick.ui.chat.question_draft import Question
 from augenblick.ui.resources import services
 from augenblick.ui.tab_state import Tab
 from augenblick.ui.upload_accounting import UPLOAD_MEMORY

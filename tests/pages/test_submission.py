@@ -12,7 +12,8 @@ from augenblick.core.messages import Detail, ImagePart
 from augenblick.core.settings import RequestSettings
 from augenblick.pictures import PictureOptions, PicturePool, PictureSource
 from augenblick.store.store_values import NewQuestion, OpenedReply
-from augenblick.ui.chat.submit import Draft, Submission
+from augenblick.ui.chat.question_draft import Draft, Question
+from augenblick.ui.chat.submit import Submission
 from augenblick.ui.pictures.picture_choice import PictureChoice
 
 
@@ -43,14 +44,11 @@ def _submitted(pool: PicturePool, draft: Draft) -> tuple[Submission, list[NewQue
 
 def _draft(*uploads: PictureSource, choice: PictureChoice) -> Draft:
     return Draft(
-        submission_id="s",
+        Question("s", "What is this?", choice.of(uploads)),
         owner="o",
         conversation_id=None,
         parent_id=None,
-        text="What is this?",
         text_if_empty="",
-        uploads=choice.of(uploads),
-        pictures=(),
         provider="p",
         settings=RequestSettings(model="m"),
         detail=choice.detail,

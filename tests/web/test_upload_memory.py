@@ -160,7 +160,7 @@ def _run_all(works: list[Callable[[], None]]) -> None:
 _PAGE = """
 import streamlit as st
 from augenblick.pictures import PictureSource
-from augenblick.ui.chat.submit import Question
+from augenblick.ui.chat.question_draft import Question
 from augenblick.ui.upload_accounting import UPLOAD_MEMORY
 from augenblick.ui.tab_state import tab
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -28,7 +29,8 @@ from augenblick.ui import i18n
 from augenblick.ui.browser.component_data import dated
 from augenblick.ui.chat.local_offer import draw_offer
 from augenblick.ui.chat.model_choice import ModelChoice
-from augenblick.ui.chat.submit import Draft, Question, Submission
+from augenblick.ui.chat.question_draft import Draft, Question
+from augenblick.ui.chat.submit import Submission
 from augenblick.ui.experts.active_settings import sendable_settings
 from augenblick.ui.pictures.picture_dialogs import draw_dialog, open_earlier, open_pages, open_phone
 from augenblick.ui.resources import Services, services
@@ -339,23 +341,16 @@ def _draft(
 ) -> Draft:
     revision = question.revision
     leaf_id = conversation.leaf_id if conversation else None
-    known = revision.pictures if revision else ()
-    count = len(question.uploads) + len(question.pictures) + len(known)
     return Draft(
-        submission_id=question.submission_id,
+        replace(question, uploads=memory.picture_choice.of(question.uploads)),
         owner=parts.owner(),
         conversation_id=conversation.id if conversation else None,
         parent_id=revision.parent_id if revision else leaf_id,
-        text=question.text,
-        text_if_empty=i18n.t("chat.question_if_empty", count=count),
-        uploads=memory.picture_choice.of(question.uploads),
-        pictures=question.pictures,
+        text_if_empty=i18n.t("chat.question_if_empty", count=question.picture_count),
         provider=choice.provider,
         settings=settings,
         detail=memory.picture_choice.detail,
-        revision=revision,
         is_temporary=memory.is_temporary,
-        sent_id=question.sent_id,
     )
 
 

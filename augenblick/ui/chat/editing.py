@@ -16,7 +16,7 @@ from augenblick.core.messages import ImagePart
 from augenblick.pictures import PictureSource
 from augenblick.store import Store
 from augenblick.ui import i18n
-from augenblick.ui.chat.submit import Question, Revision
+from augenblick.ui.chat.question_draft import Question, Revision
 from augenblick.ui.chat.versions import Actions
 from augenblick.ui.pictures.picture_switch import draw_switch
 from augenblick.ui.tab_state import Editing, new_submission_id, tab

@@ -20,7 +20,8 @@ from augenblick.ui import i18n
 from augenblick.ui.chat.composer import put_back
 from augenblick.ui.chat.editing import begin_editing
 from augenblick.ui.chat.model_choice import ModelChoice, all_choices
-from augenblick.ui.chat.submit import Question, Revision, Submission
+from augenblick.ui.chat.question_draft import Question, Revision
+from augenblick.ui.chat.submit import Submission
 from augenblick.ui.chat.versions import Actions, TextInstead
 from augenblick.ui.experts.active_settings import sendable_settings
 from augenblick.ui.experts.xray import ask_for_xray
@@ -63,7 +64,7 @@ def settle_submission(submission: Submission) -> bool:
     if memory.conversation_id is None:
         memory.begun_id = submission.opened.conversation_id
     memory.conversation_id = submission.opened.conversation_id
-    memory.sent.stored.append(submission.draft.sent_id)
+    memory.sent.stored.append(submission.draft.question.sent_id)
     memory.is_temporary = False
     memory.deleted = None
     show_in_address(memory.conversation_id)
@@ -79,15 +80,15 @@ def settle_left() -> None:
             memory.refused = submission.refused
             _give_back(submission)
         else:
-            memory.sent.stored.append(submission.draft.sent_id)
+            memory.sent.stored.append(submission.draft.question.sent_id)
 
 
 def _give_back(submission: Submission) -> None:
     memory = tab()
     memory.failure = submission.failure or memory.failure
-    draft = submission.draft
+    question = submission.draft.question
     put_back(submission.kept)
-    memory.give_back(draft.text, draft.revision, draft.sent_id)
+    memory.give_back(question.text, question.revision, question.sent_id)
 
 
 def path_to_draw(conversation: Conversation, submission: Submission | None) -> tuple[Node, ...]:

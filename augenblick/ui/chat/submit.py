@@ -10,77 +10,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from augenblick.core.errors import AugenblickError, Failure, ImageError, StoreUnavailable
-from augenblick.core.messages import Detail, ImagePart, Message, PreparedPicture, Role, TextPart
+from augenblick.core.messages import ImagePart, Message, PreparedPicture, Role, TextPart
 from augenblick.core.settings import RequestSettings
 from augenblick.pictures import PictureSource
 from augenblick.store.store_values import NewQuestion, OpenedReply
+from augenblick.ui.chat.question_draft import Draft
 
 _TRY_AGAIN_SECONDS = 0.5
 
-Likeness = tuple[str, tuple[tuple[str, int], ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """What makes a question another version of an earlier one: same place, pictures that stay."""
-
-    question_id: str
-    parent_id: str | None
-    pictures: tuple[ImagePart, ...]
-    left_out: frozenset[int]  # positions of those that do not stay, among the parts
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a person submitted, as it came from the page. The id makes it be saved once."""
-
-    submission_id: str
-    text: str
-    uploads: tuple[PictureSource, ...] = ()
-    pictures: tuple[PreparedPicture, ...] = ()  # out of the tray
-    sent_id: str = ""  # by which the page knows it
-    revision: Revision | None = None
-
-    @property
-    def likeness(self) -> Likeness:
-        """What a second click has in common with the first: text, and names and sizes of files."""
-        files = [(upload.name, len(upload.content)) for upload in self.uploads]
-        ready = [(each.attachment.sha256, len(each.content)) for each in self.pictures]
-        return self.text, (*files, *ready)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A question with everything that is needed to save and send it."""
-
-    submission_id: str
-    owner: str
-    conversation_id: str | None
-    parent_id: str | None
-    text: str
-    text_if_empty: str  # asked when there are pictures but no words
-    uploads: tuple[PictureSource, ...]
-    pictures: tuple[PreparedPicture, ...]  # already prepared, out of the tray
-    provider: str
-    settings: RequestSettings
-    detail: Detail = Detail.AUTO  # how closely the model shall look at the new pictures
-    revision: Revision | None = None
-    is_temporary: bool = False  # for a new conversation: kept in memory only
-    sent_id: str = ""  # by which the page knows it
-
-    @property
-    def has_pictures(self) -> bool:
-        """Whether there is anything to look at, should all uploads turn out to be pictures."""
-        return bool(self.uploads or self.pictures or self.known_pictures)
-
-    @property
-    def known_pictures(self) -> tuple[ImagePart, ...]:
-        """Pictures that the store has already, from the question that this one changes."""
-        return self.revision.pictures if self.revision else ()
+Ask = Callable[[NewQuestion, RequestSettings], OpenedReply]
 
 
 class Prepare(Protocol):
@@ -100,9 +41,6 @@ class Prepare(Protocol):
         `already` is how many pictures the question has besides.
         """
         ...
-
-
-Ask = Callable[[NewQuestion, RequestSettings], OpenedReply]
 
 
 class Submission:
@@ -133,7 +71,9 @@ class Submission:
 
     def _run(self) -> None:
         try:
-            self._save()
+            self.message = self._prepared_message()
+            if self.message is not None:
+                self._save(self.message)
         except AugenblickError as error:
             self.failure = error.failure
         except Exception as error:  # noqa: BLE001 - the page waits for us
@@ -141,45 +81,50 @@ class Submission:
         finally:
             self.done.set()
 
-    def _save(self) -> None:
-        draft = self.draft
-        results = self._prepared(draft) if draft.uploads else ()
+    def _prepared_message(self) -> Message | None:
+        """The question with its pictures; None where all of them were refused."""
+        question = self.draft.question
+        results = self._prepared_uploads() if question.uploads else ()
         self.refused = tuple(result.failure for result in results if isinstance(result, ImageError))
         prepared = tuple(result for result in results if isinstance(result, PreparedPicture))
-        self.kept = (*draft.pictures, *prepared)
-        new = (ImagePart(picture.attachment, draft.detail) for picture in self.kept)
-        pictures = (*draft.known_pictures, *new)
+        self.kept = (*question.pictures, *prepared)
+        new = (ImagePart(picture.attachment, self.draft.detail) for picture in self.kept)
+        pictures = (*question.known_pictures, *new)
         if self.refused and not pictures:
-            return
-        text = draft.text.strip() or (draft.text_if_empty if pictures else "")
-        self.message = Message(Role.USER, (*pictures, TextPart(text)))
-        question = NewQuestion(
-            submission_id=draft.submission_id,
-            owner=draft.owner,
-            conversation_id=draft.conversation_id,
-            parent_id=draft.parent_id,
-            message=self.message,
-            pictures=self.kept,
-            provider=draft.provider,
-            model=draft.settings.model,
-            is_temporary=draft.is_temporary and draft.conversation_id is None,
-        )
-        self.opened = self._asked(question)
+            return None
+        text = question.text.strip() or (self.draft.text_if_empty if pictures else "")
+        return Message(Role.USER, (*pictures, TextPart(text)))
 
-    def _prepared(self, draft: Draft) -> Sequence[PreparedPicture | ImageError]:
-        lock = threading.Lock()
+    def _prepared_uploads(self) -> Sequence[PreparedPicture | ImageError]:
+        question, lock = self.draft.question, threading.Lock()
 
         def count() -> None:
             with lock:
                 self.ready += 1
 
-        already = len(draft.known_pictures) + len(draft.pictures)
-        return self._prepare(draft.uploads, person=draft.owner, already=already, on_done=count)
+        return self._prepare(
+            question.uploads,
+            person=self.draft.owner,
+            already=len(question.known_pictures) + len(question.pictures),
+            on_done=count,
+        )
 
-    def _asked(self, question: NewQuestion) -> OpenedReply:
+    def _save(self, message: Message) -> None:
         """Ask; and again after a fault of the store, which writes the same submission once."""
+        draft = self.draft
+        question = NewQuestion(
+            submission_id=draft.question.submission_id,
+            owner=draft.owner,
+            conversation_id=draft.conversation_id,
+            parent_id=draft.parent_id,
+            message=message,
+            pictures=self.kept,
+            provider=draft.provider,
+            model=draft.settings.model,
+            is_temporary=draft.is_temporary and draft.conversation_id is None,
+        )
         try:
-            return self._ask(question, self.draft.settings)
+            self.opened = self._ask(question, draft.settings)
         except StoreUnavailable:
             time.sleep(_TRY_AGAIN_SECONDS)
-            return self._ask(question, self.draft.settings)
+            self.opened = self._ask(question, draft.settings)

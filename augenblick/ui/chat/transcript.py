@@ -191,15 +191,15 @@ def _show_longer(question_id: str) -> None:
 
 def draw_submission(submission: Submission, actions: Actions) -> None:
     """Show a question on its way until it is saved or refused, then as it was saved."""
-    draft = submission.draft
+    draft, asked = submission.draft, submission.draft.question
     with st.container(), st.chat_message("user", avatar=USER_AVATAR):
         pictures = st.empty()
         places = _open_words()
-        if draft.text:
-            places[0].text(_beginning(draft.text), width="stretch")
+        if asked.text:
+            places[0].text(_beginning(asked.text), width="stretch")
         label = ""
         while not submission.done.is_set():
-            if draft.uploads and label != (label := _preparing(submission)):
+            if asked.uploads and label != (label := _preparing(submission)):
                 pictures.markdown(f":shimmer[{label}]")
             end_run_if_unwanted()
             submission.done.wait(_LOOK_SECONDS)
@@ -215,12 +215,12 @@ def draw_submission(submission: Submission, actions: Actions) -> None:
                 )
         question_id = submission.opened.question_id
         text = submission.message.text
-        _draw_words(text, question_id, places, actions.edit, drawn=draft.text)
+        _draw_words(text, question_id, places, actions.edit, drawn=asked.text)
 
 
 def _preparing(submission: Submission) -> str:
     """Say how far the pictures of a question on its way are."""
-    count = len(submission.draft.uploads)
+    count = len(submission.draft.question.uploads)
     if count == 1 or not submission.ready:
         return i18n.t("chat.preparing", count=count)
     return i18n.t("pictures.progress", ready=submission.ready, count=count)

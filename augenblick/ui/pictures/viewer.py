@@ -13,7 +13,7 @@ from augenblick.core.conversations import Conversation, Node
 from augenblick.core.messages import Attachment
 from augenblick.ui import i18n
 from augenblick.ui.browser.component_data import dated
-from augenblick.ui.chat.submit import Draft
+from augenblick.ui.chat.question_draft import Draft
 from augenblick.ui.pictures.picture_names import picture_name
 from augenblick.web.addresses import base_path
 from augenblick.web.stored_pictures import picture_path
@@ -70,7 +70,7 @@ def make_room(path: Sequence[Node], coming: Draft | None) -> DeltaGenerator:
     """
     st.html(_HERE / "viewer.css")
     place = st.container(key="viewer", gap=None)
-    is_coming = coming is not None and coming.has_pictures
+    is_coming = coming is not None and coming.question.picture_count > 0
     if is_coming or any(True for node in path for _ in _pictures_of(node)):
         place.html(_ROOM)
         if not any(map(_is_wide, path)) and (coming is None or coming.settings.choice_count == 1):
