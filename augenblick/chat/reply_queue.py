@@ -75,7 +75,6 @@ class ReplyQueue:
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[_Waiting]] = {}  # by person; the first is next in turn
         self._running: dict[str, str] = {}  # person by reply
-        self._busy: Counter[str] = Counter()  # running replies by person
         self._coming: dict[str, Counter[str]] = {}  # submissions about to enter, by person
 
     @contextmanager
@@ -88,8 +87,9 @@ class ReplyQueue:
         limits = self._limits
         with self._lock:
             coming = self._coming.get(person) or Counter()
-            taken = len(self._waiting.get(person, ())) + len({*coming} - {submission_id})
-            if taken + self._busy[person] >= limits.per_person + limits.waiting_per_person:
+            waiting_count = len(self._waiting.get(person, ())) + len({*coming} - {submission_id})
+            taken_count = waiting_count + self._running_count(person)
+            if taken_count >= limits.per_person + limits.waiting_per_person:
                 raise NoRoom(code="too_many_asked", limit=limits.waiting_per_person)
             coming[submission_id] += 1
             self._coming[person] = coming
@@ -125,14 +125,15 @@ class ReplyQueue:
             if found is None:
                 return
             self._admit(found)
-            self._show_turns()
-        if not found.begin():
+        if found.begin():
+            self._begin_those_in_turn()  # who came after it is told so
+        else:
             self.leave(reply_id)
 
     def leave(self, reply_id: str) -> None:
         """A reply has ended: its place goes to the next in turn."""
         with self._lock:
-            self._release(reply_id)
+            self._running.pop(reply_id, None)
         self._begin_those_in_turn()
 
     def slowdown(self, person: str) -> float:
@@ -142,23 +143,29 @@ class ReplyQueue:
         """
         if len(self._running) < _BUSY_REPLIES:
             return 1.0
-        return max(1.0, self._busy[person] / _FEW_REPLIES)
+        with self._lock:
+            return max(1.0, self._running_count(person) / _FEW_REPLIES)
+
+    def _running_count(self, person: str) -> int:
+        return list(self._running.values()).count(person)
 
     def _begin_those_in_turn(self) -> None:
-        while (one := self._take()) is not None:
-            if not one.begin():
+        """Give free places to those who are next; tell the others where they stand."""
+        while True:
+            with self._lock:
+                turns = self._turns()
+                has_place = len(self._running) < self._limits.total
+                first = next((one for one, turn in turns if has_place and not turn.is_own), None)
+                if first is None:
+                    for one, turn in turns:
+                        if turn != one.turn:
+                            one.turn = turn
+                            one.show(turn)
+                    return
+                self._admit(first)
+            if not first.begin():
                 with self._lock:
-                    self._release(one.reply_id)
-
-    def _take(self) -> _Waiting | None:
-        """Give the next in turn a place, if there is one; tell the others where they stand."""
-        with self._lock:
-            has_place = len(self._running) < self._limits.total
-            one = next(self._in_turn(), None) if has_place else None
-            if one is not None:
-                self._admit(one)
-            self._show_turns()
-            return one
+                    self._running.pop(first.reply_id, None)
 
     def _admit(self, one: _Waiting) -> None:
         queue = self._waiting.pop(one.person)
@@ -166,34 +173,22 @@ class ReplyQueue:
         if queue:
             self._waiting[one.person] = queue  # behind everybody else
         self._running[one.reply_id] = one.person
-        self._busy[one.person] += 1
 
-    def _release(self, reply_id: str) -> None:
-        person = self._running.pop(reply_id, None)
-        if person is None:
-            return
-        self._busy[person] -= 1
-        if not self._busy[person]:
-            del self._busy[person]
-
-    def _show_turns(self) -> None:
-        turns = [(one, Turn(before, is_own=False)) for before, one in enumerate(self._in_turn())]
+    def _turns(self) -> list[tuple[_Waiting, Turn]]:
+        """Where everybody stands who waits; first who waits for others, in their order."""
+        if not self._waiting:
+            return []
+        running = Counter(self._running.values())
+        is_free = {person: running[person] < self._limits.per_person for person in self._waiting}
+        rows = itertools.zip_longest(
+            *(queue for person, queue in self._waiting.items() if is_free[person])
+        )
+        in_turn = (one for row in rows for one in row if one is not None)
+        turns = [(one, Turn(before, is_own=False)) for before, one in enumerate(in_turn)]
         for person, queue in self._waiting.items():
-            if self._is_at_limit(person):
+            if not is_free[person]:
                 turns += [(one, Turn(before, is_own=True)) for before, one in enumerate(queue)]
-        for one, turn in turns:
-            if turn != one.turn:
-                one.turn = turn
-                one.show(turn)
-
-    def _in_turn(self) -> Iterator[_Waiting]:
-        """Those who wait for other people, in the order in which they will begin."""
-        queues = [queue for person, queue in self._waiting.items() if not self._is_at_limit(person)]
-        for row in itertools.zip_longest(*queues):
-            yield from (one for one in row if one is not None)
-
-    def _is_at_limit(self, person: str) -> bool:
-        return self._busy[person] >= self._limits.per_person
+        return turns
 
 
 def _number(environ: Mapping[str, str], name: str, usual: int) -> int:
