@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from augenblick.chat.clients import Clients
-from augenblick.chat.continuation import FROM_THE_QUESTION, Continuation
+from augenblick.chat.continuation import Continuation
 from augenblick.chat.draft import Task
 from augenblick.chat.live import LiveReply, StoredReply
 from augenblick.chat.reply_queue import Limits, ReplyQueue
@@ -81,7 +81,7 @@ class Answering:
         submission_id: str,
         provider: Provider,
         settings: RequestSettings,
-        continuation: Continuation = FROM_THE_QUESTION,
+        continuation: Continuation | None = None,
     ) -> OpenedReply:
         """Start another answer to a saved question, which may go on from an earlier one.
 

@@ -81,9 +81,6 @@ class Continuation:
         return settings
 
 
-FROM_THE_QUESTION = Continuation()  # goes on from no earlier answer
-
-
 def settings_to_continue(record: ReplyRecord, settings: RequestSettings) -> RequestSettings:
     """The settings for writing an answer on: as one answer, in the form it began in."""
     settings = settings.for_one_answer()

@@ -81,7 +81,7 @@ class Quirks:
 
     def fit(self, request: Request) -> tuple[Request, tuple[Adjustment, ...]]:
         """The request as it is known to be taken, and the sentences that say so."""
-        return apply_quirks(request, self._known, self._pictures)
+        return apply_quirks(request, self._known, self._pictures) if self._known else (request, ())
 
     def send(
         self,

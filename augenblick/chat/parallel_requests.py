@@ -7,12 +7,12 @@ the one `Reply` of an ordinary answer; each request folds into a part of it, whi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from augenblick.core.errors import AugenblickError, Cancelled, Failure, Param
-from augenblick.core.messages import Adjustment, ChoiceText, ReplyEnd, Timings, Usage, total_usage
+from augenblick.core.messages import Adjustment, ChoiceText, ReplyEnd
 from augenblick.endpoint.chunks import Chunk
 from augenblick.endpoint.reply import Added, Reply
 
@@ -57,6 +57,9 @@ class ParallelRequests:
         self._count = count
         missing = range(count) if first is None else first.missing
         self._parts = {at: Part(at) for at in missing}
+        self.replies: list[Reply] = [*self._parts.values()]  # to all requests
+        if first is not None:
+            self.replies.insert(0, first)
         self._changed = threading.Condition()
         self._waiting = list(self._parts.values())
         self._running = 0
@@ -141,47 +144,11 @@ class ParallelRequests:
                 found.append(Adjustment("answer_failed", params))
         return tuple(found)
 
-    @property
-    def pictures(self) -> tuple[str, ...]:
-        """The pictures of all answers, in their order."""
-        return tuple(dict.fromkeys(each for reply in self._replies for each in reply.pictures))
-
-    @property
-    def unread(self) -> tuple[Adjustment, ...]:
-        """What came that is neither text nor picture."""
-        return tuple(each for reply in self._replies for each in reply.unread)
-
-    @property
-    def usage(self) -> Usage | None:
-        """All that was counted, added up."""
-        return total_usage(*(reply.usage for reply in self._replies))
-
-    @property
-    def timings(self) -> Timings:
-        """The first headers, the first word of any answer, the last word of all."""
-        found = [reply.timings for reply in self._replies]
-        return Timings(
-            min(_known(each.headers_seconds for each in found), default=None),
-            min(_known(each.first_token_seconds for each in found), default=None),
-            max(_known(each.total_seconds for each in found), default=None),
-        )
-
-    @property
-    def model(self) -> str:
-        """The model that the endpoint named."""
-        return next((reply.model for reply in self._replies if reply.model), "")
-
-    @property
-    def system_fingerprint(self) -> str:
-        """The one that came first."""
-        found = (reply.system_fingerprint for reply in self._replies)
-        return next(filter(None, found), "")
-
     def close(self, *, failure: Failure | None = None, was_stopped: bool = False) -> ReplyEnd:
         """End all parts and say how the whole ended: like its first answer that came."""
         if self.end is None:
             ends = []
-            for reply in self._replies:
+            for reply in self.replies:
                 error = reply.error if isinstance(reply, Part) else None
                 reason = error.failure if error is not None else None
                 ends.append(reply.close(failure=reason, was_stopped=was_stopped and error is None))
@@ -192,13 +159,8 @@ class ParallelRequests:
                 self.end = ReplyEnd.CUT if failure.code == _CUT else ReplyEnd.FAILED
             else:
                 self.end = next((end for end in ends if end not in _BROKEN), ends[0])
-                self.failure = self._replies[0].failure if self.end in _BROKEN else None
+                self.failure = self.replies[0].failure if self.end in _BROKEN else None
         return self.end
-
-    @property
-    def _replies(self) -> list[Reply]:
-        first = [self._first] if self._first is not None else []
-        return [*first, *self._parts.values()]
 
 
 def _start(helpers: list[threading.Thread]) -> list[threading.Thread]:
@@ -211,7 +173,3 @@ def _start(helpers: list[threading.Thread]) -> list[threading.Thread]:
             break
         started.append(helper)
     return started
-
-
-def _known(seconds: Iterable[float | None]) -> Iterable[float]:
-    return [each for each in seconds if each is not None]

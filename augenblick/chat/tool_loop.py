@@ -22,6 +22,7 @@ from augenblick.chat.saver import outlast_outage
 from augenblick.core.conversations import ReplyRecord
 from augenblick.core.errors import Cancelled, StoreUnavailable
 from augenblick.core.messages import (
+    ChoiceText,
     ImagePart,
     Message,
     ReplyEnd,
@@ -48,8 +49,7 @@ _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 class ToolLoop:
     """What the worker of one answer has called so far, with what it continues.
 
-    `prefix` is text that was there before this answer; the first round or the end takes it. A
-    result that nobody gave for a call that waited is an empty one.
+    `prefix` is text that was there before this answer; the first round or the end takes it.
     """
 
     def __init__(
@@ -58,25 +58,33 @@ class ToolLoop:
         settings: RequestSettings,
         store: Store,
         toolbox: Toolbox | None,
-        continuation: Continuation,
+        continuation: Continuation | None,
     ) -> None:
         self._live = live
         self._settings = settings
         self._store = store
         self.toolbox = toolbox
+        self.prefix = ""
+        self.rounds: list[ToolRound] = []
+        self.open: ChoiceText | None = None  # called, not all answered
+        self.is_waiting = False  # for the person's results
+        self._open_results: tuple[ToolResult, ...] = ()  # what is there of it
+        self._run_count = 0
+        self._shown_at = 0.0
+        self._shown_characters = 0
+        if continuation is not None:
+            self._resume(continuation)
+
+    def _resume(self, continuation: Continuation) -> None:
+        """Begin with what an earlier answer had called; a result nobody gave is an empty one."""
         self.prefix = continuation.text
         self.rounds = list(continuation.rounds)
-        self.open = continuation.open  # called, not all answered
-        self.is_waiting = False  # for the person's results
-        self._open_results = continuation.results  # what is there of it
+        self.open = continuation.open
         if self.open is not None:
             given = {result.call_id for result in continuation.results}
             missing = [call for call in self.open.tool_calls if call.id not in given]
             empty = (ToolResult(call.id, "") for call in missing if self._waits(call))
             self._open_results = (*continuation.results, *empty)
-        self._run_count = 0
-        self._shown_at = 0.0
-        self._shown_characters = 0
         self.show()
 
     @property

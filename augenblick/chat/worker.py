@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +18,6 @@ from augenblick.chat.continuation import without_forced_tool
 from augenblick.chat.draft import Draft, Task
 from augenblick.chat.fallbacks import Quirks, ask_for_missing
 from augenblick.chat.live import LiveReply
-from augenblick.chat.parallel_requests import ParallelRequests
 from augenblick.chat.request_changes import Request
 from augenblick.chat.saver import Saver, outlast_outage
 from augenblick.chat.tool_loop import pictures_in
@@ -63,8 +63,8 @@ class Worker:
         try:
             if self._live.cancellation.is_cancelled or parts.closing.is_set():
                 raise Cancelled  # noqa: TRY301 - ends like every other stop
-            if text := self._task.continuation.text:
-                parts.saver.add(self._live, [Added(0, "text", text)])
+            if (continued := self._task.continuation) is not None and continued.text:
+                parts.saver.add(self._live, [Added(0, "text", continued.text)])
             self._answer()
             draft.reply.close()
         except Cancelled:
@@ -99,16 +99,19 @@ class Worker:
 
     def _question(self, quirks: Quirks) -> Request:
         """The first request: the conversation up to the question, and what an answer continues."""
-        live, store, continuation = self._live, self._parts.store, self._task.continuation
+        live, store, settings = self._live, self._parts.store, self._task.settings
         conversation = outlast_outage(
             live.cancellation, store.load_conversation, live.conversation_id
         )
         path = conversation.path(self._task.opened.question_id)
-        asked = as_wire_messages(path, conversation.pictures)
-        self._messages = (*asked, *continuation.messages)
-        for picture in continuation.pictures:  # they belong to this reply too
-            outlast_outage(live.cancellation, store.add_reply_picture, live.reply_id, picture, None)
-        settings = continuation.settings_for(self._task.settings)
+        self._messages = tuple(as_wire_messages(path, conversation.pictures))
+        if (continuation := self._task.continuation) is not None:
+            self._messages += continuation.messages
+            settings = continuation.settings_for(settings)
+            for picture in continuation.pictures:  # they belong to this reply too
+                outlast_outage(
+                    live.cancellation, store.add_reply_picture, live.reply_id, picture, None
+                )
         settings = with_json_named(self._messages, settings)
         request, adjustments = quirks.fit(Request(self._messages, settings))
         self._draft.adjustments.extend(adjustments)
@@ -135,33 +138,33 @@ class Worker:
 
         `first` has some of the answers already.
         """
-        reply = self._draft.reply
-        if request.times == 1 and isinstance(reply, Reply):
-            self._stream(reply, request)
-            return
-        self._draft.replies[-1] = parallel = ParallelRequests(request.times, first=first)
-        parallel.run(lambda part: self._stream(part, request))
+        draft = self._draft
+        if request.times == 1 and isinstance(draft.reply, Reply):
+            self._stream(draft.reply, request)
+        else:
+            parallel = draft.begin_parallel(request.times, first)
+            parallel.run(lambda part: self._stream(part, request))
 
     def _stream(self, reply: Reply, request: Request) -> None:
         """Send one request and fold what comes into a reply."""
         live, draft, parts = self._live, self._draft, self._parts
         data_uri = self._recorder.knowing(parts.pictures.data_uri)
         build = partial(build_payload, request.messages, request.settings, data_uri=data_uri)
+        # The payload is held by no name, so that it is freed once sent.
         with parts.clients.of(self._task.provider).stream(
-            outlast_outage(
-                live.cancellation, build
-            ),  # held by no name, so that it is freed once sent
+            outlast_outage(live.cancellation, build),
             cancellation=live.cancellation,
             on_wait=live.show_wait,
             recorder=self._recorder,
         ) as stream:
             if stream.headers_seconds is not None:
                 reply.note_headers(at_seconds=stream.headers_seconds)
+            is_only_one = reply is draft.reply  # several answers call nothing that is run here
             for chunk in stream:
-                added = reply.fold(chunk, at_seconds=draft.seconds)
+                added = reply.fold(chunk, at_seconds=time.monotonic() - draft.started_at)
                 if added:
                     parts.saver.add(live, added)
-                if reply is draft.reply:  # several answers call nothing that is run here
+                if is_only_one:
                     draft.loop.show_streaming(chunk, reply)
 
     def _with_results(self, request: Request, quirks: Quirks) -> Request:

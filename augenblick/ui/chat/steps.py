@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from augenblick.chat.continuation import FROM_THE_QUESTION, Continuation, settings_to_continue
+from augenblick.chat.continuation import Continuation, settings_to_continue
 from augenblick.chat.live import LiveReply, StoredReply
 from augenblick.chat.sight import Sight
 from augenblick.core.conversations import Conversation, Node, ReplyRecord
@@ -254,7 +254,7 @@ def _ask_again(
     with said_on_the_page():
         if (answer := _load_answer(parts, answer_id)) is not None:
             settings = sendable_settings(choice.model)
-            _answer_again(parts, answer, choice.provider, settings, FROM_THE_QUESTION)
+            _answer_again(parts, answer, choice.provider, settings)
 
 
 def _go_on(parts: Services, choice: ModelChoice, answer_id: str) -> None:
@@ -279,7 +279,7 @@ def _answer_again(
     answer: Node,
     provider: str,
     settings: RequestSettings,
-    continuation: Continuation,
+    continuation: Continuation | None = None,
 ) -> None:
     parts.answering.ask_again(
         tab().conversation_id or "",
