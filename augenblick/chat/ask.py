@@ -8,6 +8,8 @@ Nothing ends a reply but the endpoint, an error, `stop`, or the server going dow
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -17,8 +19,8 @@ from augenblick.chat.draft import Task
 from augenblick.chat.live import LiveReply, StoredReply
 from augenblick.chat.reply_queue import Limits, ReplyQueue
 from augenblick.chat.saver import Saver
+from augenblick.chat.stop_requests import poll_stop_requests
 from augenblick.chat.worker import Worker, WorkerParts
-from augenblick.chat.worker_threads import WorkerThreads
 from augenblick.core.errors import Failure
 from augenblick.core.providers import Provider
 from augenblick.core.settings import RequestSettings, refuse_invalid
@@ -52,10 +54,14 @@ class Answering:
         self._store = store
         self._saver = saver
         self._queue = ReplyQueue(limits or Limits())
-        self._threads = WorkerThreads(store, saver)
+        self._closing = threading.Event()
         self._parts = WorkerParts(
-            store, saver, self.clients, pictures, prepare, toolbox, self._threads.closing
+            store, saver, self.clients, pictures, prepare, toolbox, self._closing
         )
+        self._poller = threading.Thread(
+            target=poll_stop_requests, args=(store, saver, self._closing), name="stops", daemon=True
+        )
+        self._poller.start()
 
     def ask(
         self, question: NewQuestion, *, provider: Provider, settings: RequestSettings
@@ -117,7 +123,7 @@ class Answering:
         self._saver.watch(live)
         begin = partial(self._begin, live, task)
         self._queue.enter(opened.reply_id, person, begin=begin, show=live.show_turn)
-        if self._threads.closing.is_set() or live.cancellation.is_cancelled:
+        if self._closing.is_set() or live.cancellation.is_cancelled:
             live.stop()  # it may have been stopped before it had entered the queue
 
     def _begin(self, live: LiveReply, task: Task) -> bool:
@@ -126,12 +132,13 @@ class Answering:
         worker = Worker(live, task, self._parts)
 
         def work() -> None:
-            worker.run()
-            self._queue.leave(live.reply_id)
-            worker.keep_trace()
+            try:
+                worker.run()
+            finally:
+                self._queue.leave(live.reply_id)
 
         try:
-            self._threads.start(work, name=f"reply-{live.reply_id[:8]}")
+            threading.Thread(target=work, name=f"reply-{live.reply_id[:8]}", daemon=True).start()
         except RuntimeError as error:
             worker.fail(Failure("unexpected", {}, type(error).__name__))
             return False
@@ -153,6 +160,14 @@ class Answering:
         )
 
     def close(self, *, timeout_seconds: float = 3.0) -> None:
-        """End all replies as interrupted, keeping their text, and close the clients."""
-        self._threads.close(timeout_seconds)
+        """End all replies as interrupted, keeping their text, and close the clients.
+
+        Waits up to `timeout_seconds` for their workers.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        self._closing.set()
+        for live in self._saver.replies:
+            live.stop()
+        self._queue.wait_until_empty(timeout_seconds)
+        self._poller.join(max(0.0, deadline - time.monotonic()))
         self.clients.close()

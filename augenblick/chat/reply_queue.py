@@ -72,7 +72,7 @@ class ReplyQueue:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()  # notified when nothing runs any longer
         self._waiting: dict[str, deque[_Waiting]] = {}  # by person; the first is next in turn
         self._running: dict[str, str] = {}  # person by reply
         self._coming: dict[str, Counter[str]] = {}  # submissions about to enter, by person
@@ -134,7 +134,14 @@ class ReplyQueue:
         """A reply has ended: its place goes to the next in turn."""
         with self._lock:
             self._running.pop(reply_id, None)
+            if not self._running:
+                self._lock.notify_all()
         self._begin_those_in_turn()
+
+    def wait_until_empty(self, timeout_seconds: float) -> None:
+        """Wait until no reply is running."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._running, timeout_seconds)
 
     def slowdown(self, person: str) -> float:
         """How many times longer than others' the frames of this person's answers stand.

@@ -6,7 +6,7 @@ Those of pictures stand in `picture_changes`; what is changed when is `fallbacks
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from augenblick.core.conversations import rounds_in_words
@@ -14,11 +14,8 @@ from augenblick.core.messages import Adjustment, Message, Role, TextPart
 from augenblick.core.settings import RequestSettings
 from augenblick.lab.form_prompts import in_words
 
-# What a setting is when it is not sent; the other fields of RequestSettings can't be left out.
-_NOT_SENT: Final[Mapping[str, Any]] = {
-    "temperature": None, "top_p": None, "n": None, "stop": (), "max_tokens": None,
-    "presence_penalty": None, "frequency_penalty": None, "logit_bias": {}, "user": None,
-    "response_format": None, "seed": None, "tools": (), "tool_choice": None,
+_OPTIONAL: Final = {each.name for each in fields(RequestSettings)} - {
+    "model", "stream", "include_usage", "system", "extra",
 }  # fmt: skip
 
 # Names of quirks, as they are stored.
@@ -78,7 +75,7 @@ def with_form(to: str, request: Request) -> Fallback | None:
 def without_field(request: Request, name: str, instead: str) -> Fallback | None:
     """The request without a field, its value under another name if there is one."""
     name = name.partition(".")[0]
-    settings = request.settings
+    settings, plain = request.settings, RequestSettings(request.settings.model)
     if name == "n" and not instead and (parallel := in_parallel(request)):
         return parallel
     if name == "stream_options" and settings.include_usage and settings.stream:
@@ -89,9 +86,9 @@ def without_field(request: Request, name: str, instead: str) -> Fallback | None:
         extra = {key: value for key, value in settings.extra.items() if key != name}
         value = settings.extra[name]
         changed = _with_value(replace(settings, extra=extra), instead, value)
-    elif name in _NOT_SENT and getattr(settings, name) != _NOT_SENT[name]:
+    elif name in _OPTIONAL and getattr(settings, name) != getattr(plain, name):
         gone = (name, "tool_choice") if name == "tools" else (name,)  # refused without tools
-        empty: dict[str, Any] = {each: _NOT_SENT[each] for each in gone}
+        empty: dict[str, Any] = {each: getattr(plain, each) for each in gone}
         changed = _with_value(replace(settings, **empty), instead, getattr(settings, name))
     else:
         return None
@@ -104,7 +101,7 @@ def without_field(request: Request, name: str, instead: str) -> Fallback | None:
 def _with_value(settings: RequestSettings, name: str, value: object) -> RequestSettings:
     if not name:
         return settings
-    if name in _NOT_SENT:
+    if name in _OPTIONAL:
         known: dict[str, Any] = {name: value}
         return replace(settings, **known)
     return replace(settings, extra={**settings.extra, name: value})

@@ -24,7 +24,6 @@ from augenblick.core.errors import Cancelled, StoreUnavailable
 from augenblick.core.messages import (
     ChoiceText,
     ImagePart,
-    Message,
     ReplyEnd,
     ToolCall,
     ToolResult,
@@ -216,8 +215,3 @@ def with_ids(calls: Sequence[ToolCall], taken: Sequence[ToolRound] = ()) -> tupl
         used.add(name)
         whole.append(replace(call, id=name))
     return tuple(whole)
-
-
-def pictures_in(messages: Sequence[Message]) -> list[ImagePart]:
-    """The pictures of messages, oldest first."""
-    return [part for message in messages for part in message.parts if isinstance(part, ImagePart)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,10 +21,9 @@ from augenblick.chat.fallbacks import Quirks, ask_for_missing
 from augenblick.chat.live import LiveReply
 from augenblick.chat.request_changes import Request
 from augenblick.chat.saver import Saver, outlast_outage
-from augenblick.chat.tool_loop import pictures_in
 from augenblick.core.conversations import as_wire_messages, round_messages
 from augenblick.core.errors import AugenblickError, Cancelled, Failure, StoreError
-from augenblick.core.messages import Message
+from augenblick.core.messages import ImagePart, Message
 from augenblick.endpoint.payload import build_payload
 from augenblick.endpoint.recorder import Recorder
 from augenblick.endpoint.reply import Added, Reply
@@ -58,7 +58,7 @@ class Worker:
         self._messages: tuple[Message, ...] = ()  # as they are stored, before any fallback
 
     def run(self) -> None:
-        """Write the answer to its end, never raising; the saver can write it when this returns."""
+        """Write the answer to its end; never raises. What went over the wire is stored after it."""
         draft, parts = self._draft, self._parts
         try:
             if self._live.cancellation.is_cancelled or parts.closing.is_set():
@@ -75,6 +75,9 @@ class Worker:
             draft.reply.close(failure=Failure("unexpected", {}, type(error).__name__))
         keep_pictures(draft, store=parts.store, prepare=parts.prepare)
         self._live.end(draft.record(was_interrupted=parts.closing.is_set()))
+        if not self._recorder.is_empty:
+            with contextlib.suppress(StoreError):  # the answer is there; its X-ray is missing
+                parts.store.save_trace(self._live.reply_id, self._recorder.pack())
 
     def fail(self, failure: Failure) -> None:
         """End an answer that could not begin."""
@@ -169,8 +172,8 @@ class Worker:
 
     def _with_results(self, request: Request, quirks: Quirks) -> Request:
         """Run the tool calls; returns the next request, which has the calls and their results."""
-        stored = pictures_in(self._messages)  # of which fallbacks drop none but the oldest
-        done = self._draft.loop.run(stored[len(stored) - len(pictures_in(request.messages)) :])
+        stored = _pictures_in(self._messages)  # of which fallbacks drop none but the oldest
+        done = self._draft.loop.run(stored[len(stored) - len(_pictures_in(request.messages)) :])
         if done is None:
             return request
         more = tuple(round_messages(done))
@@ -183,8 +186,7 @@ class Worker:
         adjustments.extend(each for each in changes if each not in adjustments)
         return request
 
-    def keep_trace(self) -> None:
-        """Store what went over the wire, after the end, so that no reader waits for it."""
-        if not self._recorder.is_empty:
-            with contextlib.suppress(StoreError):  # the answer is there; its X-ray is missing
-                self._parts.store.save_trace(self._live.reply_id, self._recorder.pack())
+
+def _pictures_in(messages: Sequence[Message]) -> list[ImagePart]:
+    """The pictures of messages, oldest first."""
+    return [part for message in messages for part in message.parts if isinstance(part, ImagePart)]
