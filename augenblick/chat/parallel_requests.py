@@ -73,13 +73,16 @@ class ParallelRequests:
         request failed with where no answer came at all; once one has failed, no further one than
         the first four is sent until another has brought a word.
         """
-        helpers = [
-            threading.Thread(target=self._work, args=(ask,), name="side-by-side", daemon=True)
-            for _ in range(min(MOST_AT_ONCE, len(self._parts)) - 1)
-        ]
-        started = _start(helpers)
+        helpers = list[threading.Thread]()
+        for _ in range(min(MOST_AT_ONCE, len(self._parts)) - 1):
+            helper = threading.Thread(target=self._work, args=(ask,), name="parallel", daemon=True)
+            try:
+                helper.start()
+            except RuntimeError:  # the system has no thread left; the work gets done with fewer
+                break
+            helpers.append(helper)
         self._work(ask)
-        for helper in started:
+        for helper in helpers:
             helper.join()
         if any(part.was_stopped for part in self._parts.values()):
             raise Cancelled
@@ -121,7 +124,7 @@ class ParallelRequests:
     def choices(self) -> tuple[ChoiceText, ...]:
         """All answers at their places; none at all while nobody has said anything."""
         first = dict(enumerate(self._first.choices)) if self._first is not None else {}
-        said = {at: part.choice for at, part in self._parts.items()} | first
+        said = first | {at: part.choice for at, part in self._parts.items()}
         choices = tuple(said.get(at, ChoiceText()) for at in range(self._count))
         return choices if any(choice != ChoiceText() for choice in choices) else ()
 
@@ -161,15 +164,3 @@ class ParallelRequests:
                 self.end = next((end for end in ends if end not in _BROKEN), ends[0])
                 self.failure = self.replies[0].failure if self.end in _BROKEN else None
         return self.end
-
-
-def _start(helpers: list[threading.Thread]) -> list[threading.Thread]:
-    """Start as many as the system has threads left for; the work gets done with fewer."""
-    started = []
-    for helper in helpers:
-        try:
-            helper.start()
-        except RuntimeError:
-            break
-        started.append(helper)
-    return started

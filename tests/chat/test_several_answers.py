@@ -14,6 +14,7 @@ import pytest
 from augenblick.chat.ask import Answering
 from augenblick.chat.continuation import Continuation, settings_to_continue
 from augenblick.chat.live import LiveReply, StoredReply
+from augenblick.chat.parallel_requests import ParallelRequests, Part
 from augenblick.chat.saver import Saver
 from augenblick.core.conversations import ReplyRecord
 from augenblick.core.messages import (
@@ -28,7 +29,9 @@ from augenblick.core.messages import (
 )
 from augenblick.core.providers import ApiKey, Provider
 from augenblick.core.settings import RequestSettings
+from augenblick.endpoint.chunks import ChoiceDelta, Chunk
 from augenblick.endpoint.client import ChatClient
+from augenblick.endpoint.reply import Reply
 from augenblick.lab.agreement import agreement
 from augenblick.pictures import prepare_image
 from augenblick.pictures.variants import PictureVariants
@@ -371,6 +374,24 @@ def test_where_n_is_ignored_the_missing_answers_are_asked_for(
     assert record.usage == Usage(10 * requests, 4 * requests, 14 * requests)
     desk.follow(desk.ask())
     assert _asked_for(script)[requests:] == [None] * 3
+
+
+def test_an_answer_that_was_missing_between_others_takes_its_place() -> None:
+    """An endpoint may leave out any of them."""
+
+    def chunk(*said: tuple[int, str]) -> Chunk:
+        return Chunk(choices=tuple(ChoiceDelta(*each, finish_reason="stop") for each in said))
+
+    def ask(part: Part) -> None:
+        part.fold(chunk((0, "b")), at_seconds=2)
+
+    first = Reply(n=3)
+    first.fold(chunk((0, "a"), (2, "c")), at_seconds=1)
+    parallel = ParallelRequests(3, first=first)
+    parallel.run(ask)
+
+    assert [choice.text for choice in parallel.choices] == ["a", "b", "c"]
+    assert parallel.close() is ReplyEnd.COMPLETE
 
 
 def test_an_answer_that_broke_off_is_not_taken_for_an_ignored_n(
