@@ -20,7 +20,7 @@ from augenblick.chat.live import LiveReply, StoredReply
 from augenblick.chat.reply_queue import Limits, ReplyQueue
 from augenblick.chat.saver import Saver
 from augenblick.chat.stop_requests import poll_stop_requests
-from augenblick.chat.worker import Worker, WorkerParts
+from augenblick.chat.worker import Worker, WorkerServices
 from augenblick.core.errors import Failure
 from augenblick.core.providers import Provider
 from augenblick.core.settings import RequestSettings, refuse_invalid
@@ -55,7 +55,7 @@ class Answering:
         self._saver = saver
         self._queue = ReplyQueue(limits or Limits())
         self._closing = threading.Event()
-        self._parts = WorkerParts(
+        self._services = WorkerServices(
             store, saver, self.clients, pictures, prepare, toolbox, self._closing
         )
         self._poller = threading.Thread(
@@ -129,7 +129,7 @@ class Answering:
     def _begin(self, live: LiveReply, task: Task) -> bool:
         """Start the worker of a reply; False where the system has no thread left for us."""
         live.show_turn(None)
-        worker = Worker(live, task, self._parts)
+        worker = Worker(live, task, self._services)
 
         def work() -> None:
             try:

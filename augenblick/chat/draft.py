@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from augenblick.chat.continuation import Continuation
 from augenblick.chat.live import LiveReply
 from augenblick.chat.parallel_requests import ParallelRequests
-from augenblick.chat.tool_loop import MAX_ROUNDS, ToolLoop, with_ids
+from augenblick.chat.tool_loop import ToolLoop, with_ids
 from augenblick.core.conversations import ReplyRecord
 from augenblick.core.messages import (
     Adjustment,
@@ -61,21 +61,11 @@ class Draft:
         return any(choice.text or choice.reasoning or choice.tool_calls for choice in said)
 
     def begin_round(self) -> bool:
-        """Whether the reply, which has ended, called something that is run here.
-
-        Then that is the loop's, and another reply begins.
-        """
-        settings = self._task.settings
-        is_one = settings.choice_count == 1  # of several answers a person picks one first
-        if self.reply.close() is not ReplyEnd.TOOL_CALLS or not is_one:
+        """Whether the reply, which has ended, called something; then another reply begins."""
+        if self.reply.close() is not ReplyEnd.TOOL_CALLS:
             return False
-        said = self.reply.choices[0]
-        if self.loop.toolbox is None or not (said.tool_calls and settings.tools):
+        if not self.loop.open_round(self.reply.choices[0], self.adjustments):
             return False
-        if self.loop.is_at_limit:
-            self.adjustments.append(Adjustment("rounds_used_up", {"limit": MAX_ROUNDS}))
-            return False
-        self.loop.open = replace(said, tool_calls=with_ids(said.tool_calls, self.loop.rounds))
         self.reply = Reply()
         self.replies.append(self.reply)
         return True

@@ -126,8 +126,7 @@ class LiveReply:
             is_end_behind = self._end is not None and not self._is_end_durable.is_set()
             if is_end_behind or self._durable < self._pieces.length:
                 self._wait_for_newest(timeout_seconds)
-            if not self._has_news(position):
-                self._wait(lambda: self._has_news(position), timeout_seconds)
+            self._wait(lambda: self._shown > position or self._record is not None, timeout_seconds)
             position = max(position, self._round_start)  # a round may have ended meanwhile
             return Progress(
                 tuple(self._pieces.between(position, self._shown)),
@@ -139,9 +138,6 @@ class LiveReply:
                 turn=self._turn,
                 calls=self._calls,
             )
-
-    def _has_news(self, position: int) -> bool:
-        return self._shown > position or self._record is not None
 
     def _wait_for_newest(self, timeout_seconds: float) -> None:
         self._wake_saver()

@@ -22,6 +22,7 @@ from augenblick.chat.saver import outlast_outage
 from augenblick.core.conversations import ReplyRecord
 from augenblick.core.errors import Cancelled, StoreUnavailable
 from augenblick.core.messages import (
+    Adjustment,
     ChoiceText,
     ImagePart,
     ReplyEnd,
@@ -62,7 +63,7 @@ class ToolLoop:
         self._live = live
         self._settings = settings
         self._store = store
-        self.toolbox = toolbox
+        self._toolbox = toolbox
         self.prefix = ""
         self.rounds: list[ToolRound] = []
         self.open: ChoiceText | None = None  # called, not all answered
@@ -86,11 +87,6 @@ class ToolLoop:
             self._open_results = (*continuation.results, *empty)
         self.show()
 
-    @property
-    def is_at_limit(self) -> bool:
-        """Whether no further round is run."""
-        return self._run_count >= MAX_ROUNDS
-
     def show(self, calls: Sequence[ToolCall] = (), results: Sequence[ToolResult] = ()) -> None:
         """Tell followers how things stand."""
         self._live.show_calls(CallsSoFar(tuple(self.rounds), tuple(calls), tuple(results)))
@@ -105,6 +101,18 @@ class ToolLoop:
             self.show(calls)
             self._shown_at = time.monotonic()
             self._shown_characters = sum(len(call.arguments) for call in calls)
+
+    def open_round(self, said: ChoiceText, adjustments: list[Adjustment]) -> bool:
+        """Take over what a reply called; False where it is not run here, or not any longer."""
+        settings = self._settings
+        is_one = settings.choice_count == 1  # of several answers a person picks one first
+        if self._toolbox is None or not (is_one and said.tool_calls and settings.tools):
+            return False
+        if self._run_count >= MAX_ROUNDS:
+            adjustments.append(Adjustment("rounds_used_up", {"limit": MAX_ROUNDS}))
+            return False
+        self.open = replace(said, tool_calls=with_ids(said.tool_calls, self.rounds))
+        return True
 
     def run(self, seen: Sequence[ImagePart]) -> ToolRound | None:
         """Answer what is open; None where a call has to wait for the person.
@@ -164,7 +172,7 @@ class ToolLoop:
         )
 
     def _outcome(self, call: ToolCall, number: int, seen: Sequence[ImagePart]) -> Outcome:
-        if (toolbox := self.toolbox) is None:
+        if (toolbox := self._toolbox) is None:
             return Outcome(error_result(call, "This function is not available."))
         if number >= MAX_CALLS:
             return Outcome(error_result(call, f"At most {MAX_CALLS} calls are run at once."))

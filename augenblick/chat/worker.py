@@ -34,7 +34,7 @@ from augenblick.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerParts:
+class WorkerServices:
     """What all workers of a process share. `prepare` takes in the pictures of an answer."""
 
     store: Store
@@ -49,22 +49,22 @@ class WorkerParts:
 class Worker:
     """Writes one answer, in the thread that calls `run`."""
 
-    def __init__(self, live: LiveReply, task: Task, parts: WorkerParts) -> None:
+    def __init__(self, live: LiveReply, task: Task, services: WorkerServices) -> None:
         self._live = live
         self._task = task
-        self._parts = parts
-        self._draft = Draft(live, task, parts.store, parts.toolbox)
+        self._services = services
+        self._draft = Draft(live, task, services.store, services.toolbox)
         self._recorder = Recorder()
         self._messages: tuple[Message, ...] = ()  # as they are stored, before any fallback
 
     def run(self) -> None:
         """Write the answer to its end; never raises. What went over the wire is stored after it."""
-        draft, parts = self._draft, self._parts
+        draft, services = self._draft, self._services
         try:
-            if self._live.cancellation.is_cancelled or parts.closing.is_set():
+            if self._live.cancellation.is_cancelled or services.closing.is_set():
                 raise Cancelled  # noqa: TRY301 - ends like every other stop
             if (continued := self._task.continuation) is not None and continued.text:
-                parts.saver.add(self._live, [Added(0, "text", continued.text)])
+                services.saver.add(self._live, [Added(0, "text", continued.text)])
             self._answer()
             draft.reply.close()
         except Cancelled:
@@ -73,11 +73,11 @@ class Worker:
             draft.reply.close(failure=error.failure)
         except Exception as error:  # noqa: BLE001 - a worker dying silently would leave a spinner for ever
             draft.reply.close(failure=Failure("unexpected", {}, type(error).__name__))
-        keep_pictures(draft, store=parts.store, prepare=parts.prepare)
-        self._live.end(draft.record(was_interrupted=parts.closing.is_set()))
+        keep_pictures(draft, store=services.store, prepare=services.prepare)
+        self._live.end(draft.record(was_interrupted=services.closing.is_set()))
         if not self._recorder.is_empty:
             with contextlib.suppress(StoreError):  # the answer is there; its X-ray is missing
-                parts.store.save_trace(self._live.reply_id, self._recorder.pack())
+                services.store.save_trace(self._live.reply_id, self._recorder.pack())
 
     def fail(self, failure: Failure) -> None:
         """End an answer that could not begin."""
@@ -86,9 +86,9 @@ class Worker:
 
     def _answer(self) -> None:
         """Send the question, then the results of what was called, until no more is called."""
-        parts, provider, model = self._parts, self._task.provider, self._task.settings.model
+        services, provider, model = self._services, self._task.provider, self._task.settings.model
         quirks = outlast_outage(
-            self._live.cancellation, Quirks, parts.store, provider.name, model, parts.pictures
+            self._live.cancellation, Quirks, services.store, provider.name, model, services.pictures
         )
         request = self._question(quirks)
         while True:
@@ -102,7 +102,7 @@ class Worker:
 
     def _question(self, quirks: Quirks) -> Request:
         """The first request: the conversation up to the question, and what an answer continues."""
-        live, store, settings = self._live, self._parts.store, self._task.settings
+        live, store, settings = self._live, self._services.store, self._task.settings
         conversation = outlast_outage(
             live.cancellation, store.load_conversation, live.conversation_id
         )
@@ -150,11 +150,11 @@ class Worker:
 
     def _stream(self, reply: Reply, request: Request) -> None:
         """Send one request and fold what comes into a reply."""
-        live, draft, parts = self._live, self._draft, self._parts
-        data_uri = self._recorder.knowing(parts.pictures.data_uri)
+        live, draft, services = self._live, self._draft, self._services
+        data_uri = self._recorder.knowing(services.pictures.data_uri)
         build = partial(build_payload, request.messages, request.settings, data_uri=data_uri)
         # The payload is held by no name, so that it is freed once sent.
-        with parts.clients.of(self._task.provider).stream(
+        with services.clients.of(self._task.provider).stream(
             outlast_outage(live.cancellation, build),
             cancellation=live.cancellation,
             on_wait=live.show_wait,
@@ -166,7 +166,7 @@ class Worker:
             for chunk in stream:
                 added = reply.fold(chunk, at_seconds=time.monotonic() - draft.started_at)
                 if added:
-                    parts.saver.add(live, added)
+                    services.saver.add(live, added)
                 if is_only_one:
                     draft.loop.show_streaming(chunk, reply)
 

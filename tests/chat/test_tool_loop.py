@@ -224,6 +224,19 @@ def _result(call_id: str, content: str) -> dict[str, Any]:
     return {"role": "tool", "content": content, "tool_call_id": call_id}
 
 
+def test_a_picture_that_came_before_a_call_is_kept(desk: Desk) -> None:
+    """It belongs to the answer as much as one that comes after all calls."""
+    url = f"data:image/png;base64,{base64.b64encode(desk.plain.content).decode()}"
+    image = {"type": "image_url", "image_url": {"url": url}}
+    shown: Stream = [{"choices": [{"index": 0, "delta": {"content": "", "images": [image]}}]}]
+    desk.play([*shown, *openai(("a", "read_codes", WHERE))], says("There."))
+
+    record = desk.end(desk.ask())
+
+    assert len(record.pictures) == 1
+    assert record.picked.text == "There."
+
+
 def test_parallel_calls_are_answered_in_order(desk: Desk) -> None:
     """The second request holds calls and results exactly as the API documents them."""
     desk.play(
