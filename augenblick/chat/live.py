@@ -102,16 +102,15 @@ class LiveReply:
         self._changed = threading.Condition()
         self._pieces = _Pieces()
         self._follower_count = 0  # those who wait for more
+        # Positions in what has come, counted in characters; the end counts as one more.
         self._taken = 0  # the saver has it
-        self._shown = 0  # what followers may see
         self._durable = 0
+        self._shown = 0  # what followers may see
         self._round_start = 0  # where the text after the last round begins
         self._calls = _NO_CALLS
         self._retry: Wait | None = None
         self._turn: Turn | None = None
-        self._end: ReplyRecord | None = None  # has come
-        self._is_end_taken = False
-        self._record: ReplyRecord | None = None  # the end, once followers may see it
+        self._end: ReplyRecord | None = None
         self._is_all_shown = threading.Event()  # the last text is shown, its end perhaps not
         self._is_end_durable = threading.Event()
 
@@ -123,21 +122,28 @@ class LiveReply:
         """
         with self._changed:
             position = max(position, self._round_start)
-            is_end_behind = self._end is not None and not self._is_end_durable.is_set()
-            if is_end_behind or self._durable < self._pieces.length:
+            if self._durable < self._arrived:
                 self._wait_for_newest(timeout_seconds)
-            self._wait(lambda: self._shown > position or self._record is not None, timeout_seconds)
+            self._wait(lambda: self._shown > position, timeout_seconds)
             position = max(position, self._round_start)  # a round may have ended meanwhile
             return Progress(
                 tuple(self._pieces.between(position, self._shown)),
-                max(position, self._shown),
+                max(position, min(self._shown, self._pieces.length)),
                 self._retry,
-                self._record,
-                is_durable=self._durable >= self._shown
-                and (self._record is None or self._is_end_durable.is_set()),
+                self._end if self._is_end_shown else None,
+                is_durable=self._durable >= self._shown,
                 turn=self._turn,
                 calls=self._calls,
             )
+
+    @property
+    def _arrived(self) -> int:
+        """The position after all that has come."""
+        return self._pieces.length + (self._end is not None)
+
+    @property
+    def _is_end_shown(self) -> bool:
+        return self._shown > self._pieces.length
 
     def _wait_for_newest(self, timeout_seconds: float) -> None:
         self._wake_saver()
@@ -146,8 +152,8 @@ class LiveReply:
             lambda: self._durable >= newest, min(timeout_seconds, _NEWEST_SECONDS)
         )
         if self._is_store_away() and (not is_written or self._end is not None):
-            self._shown, self._record = self._pieces.length, self._end
-            self._note_last_text()
+            self._shown = self._arrived
+            self._set_events()
 
     def _wait(self, is_enough: Callable[[], bool], timeout_seconds: float) -> bool:
         self._follower_count += 1
@@ -162,7 +168,7 @@ class LiveReply:
         While the end is not yet written followers wait here, for they would busy-loop otherwise.
         Returns whether there is nothing left to wait for.
         """
-        is_over = self._is_all_shown if self._record is None else self._is_end_durable
+        is_over = self._is_end_durable if self._is_end_shown else self._is_all_shown
         return is_over.wait(timeout_seconds)
 
     def stop(self) -> None:
@@ -190,7 +196,7 @@ class LiveReply:
         """Take in the end; no text comes after it."""
         with self._changed:
             self._end = record
-            self._note_last_text()
+            self._set_events()
         self._wake_saver()
 
     def show_wait(self, wait: Wait) -> None:
@@ -216,36 +222,34 @@ class LiveReply:
     def take_unwritten(self) -> Unwritten | None:
         """For the saver: what has come since the last call, None where nothing has."""
         with self._changed:
-            record = None if self._is_end_taken else self._end
-            if self._taken == self._pieces.length and record is None:
+            if self._taken == self._arrived:
                 return None
             new = self._pieces.between(self._taken, self._pieces.length)
             deltas = tuple(
                 ReplyDelta(self.reply_id, at, channel, "".join(piece.text for piece in pieces))
                 for (at, channel), pieces in groupby(new, attrgetter("choice_index", "channel"))
             )
-            self._taken = self._pieces.length
-            self._is_end_taken = record is not None
-            return Unwritten(deltas, self._taken, record)
+            self._taken = self._arrived
+            return Unwritten(deltas, self._pieces.length, self._end)
 
     def confirm(self, position: int) -> None:
         """For the saver: all text up to a position is written, and may be shown."""
         with self._changed:
             self._durable = position
             self._shown = max(self._shown, position)
-            self._note_last_text()
+            self._set_events()
             self._changed.notify_all()
 
     def confirm_end(self) -> None:
-        """For the saver: the end is written."""
-        with self._changed:
-            self._record = self._end
-            self._is_end_durable.set()
-            self._changed.notify_all()
+        """For the saver: the end is written, after all text."""
+        self.confirm(self._pieces.length + 1)
 
-    def _note_last_text(self) -> None:
-        if self._end is not None and self._shown == self._pieces.length:
+    def _set_events(self) -> None:
+        """Wake those in `wait_for_end`."""
+        if self._end is not None and self._shown >= self._pieces.length:
             self._is_all_shown.set()
+        if self._durable > self._pieces.length:
+            self._is_end_durable.set()
 
 
 class _Pieces:
