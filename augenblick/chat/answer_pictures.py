@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 
-from augenblick.chat.draft import Draft
+from augenblick.chat.answer_draft import AnswerDraft
 from augenblick.chat.saver import outlast_outage
 from augenblick.core.errors import AugenblickError
 from augenblick.core.messages import Adjustment, ImagePart
@@ -16,7 +16,7 @@ from augenblick.store import Store
 _MOST_PICTURES = 16  # of one answer
 
 
-def keep_pictures(draft: Draft, *, store: Store, prepare: Prepare) -> None:
+def keep_pictures(draft: AnswerDraft, *, store: Store, prepare: Prepare) -> None:
     """Take in the pictures of an answer, and say where one can't be shown. Never raises.
 
     An address is not followed: who runs the endpoint would learn who reads, and when.

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from augenblick.chat.answer_draft import Task
 from augenblick.chat.clients import Clients
 from augenblick.chat.continuation import Continuation
-from augenblick.chat.draft import Task
 from augenblick.chat.live import LiveReply, StoredReply
 from augenblick.chat.reply_queue import Limits, ReplyQueue
 from augenblick.chat.saver import Saver

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from augenblick.chat.answer_draft import AnswerDraft, Task
 from augenblick.chat.answer_pictures import keep_pictures
 from augenblick.chat.clients import Clients
 from augenblick.chat.continuation import without_forced_tool
-from augenblick.chat.draft import Draft, Task
 from augenblick.chat.fallbacks import Quirks, ask_for_missing
 from augenblick.chat.live import LiveReply
 from augenblick.chat.request_changes import Request
@@ -53,7 +53,7 @@ class Worker:
         self._live = live
         self._task = task
         self._services = services
-        self._draft = Draft(live, task, services.store, services.toolbox)
+        self._draft = AnswerDraft(live, task, services.store, services.toolbox)
         self._recorder = Recorder()
         self._messages: tuple[Message, ...] = ()  # as they are stored, before any fallback
 

@@ -37,7 +37,7 @@ class Task:
     continuation: Continuation | None = None  # None: the answer goes on from no earlier one
 
 
-class Draft:
+class AnswerDraft:
     """What has come of an answer.
 
     `reply` is that of the present request, or of present parallel ones; `replies` are those of all
