@@ -26,7 +26,6 @@ class KnownModels:
         self._fresh_seconds = fresh_seconds
         self._cards: Mapping[tuple[str, str], ModelCard] | None = None
         self._good_until = float("-inf")
-        self._saved_count = 0
         self._lock = threading.Lock()
 
     def of(self, provider: str, model: str) -> ModelCard:
@@ -49,29 +48,20 @@ class KnownModels:
         """Note what was found out; what is None or empty stays as it was. Raises StoreError."""
         self._store.save_model_card(provider, model, sees=sees, findings=findings)
         with self._lock:
-            self._saved_count += 1
             self._good_until = float("-inf")
 
     def _read(self) -> Mapping[tuple[str, str], ModelCard]:
         """All cards; those known before while the store is away, which is not asked each time."""
-        if time.monotonic() < self._good_until:
-            return self._kept()
-        saved_before = self._saved_count
-        try:
-            cards = self._store.load_model_cards()
-        except StoreError:
-            self._good_until = time.monotonic() + _AWAY_SECONDS
-            return self._kept()
-        with self._lock:
-            if saved_before == self._saved_count:  # else it may be older than what was saved
-                self._cards = cards
-                self._good_until = time.monotonic() + self._fresh_seconds
-        return cards
-
-    def _kept(self) -> Mapping[tuple[str, str], ModelCard]:
-        if self._cards is None:
-            raise StoreUnavailable("cards of models could not be read")
-        return self._cards
+        with self._lock:  # one reads for all, and what is saved meanwhile is read the next time
+            if time.monotonic() >= self._good_until:
+                try:
+                    self._cards = self._store.load_model_cards()
+                    self._good_until = time.monotonic() + self._fresh_seconds
+                except StoreError:
+                    self._good_until = time.monotonic() + _AWAY_SECONDS
+            if self._cards is None:
+                raise StoreUnavailable("cards of models could not be read")
+            return self._cards
 
 
 def _age(named: tuple[str, ModelCard]) -> tuple[float, str]:
