@@ -68,14 +68,17 @@ class _Waiting:
 
 
 class ReplyQueue:
-    """Lets replies begin when it is their turn. Any thread may call; no call waits."""
+    """Lets replies begin when it is their turn. Any thread may call.
+
+    No call waits but `wait_until_empty`.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._lock = threading.Condition()  # notified when nothing runs any longer
         self._waiting: dict[str, deque[_Waiting]] = {}  # by person; the first is next in turn
         self._running: dict[str, str] = {}  # person by reply
-        self._coming: dict[str, Counter[str]] = {}  # submissions about to enter, by person
+        self._coming: Counter[tuple[str, str]] = Counter()  # person and submission about to enter
 
     @contextmanager
     def room_for(self, person: str, submission_id: str) -> Iterator[None]:
@@ -84,24 +87,21 @@ class ReplyQueue:
         The same submission at the same time, as by a second click, needs no more room.
         Raises NoRoom where all that one person may have here is taken.
         """
-        limits = self._limits
+        limits, key = self._limits, (person, submission_id)
         with self._lock:
-            coming = self._coming.get(person) or Counter()
-            waiting_count = len(self._waiting.get(person, ())) + len({*coming} - {submission_id})
-            taken_count = waiting_count + self._running_count(person)
+            waiting_count = len(self._waiting.get(person, ()))
+            coming_count = sum(each[0] == person and each != key for each in self._coming)
+            taken_count = self._running_count(person) + waiting_count + coming_count
             if taken_count >= limits.per_person + limits.waiting_per_person:
                 raise NoRoom(code="too_many_asked", limit=limits.waiting_per_person)
-            coming[submission_id] += 1
-            self._coming[person] = coming
+            self._coming[key] += 1
         try:
             yield
         finally:
             with self._lock:
-                coming[submission_id] -= 1
-                if not coming[submission_id]:
-                    del coming[submission_id]
-                if not coming:
-                    self._coming.pop(person, None)
+                self._coming[key] -= 1
+                if not self._coming[key]:
+                    del self._coming[key]
 
     def enter(
         self, reply_id: str, person: str, *, begin: Callable[[], bool], show: Callable[[Turn], None]
