@@ -16,7 +16,7 @@ from functools import partial
 from itertools import count
 from typing import ParamSpec, Self, TypeVar
 
-from augenblick.chat.live import LiveReply, Unwritten
+from augenblick.chat.live import LiveReply
 from augenblick.core.errors import Cancelled, StoreError, StoreUnavailable
 from augenblick.endpoint.client import Cancellation
 from augenblick.endpoint.reply import Added
@@ -185,17 +185,15 @@ class Saver:
             written = sum(len(delta.text) for delta in deltas)
             self._waiting_characters = max(0, self._waiting_characters - written)
             self._has_room.notify_all()
-        return all(self._write_end(live, unwritten) for live, unwritten in work)
-
-    def _write_end(self, live: LiveReply, unwritten: Unwritten) -> bool:
-        if unwritten.record is None:
-            return True
-        write = partial(self._store.finish_reply, live.reply_id, unwritten.record)
-        if not self._retry_until_written(write):
-            return False
-        live.confirm_end()
-        with self._lock:
-            self._replies.pop(live.reply_id, None)
+        for live, unwritten in work:
+            if unwritten.record is None:
+                continue
+            write = partial(self._store.finish_reply, live.reply_id, unwritten.record)
+            if not self._retry_until_written(write):
+                return False
+            live.confirm_end()
+            with self._lock:
+                self._replies.pop(live.reply_id, None)
         return True
 
     def _retry_until_written(self, write: Callable[[], None]) -> bool:
