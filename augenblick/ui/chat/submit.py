@@ -24,7 +24,7 @@ _TRY_AGAIN_SECONDS = 0.5
 Ask = Callable[[NewQuestion, RequestSettings], OpenedReply]
 
 
-class Prepare(Protocol):
+class PrepareUploads(Protocol):
     """`Services.prepare`."""
 
     def __call__(
@@ -51,7 +51,7 @@ class Submission:
     is to go back to the person.
     """
 
-    def __init__(self, draft: Draft, *, prepare: Prepare, ask: Ask) -> None:
+    def __init__(self, draft: Draft, *, prepare: PrepareUploads, ask: Ask) -> None:
         self.draft = draft
         self.refused: tuple[Failure, ...] = ()
         self.ready = 0
