@@ -16,6 +16,7 @@ SWEEPS := \
 	tests.crash.sweep \
 	bench.soak
 BENCHES := \
+	bench.question \
 	bench.stream \
 	bench.pictures \
 	bench.store \
