@@ -48,24 +48,20 @@ from augenblick.ui import notices
 from augenblick.ui.resources import close_services, configured_secrets, live_count, services
 from augenblick.ui.server_parts import MEDIA, browser_of, take_places
 from augenblick.ui.style import sheet_of_all_pages
-from augenblick.ui.tab_state import Tab
 from augenblick.ui.upload_accounting import UPLOAD_MEMORY
 from augenblick.web.addresses import announcement, base_path
-from augenblick.web.answer_text import answer_routes
 from augenblick.web.browser_cookie import BrowserCookie, cookie_key
 from augenblick.web.closed_routes import ClosedRoutes, read_networks
 from augenblick.web.descriptors import TabRoom, raise_descriptor_limit
 from augenblick.web.device_links import device_routes
-from augenblick.web.evidence_routes import evidence_routes
 from augenblick.web.export_all import everything_routes
 from augenblick.web.first_page import first_page_routes
 from augenblick.web.headers import SecurityHeaders, inline_script_hashes
 from augenblick.web.own_origin import OwnOrigin
+from augenblick.web.own_routes import own_routes
 from augenblick.web.ownership import Ownership
 from augenblick.web.phone_camera import camera_routes
-from augenblick.web.rating_routes import rating_routes
 from augenblick.web.shares import share_routes
-from augenblick.web.stored_pictures import picture_routes
 from augenblick.web.tray_routes import tray_routes
 from augenblick.web.upload_limits import BodyLimit, HeldFile, UploadBudget, forget_left_uploads
 from augenblick.web.websocket_rate import WebSocketRate
@@ -210,15 +206,6 @@ def _uploads() -> MemoryUploadedFileManager:
     return uploads
 
 
-def _find_tab(token: str) -> Tab | None:
-    found = UPLOAD_MEMORY.find(token)
-    return found if isinstance(found, Tab) else None
-
-
-def _tabs() -> list[Tab]:
-    return [each for each in UPLOAD_MEMORY.tabs() if isinstance(each, Tab)]
-
-
 def _allowed_hosts() -> list[str]:
     hosts = [str(host) for host in st.get_option("server.allowedHosts")]
     return [f"[{host}]" if ":" in host else host for host in hosts] or ["*"]
@@ -273,15 +260,18 @@ routes: list[BaseRoute] = [
         prefix=_prefix,
     ),
     *device_routes(_cookie_key, prefix=_prefix),
-    *answer_routes(lambda: services().store, _cookie_key, prefix=_prefix),
-    *rating_routes(lambda: services().store, _cookie_key, prefix=_prefix),
-    *evidence_routes(lambda: services().checking, _cookie_key, prefix=_prefix),
+    *own_routes(lambda: services().store, lambda: services().checking, _cookie_key, prefix=_prefix),
     *tray_routes(
-        _find_tab, UPLOAD_MEMORY.take, lambda: services().pictures, _cookie_key, prefix=_prefix
+        UPLOAD_MEMORY.find,
+        UPLOAD_MEMORY.take,
+        lambda: services().pictures,
+        _cookie_key,
+        prefix=_prefix,
     ),
-    *camera_routes(_tabs, UPLOAD_MEMORY.take, lambda: services().pictures, prefix=_prefix),
+    *camera_routes(
+        UPLOAD_MEMORY.tabs, UPLOAD_MEMORY.take, lambda: services().pictures, prefix=_prefix
+    ),
     *everything_routes(lambda: services().store, _cookie_key, prefix=_prefix),
-    *picture_routes(lambda: services().store, _cookie_key, prefix=_prefix),
     *first_page_routes(
         _index_html(),
         sheet_of_all_pages(),

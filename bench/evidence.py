@@ -41,7 +41,7 @@ from augenblick.ops.reader_process import ReaderProcess, reader_command
 from augenblick.pictures import prepare_image
 from augenblick.store import Store
 from augenblick.web.browser_cookie import browser_id, cookie_key
-from augenblick.web.evidence_routes import evidence_path
+from augenblick.web.own_routes import evidence_path
 from bench.crowd import Crowd, Row, running_app, running_endpoint
 from bench.tables import write_section
 from tests.exchange.values import a_node

@@ -26,7 +26,7 @@ from augenblick.ui.history.entries import (
 from augenblick.ui.resources import Services
 from augenblick.ui.tab_state import go_to, open_conversation, tab
 from augenblick.ui.top_bar import draw_bar
-from augenblick.web.stored_pictures import picture_path
+from augenblick.web.own_routes import picture_path
 
 _RECENT = 8
 _SEARCH_KEY = "search_beside"

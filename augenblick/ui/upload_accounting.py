@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from augenblick.core.messages import PreparedPicture
 from augenblick.pictures import PictureSource
 from augenblick.ui.chat.submit import Submission
+from augenblick.web.tray_tabs import TrayTab
 from augenblick.web.upload_memory import UploadMemory, UploadTab
 
-UPLOAD_MEMORY = UploadMemory()  # of this process
+UPLOAD_MEMORY = UploadMemory[TrayTab]()  # of this process
 
 
 def take_in(tab: UploadTab, sources: Sequence[PictureSource], keep: Callable[[], None]) -> None:

@@ -20,8 +20,8 @@ from augenblick.core.errors import AugenblickError
 from augenblick.exchange.pages import camera_page
 from augenblick.pictures import PicturePool
 from augenblick.web.headers import inline_script_hashes
+from augenblick.web.own_routes import media_type
 from augenblick.web.standalone_pages import failure_page, preferred_language, standalone_page
-from augenblick.web.stored_pictures import media_type
 from augenblick.web.tray_tabs import UNKEPT, Intake, PhoneCamera, Take, TrayTab, file_name, reason
 
 _ENDED = ("phone.ended.title", "phone.ended.what", "phone.ended.do")

@@ -11,22 +11,30 @@ import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Annotated
 
+from pydantic import Field, TypeAdapter
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from augenblick.core.errors import AugenblickError, ImageError
 from augenblick.core.language import Language
+from augenblick.core.messages import PreparedPicture
 from augenblick.pictures import PicturePool
-from augenblick.pictures.regions import MAX_PIXELATED
+from augenblick.pictures.regions import MAX_PIXELATED, MAX_REGIONS, Region
 from augenblick.pictures.samples import SAMPLES
 from augenblick.pictures.tray import TrayItem, mark, turn
 from augenblick.pictures.tray_pixelation import pixelate
 from augenblick.web.browser_cookie import browser_id
-from augenblick.web.marked_regions import read_regions
-from augenblick.web.stored_pictures import media_type
+from augenblick.web.own_routes import media_type
 from augenblick.web.tray_tabs import UNKEPT, Intake, Take, TrayTab, file_name, reason
+
+_REGION_BYTES = 400  # of JSON; one of 4 numbers takes 90
+_FAR = 1000.0  # widths of the picture; what lies outside is cut off later
+_Share = Annotated[float, Field(strict=True, ge=-_FAR, le=_FAR, allow_inf_nan=False)]
+_REGIONS = TypeAdapter(list[tuple[_Share, _Share, _Share, _Share]])  # left, top, width, height
 
 
 def tray_path(token: str, *, prefix: str = "") -> str:
@@ -103,7 +111,7 @@ def tray_routes(
         Route(f"{path}/{{item}}/regions", trays.mark, methods=["POST"]),
         Route(f"{path}/{{item}}/faces", trays.faces, methods=["GET"]),
         Route(f"{path}/{{item}}/pixelate", trays.pixelate, methods=["POST"]),
-        Route(f"{path}/{{item}}/picture", trays.picture, methods=["GET"]),
+        Route(f"{path}/{{item}}/picture", trays.small, methods=["GET"]),
         Route(f"{path}/{{item}}/large", trays.large, methods=["GET"]),
         Route(f"{prefix}/samples/{{name}}.jpg", _sample, methods=["GET"]),
     ]
@@ -134,15 +142,11 @@ class _Trays:
         self._searched: set[str] = set()  # tabs for which faces are being looked for
 
     async def state(self, request: Request) -> Response:
-        tab = self._tab(request)
-        return _unknown() if tab is None else _answer(tab)
+        return _answer(self._tab(request))
 
     async def upload(self, request: Request) -> Response:
         """Take one file; the answer comes when it is prepared or refused."""
-        tab = self._tab(request)
-        if tab is None:
-            return _unknown()
-        file, name = request.path_params["file"], file_name(request)
+        tab, file, name = self._tab(request), request.path_params["file"], file_name(request)
         try:
             tab.tray.begin(file, name)
             await self._intake.bring(request, tab, file=file, name=name)
@@ -155,8 +159,6 @@ class _Trays:
     async def adopt(self, request: Request) -> Response:
         """Have what waits in another tab of this browser wait here: a page was loaded anew."""
         tab, other = self._tab(request), self._tab(request, "other")
-        if tab is None or other is None:
-            return _unknown()
         if tab is not other:
             self._take(tab, list(other.tray.held()), partial(tab.tray.adopt, other.tray))
             tab.phone, other.phone = other.phone, None
@@ -164,16 +166,13 @@ class _Trays:
 
     async def remove(self, request: Request) -> Response:
         tab = self._tab(request)
-        if tab is None:
-            return _unknown()
         tab.tray.remove(request.path_params["item"])
         return _answer(tab)
 
     async def turn(self, request: Request) -> Response:
         """Turn a picture to the right by a quarter."""
-        tab, item = self._item(request)
-        if tab is None:
-            return _unknown()
+        tab = self._tab(request)
+        item = tab.tray.item(request.path_params["item"])
         if item is not None:
             work = partial(turn, person=tab.person)
             with suppress(AugenblickError):  # then it stands as it stood
@@ -182,30 +181,28 @@ class _Trays:
 
     async def mark(self, request: Request) -> Response:
         """Have regions of a picture marked; all of them, as JSON, in place of those before."""
-        tab, item = self._item(request)
-        if tab is None or item is None or item.picture is None:
-            return _unknown()
+        tab, item, _ = self._picture(request)
         try:
-            regions = await read_regions(request)
+            regions = await _read_regions(request, most=MAX_REGIONS)
             work = partial(mark, person=tab.person, take=partial(self._take, tab))
             await self._intake.in_thread(work, tab.tray, self._pool(), item, regions)
         except (ValueError, AugenblickError):  # no regions, or no room for them
-            return JSONResponse({}, status_code=400, headers=UNKEPT)
-        return _answer(tab) if tab.tray.item(item.id) is None else _unknown()
+            raise _refusal(400) from None
+        if tab.tray.item(item.id) is not None:
+            raise _refusal(404)
+        return _answer(tab)
 
     async def faces(self, request: Request) -> Response:
         """Where faces may be in a picture: `[[left, top, width, height], ...]`, shares of it."""
-        tab, item = self._item(request)
-        if tab is None or item is None or item.picture is None:
-            return _unknown()
+        tab, _, picture = self._picture(request)
         if tab.own_id in self._searched:  # what waits for a turn keeps others from theirs
-            return JSONResponse({}, status_code=429, headers=UNKEPT)
-        find = partial(self._pool().find_faces, item.picture, person=tab.person)
+            raise _refusal(429)
+        find = partial(self._pool().find_faces, picture, person=tab.person)
         self._searched.add(tab.own_id)
         try:
             found = await self._intake.in_thread(find)
         except ImageError:
-            return JSONResponse({}, status_code=503, headers=UNKEPT)
+            raise _refusal(503) from None
         finally:
             self._searched.discard(tab.own_id)
         return JSONResponse([dataclasses.astuple(each) for each in found], headers=UNKEPT)
@@ -216,53 +213,69 @@ class _Trays:
         400 for regions that make no sense, 409 where the picture changed meanwhile, 422 with a
         `reason` where it can't be done; then it stands as it stood.
         """
-        tab, item = self._item(request)
-        if tab is None or item is None or item.picture is None:
-            return _unknown()
+        tab, item, picture = self._picture(request)
         try:
-            regions = await read_regions(request, most=MAX_PIXELATED)
+            regions = await _read_regions(request, most=MAX_PIXELATED)
         except (ValueError, ClientDisconnect):
             regions = ()
-        size = item.picture.attachment.width_px, item.picture.attachment.height_px
+        size = picture.attachment.width_px, picture.attachment.height_px
         if not regions or not all(region.can_be_pixelated(*size) for region in regions):
-            return JSONResponse({}, status_code=400, headers=UNKEPT)
+            raise _refusal(400)
         work = partial(pixelate, tab.tray, self._pool(), item, regions, person=tab.person)
         try:
             is_done = await self._intake.in_thread(work)
         except AugenblickError as error:
             said = {"reason": reason(error.failure, tab.language)}
             return JSONResponse(said, status_code=422, headers=UNKEPT)
-        return _answer(tab) if is_done else JSONResponse({}, status_code=409, headers=UNKEPT)
+        if not is_done:
+            raise _refusal(409)
+        return _answer(tab)
 
-    async def picture(self, request: Request) -> Response:
+    async def small(self, request: Request) -> Response:
         """The small picture of an item, with the marks that are drawn into it."""
-        _, item = self._item(request)
-        if item is None or not item.sent:
-            return _unknown()
-        small = item.sent[0].thumbnail
-        return Response(small, media_type=media_type(small), headers=UNKEPT)
+        _, item, _ = self._picture(request)
+        content = item.sent[0].thumbnail
+        return Response(content, media_type=media_type(content), headers=UNKEPT)
 
     async def large(self, request: Request) -> Response:
         """The picture of an item without any marks."""
-        _, item = self._item(request)
-        if item is None or item.picture is None:
-            return _unknown()
-        content = item.picture.content
-        return Response(content, media_type=item.picture.attachment.media_type, headers=UNKEPT)
+        _, _, picture = self._picture(request)
+        kind = picture.attachment.media_type
+        return Response(picture.content, media_type=kind, headers=UNKEPT)
 
-    def _tab(self, request: Request, place: str = "token") -> TrayTab | None:
+    def _tab(self, request: Request, place: str = "token") -> TrayTab:
+        """The tab of this name, if it is the browser's own; any other is like none: 404."""
         tab = self._find(request.path_params[place])
         browser = browser_id(request.cookies, key=self._key) or ""
-        return tab if tab is not None and tab.browser == browser else None
+        if tab is None or tab.browser != browser:
+            raise _refusal(404)
+        return tab
 
-    def _item(self, request: Request) -> tuple[TrayTab | None, TrayItem | None]:
+    def _picture(self, request: Request) -> tuple[TrayTab, TrayItem, PreparedPicture]:
+        """A picture of the tab that is ready; 404 for anything else."""
         tab = self._tab(request)
-        return tab, tab.tray.item(request.path_params["item"]) if tab is not None else None
+        item = tab.tray.item(request.path_params["item"])
+        if item is None or item.picture is None:
+            raise _refusal(404)
+        return tab, item, item.picture
+
+
+async def _read_regions(request: Request, *, most: int) -> tuple[Region, ...]:
+    """The regions of a JSON body such as `[[0.1, 0.25, 0.5, 0.1]]`. Raises ValueError."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > most * _REGION_BYTES:
+            raise ValueError("too long")
+    found = _REGIONS.validate_json(body)
+    if len(found) > most:
+        raise ValueError("too many")
+    return tuple(Region(*each) for each in found)
 
 
 def _answer(tab: TrayTab) -> JSONResponse:
     return JSONResponse(tray_state(tab), headers=UNKEPT)
 
 
-def _unknown() -> JSONResponse:
-    return JSONResponse({}, status_code=404, headers=UNKEPT)
+def _refusal(status: int) -> HTTPException:
+    return HTTPException(status, headers=UNKEPT)

@@ -15,7 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from augenblick.core.errors import NoRoom
 from augenblick.web.upload_limits import BYTES_PER_FILE
@@ -47,25 +47,28 @@ class UploadTab(Protocol):
         ...
 
 
-class UploadMemory:
+T = TypeVar("T", bound=UploadTab)
+
+
+class UploadMemory(Generic[T]):
     """Counts what tabs hold. Any thread may call; a tab that is gone is not counted."""
 
     def __init__(self, limits: UploadMemoryLimits | None = None) -> None:
         self.limits = limits or UploadMemoryLimits()
-        self._tabs: weakref.WeakValueDictionary[str, UploadTab] = weakref.WeakValueDictionary()
+        self._tabs: weakref.WeakValueDictionary[str, T] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
 
-    def watch(self, tab: UploadTab) -> None:
+    def watch(self, tab: T) -> None:
         """Count this tab from now on, for as long as there is anybody else who keeps it."""
         with self._lock:
             self._tabs[tab.own_id] = tab
 
-    def find(self, own_id: str) -> UploadTab | None:
+    def find(self, own_id: str) -> T | None:
         """The tab of this id, while somebody keeps it."""
         with self._lock:
             return self._tabs.get(own_id)
 
-    def tabs(self) -> list[UploadTab]:
+    def tabs(self) -> list[T]:
         """All tabs that somebody keeps."""
         with self._lock:
             return list(self._tabs.values())
@@ -76,7 +79,7 @@ class UploadMemory:
         Raises NoRoom; then nothing has changed.
         """
         with self._lock:
-            others = [other for other in self._tabs.values() if other is not tab]
+            others: list[UploadTab] = [each for each in self._tabs.values() if each is not tab]
             own = [tab, *(other for other in others if tab.person and other.person == tab.person)]
             if _count(own, files) > self.limits.per_person_bytes:
                 raise NoRoom(code="too_much_kept", limit=self.limits.per_person_bytes // _MEGABYTE)

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from augenblick.ui import upload_accounting
 from augenblick.ui.resources import close_services
+from augenblick.web.tray_tabs import TrayTab
 from augenblick.web.upload_memory import UploadMemory, UploadMemoryLimits
 from tests.browser.playing import Script
 from tests.faults.server import FaultServer
@@ -33,7 +34,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
 
 
 @pytest.fixture
-def upload_memory(monkeypatch: pytest.MonkeyPatch) -> UploadMemory:
+def upload_memory(monkeypatch: pytest.MonkeyPatch) -> UploadMemory[TrayTab]:
     """Room for a few small pictures."""
     found = upload_accounting.UPLOAD_MEMORY
     for left in list(found._tabs.values()):  # of other tests, which nobody has collected yet
@@ -80,7 +81,9 @@ def test_a_file_there_is_no_room_for_is_refused_at_once(page: AppTest, script: S
     assert _in_tray(page) == []
 
 
-def test_tabs_of_one_person_count_together(page: AppTest, upload_memory: UploadMemory) -> None:
+def test_tabs_of_one_person_count_together(
+    page: AppTest, upload_memory: UploadMemory[TrayTab]
+) -> None:
     """What waits in one tab leaves less room in another, until it is let go."""
     put(page, ("vertrag.pdf", _heavy_pdf(400)))
     other = _open()

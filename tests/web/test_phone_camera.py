@@ -43,7 +43,7 @@ class Desk:
 
     tab: Tab
     phone: PhoneCamera
-    memory: UploadMemory
+    memory: UploadMemory[Tab]
     client: TestClient
 
     def send(
@@ -63,7 +63,7 @@ class Desk:
 @pytest.fixture
 def desk(pool: PicturePool) -> Iterator[Desk]:
     """A tab of the browser "b…" and a phone without a cookie."""
-    memory = UploadMemory(UploadMemoryLimits(per_person_bytes=_MEGABYTE))
+    memory = UploadMemory[Tab](UploadMemoryLimits(per_person_bytes=_MEGABYTE))
     tab = Tab(browser="b" * 32, person="b" * 32)
     tab.phone = new_phone(tab.browser)
     memory.watch(tab)
@@ -71,18 +71,11 @@ def desk(pool: PicturePool) -> Iterator[Desk]:
         yield Desk(tab, tab.phone, memory, client)
 
 
-def _server(memory: UploadMemory, pool: PicturePool) -> Starlette:
-    def find(own_id: str) -> Tab | None:
-        found = memory.find(own_id)
-        return found if isinstance(found, Tab) else None
-
-    def tabs() -> list[Tab]:
-        return [each for each in memory.tabs() if isinstance(each, Tab)]
-
+def _server(memory: UploadMemory[Tab], pool: PicturePool) -> Starlette:
     return Starlette(
         routes=[
-            *camera_routes(tabs, memory.take, lambda: pool),
-            *tray_routes(find, memory.take, lambda: pool, _KEY),
+            *camera_routes(memory.tabs, memory.take, lambda: pool),
+            *tray_routes(memory.find, memory.take, lambda: pool, _KEY),
         ],
         middleware=[
             Middleware(SecurityHeaders, script_hashes=()),

@@ -61,18 +61,14 @@ class Desk:
 @pytest.fixture
 def desk(pool: PicturePool) -> Iterator[Desk]:
     """A photograph of a person waits."""
-    memory, tab = UploadMemory(), Tab(browser=_BROWSER, person=_BROWSER)
+    memory, tab = UploadMemory[Tab](), Tab(browser=_BROWSER, person=_BROWSER)
     memory.watch(tab)
     source = PictureSource("1.jpg", _PHOTO.read_bytes())
     tab.tray.begin(1, "1.jpg")
     take = partial(memory.take, tab)
     prepare_file(tab.tray, pool, source, file=1, person="", take=take)
 
-    def find(own_id: str) -> Tab | None:
-        found = memory.find(own_id)
-        return found if isinstance(found, Tab) else None
-
-    routes = tray_routes(find, memory.take, lambda: pool, _KEY)
+    routes = tray_routes(memory.find, memory.take, lambda: pool, _KEY)
     server = Starlette(routes=routes, middleware=[Middleware(OwnOrigin)])
     cookie = {COOKIE_NAME: signed_browser_id(_BROWSER, key=_KEY)}
     with TestClient(server, cookies=cookie) as client:

@@ -61,17 +61,13 @@ class Desk:
 @pytest.fixture
 def desk(pool: PicturePool) -> Iterator[Desk]:
     """Of the browser "b…", whose cookie is sent."""
-    memory = UploadMemory(UploadMemoryLimits(per_person_bytes=_MEGABYTE))
+    memory = UploadMemory[Tab](UploadMemoryLimits(per_person_bytes=_MEGABYTE))
     browser = "b" * 32
     tab = Tab(browser=browser, person=browser)
     memory.watch(tab)
 
-    def find(own_id: str) -> Tab | None:
-        found = memory.find(own_id)
-        return found if isinstance(found, Tab) else None
-
     server = Starlette(
-        routes=tray_routes(find, memory.take, lambda: pool, _KEY),
+        routes=tray_routes(memory.find, memory.take, lambda: pool, _KEY),
         middleware=[Middleware(OwnOrigin)],
     )
     cookies = {COOKIE_NAME: signed_browser_id(browser, key=_KEY)}

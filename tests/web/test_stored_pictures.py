@@ -10,12 +10,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
+from augenblick.chat.checking import Checking
 from augenblick.core.messages import PreparedPicture
 from augenblick.store import Store
 from augenblick.web.addresses import base_path
 from augenblick.web.browser_cookie import COOKIE_NAME, signed_browser_id
 from augenblick.web.headers import SecurityHeaders
-from augenblick.web.stored_pictures import picture_path, picture_routes
+from augenblick.web.own_routes import own_routes, picture_path
 from tests.exchange.values import prepared
 from tests.store.values import a_question
 
@@ -31,11 +32,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+def _no_checks() -> Checking:
+    raise AssertionError("a picture needs none")
+
+
 @pytest.fixture
 def browser(store: Store) -> Iterator[TestClient]:
     """The browser "me" in front of the route, below a path, behind the headers of the server."""
     app = Starlette(
-        routes=picture_routes(lambda: store, _KEY, prefix=_PREFIX),
+        routes=own_routes(lambda: store, _no_checks, _KEY, prefix=_PREFIX),
         middleware=[Middleware(SecurityHeaders, script_hashes=())],
     )
     cookies = {COOKIE_NAME: signed_browser_id("me", key=_KEY)}

@@ -33,20 +33,20 @@ class _Tab:
         self.files.clear()
 
 
-def _open(memory: UploadMemory, name: str, *, person: str = "") -> _Tab:
+def _open(memory: UploadMemory[_Tab], name: str, *, person: str = "") -> _Tab:
     tab = _Tab(name, session_id=f"session-{name}", person=person)
     memory.watch(tab)
     return tab
 
 
-def _give(memory: UploadMemory, tab: _Tab, count: int) -> None:
+def _give(memory: UploadMemory[_Tab], tab: _Tab, count: int) -> None:
     file = bytes(count)
     memory.take(tab, [file], partial(tab.files.append, file))
 
 
 def test_a_person_may_keep_so_much_in_all_tabs_together() -> None:
     """A third file fits in neither tab; another person's does, and once one was taken out."""
-    memory = UploadMemory(_LIMITS)
+    memory = UploadMemory[_Tab](_LIMITS)
     one, other = _open(memory, "1", person="anna"), _open(memory, "2", person="anna")
     bert = _open(memory, "3", person="bert")
     _give(memory, one, 20_000)
@@ -63,7 +63,7 @@ def test_a_person_may_keep_so_much_in_all_tabs_together() -> None:
 
 def test_tabs_of_nobody_known_are_no_person_together() -> None:
     """Where the browser keeps no cookie, each tab is for itself."""
-    memory = UploadMemory(_LIMITS)
+    memory = UploadMemory[_Tab](_LIMITS)
     one, other = _open(memory, "1"), _open(memory, "2")
 
     _give(memory, one, 35_000)
@@ -72,7 +72,7 @@ def test_tabs_of_nobody_known_are_no_person_together() -> None:
 
 def test_all_people_together_are_bounded() -> None:
     """Many people can't fill the memory, and what was there stays."""
-    memory = UploadMemory(_LIMITS)
+    memory = UploadMemory[_Tab](_LIMITS)
     tabs = [_open(memory, str(number), person=f"p{number}") for number in range(5)]
     for tab in tabs[:3]:
         _give(memory, tab, 25_000)
@@ -86,7 +86,7 @@ def test_all_people_together_are_bounded() -> None:
 
 def test_files_in_thousands_count_however_small() -> None:
     """No file is for nothing."""
-    memory = UploadMemory(_LIMITS)
+    memory = UploadMemory[_Tab](_LIMITS)
     tab = _open(memory, "1")
 
     def fill() -> None:
@@ -100,7 +100,7 @@ def test_files_in_thousands_count_however_small() -> None:
 
 def test_the_pages_of_one_file_count_once() -> None:
     """They share its bytes."""
-    memory = UploadMemory(_LIMITS)
+    memory = UploadMemory[_Tab](_LIMITS)
     tab = _open(memory, "1")
     file = bytes(40_000)
 
@@ -111,7 +111,7 @@ def test_the_pages_of_one_file_count_once() -> None:
 
 def test_a_tab_that_is_gone_counts_no_more() -> None:
     """Nobody has to say so."""
-    memory = UploadMemory(_LIMITS)
+    memory = UploadMemory[_Tab](_LIMITS)
     tab = _open(memory, "1", person="anna")
     _give(memory, tab, 45_000)
     del tab
@@ -121,7 +121,7 @@ def test_a_tab_that_is_gone_counts_no_more() -> None:
 
 def test_a_session_that_has_ended_lets_go() -> None:
     """Its tab may be kept by whomever: the files are gone, those of others are there."""
-    memory = UploadMemory(_LIMITS)
+    memory = UploadMemory[_Tab](_LIMITS)
     one, other = _open(memory, "1"), _open(memory, "2")
     _give(memory, one, 30_000)
     _give(memory, other, 30_000)
@@ -133,7 +133,7 @@ def test_a_session_that_has_ended_lets_go() -> None:
 
 def test_two_at_once_do_not_both_get_the_last_room() -> None:
     """Sixteen threads want room that is there for five."""
-    memory = UploadMemory(UploadMemoryLimits(per_person_bytes=10**9, total_bytes=57_000))
+    memory = UploadMemory[_Tab](UploadMemoryLimits(per_person_bytes=10**9, total_bytes=57_000))
     tabs = [_open(memory, str(number)) for number in range(16)]
     together = threading.Barrier(len(tabs))
 

@@ -25,7 +25,7 @@ from augenblick.ui.experts.tool_results import draw_waiting
 from augenblick.ui.pictures.detections_row import draw_detections
 from augenblick.ui.pictures.viewer import draw_links
 from augenblick.ui.tab_state import tab
-from augenblick.web.answer_text import answer_path
+from augenblick.web.own_routes import answer_path
 
 _MOST_OTHERS = 8  # models in a menu; the sidebar has all of them
 _WORTH_SAYING_SECONDS = 0.1

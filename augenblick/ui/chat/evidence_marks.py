@@ -13,7 +13,7 @@ import streamlit as st
 from augenblick.ops.reader_process import running_reader
 from augenblick.ui import i18n
 from augenblick.web.addresses import base_path
-from augenblick.web.evidence_routes import evidence_path
+from augenblick.web.own_routes import evidence_path
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(

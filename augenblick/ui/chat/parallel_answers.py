@@ -33,7 +33,7 @@ from augenblick.ui.chat.follow import LISTEN_SECONDS, Frames, write_pieces
 from augenblick.ui.chat.versions import Actions
 from augenblick.ui.style import widen_page
 from augenblick.ui.tab_state import end_run_if_unwanted, tab
-from augenblick.web.answer_text import answer_path
+from augenblick.web.own_routes import answer_path
 
 _SHOWN_AT_FIRST = 6
 _SHOWN_MORE = 12

@@ -9,7 +9,7 @@ import streamlit as st
 
 from augenblick.core.messages import Rating
 from augenblick.ui import i18n
-from augenblick.web.rating_routes import rating_path
+from augenblick.web.own_routes import rating_path
 
 _TEXTS = {
     Rating.UP: ("rating.up", "rating.up_named"),

@@ -14,7 +14,7 @@ from augenblick.ui.chat.markdown_filter import literal
 from augenblick.ui.resources import Services
 from augenblick.ui.tab_state import EARLIER_AT_FIRST, tab
 from augenblick.ui.upload_accounting import UPLOAD_MEMORY
-from augenblick.web.stored_pictures import picture_path
+from augenblick.web.own_routes import picture_path
 
 _PICTURE_WIDTH_PX = 84  # three in a row on a phone
 

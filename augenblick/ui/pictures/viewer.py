@@ -16,7 +16,7 @@ from augenblick.ui.browser.component_data import dated
 from augenblick.ui.chat.question_draft import Draft
 from augenblick.ui.pictures.picture_names import picture_name
 from augenblick.web.addresses import base_path
-from augenblick.web.stored_pictures import picture_path
+from augenblick.web.own_routes import picture_path
 
 _HERE = Path(__file__).parent
 _BUTTONS = {  # in the order of the keyboard, each with the paths of its sign
