@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from augenblick.core.paths import PROJECT_DIR
-from augenblick.ops.guard import Guard
+from augenblick.ops.guard import guarded_group
 from augenblick.ops.reader_process import READER_URL_VARIABLE, ReaderProcess, reader_command
 from augenblick.ops.supervisor import RestartPolicy, Supervisor, is_answered
 
@@ -118,7 +118,7 @@ def run_workers(
         tempfile.TemporaryDirectory(prefix="augenblick-nginx-") as folder,
         contextlib.ExitStack() as running,
     ):
-        guard = running.enter_context(Guard())
+        group = running.enter_context(guarded_group())
         if reader_port is not None:
             running.enter_context(ReaderProcess(reader_command(port=reader_port), environ=environ))
             environ = {**environ, READER_URL_VARIABLE: f"http://127.0.0.1:{reader_port}/v1"}
@@ -127,7 +127,7 @@ def run_workers(
                 command(port),
                 f"http://127.0.0.1:{port}{front.base_path}/_stcore/health",
                 environ=environ,
-                guard=guard,
+                group=group,
                 on_end=partial(say_ended, port),
             )
             for port in front.replica_ports
@@ -139,7 +139,7 @@ def run_workers(
             replica.start()
         if not _are_ready(replicas, told_to_end):
             return 0 if told_to_end.is_set() else 1
-        proxy = running.enter_context(_nginx(nginx, Path(folder), front, guard))
+        proxy = running.enter_context(_nginx(nginx, Path(folder), front, group))
         is_up.set()
         announce()
         while not told_to_end.wait(_POLL_SECONDS):
@@ -153,7 +153,7 @@ def _replica(
     health: str,
     *,
     environ: Mapping[str, str],
-    guard: Guard,
+    group: int,
     on_end: Callable[[int, float], None],
 ) -> Supervisor:
     """One server process, at its port again whenever it has ended."""
@@ -165,7 +165,7 @@ def _replica(
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            process_group=0,
+            process_group=group,
         )
 
     return Supervisor(
@@ -174,7 +174,6 @@ def _replica(
         is_ready=lambda: is_answered(health),
         on_end=on_end,
         policy=_POLICY,
-        guard=guard,
     )
 
 
@@ -190,7 +189,7 @@ def _are_ready(replicas: Sequence[Supervisor], told_to_end: threading.Event) -> 
 
 @contextlib.contextmanager
 def _nginx(
-    program: str, folder: Path, front: Front, guard: Guard
+    program: str, folder: Path, front: Front, group: int
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run nginx on the site, with everything it writes in the folder."""
     configuration = folder / "nginx.conf"
@@ -200,11 +199,9 @@ def _nginx(
         _AROUND_THE_SITE.format(user=user, folder=folder, site=text), encoding="utf-8"
     )
     command = [program, "-p", str(folder), "-e", "stderr", "-c", str(configuration)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603 - our own command, no shell
-    guard.add(process.pid)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=group)  # noqa: S603 - our own command, no shell
     try:
         yield process
     finally:
         process.terminate()
         process.wait()
-        guard.remove(process.pid)

@@ -1,7 +1,7 @@
 """`Supervisor`: a child process that is started again whenever it ends.
 
-Whether it ends with us, even after `kill -9`, is up to the end of a pipe: a program of ours waits
-for the end of its standard input, another one has a `Guard` beside it that does.
+Whether it ends with us, even after `kill -9`, is up to the end of a pipe: the reader waits for the
+end of its standard input, for others a guard does (`guarded_group`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
-
-from augenblick.ops.guard import Guard
 
 _POLL_SECONDS = 0.05
 
@@ -46,13 +44,11 @@ class Supervisor:
         is_ready: Callable[[], bool],
         on_end: Callable[[int, float], None],
         policy: RestartPolicy | None = None,
-        guard: Guard | None = None,
     ) -> None:
         self._launch = launch
         self._asks_ready = is_ready
         self._on_end = on_end
         self._policy = policy or RestartPolicy()
-        self._guard = guard
         self._process: subprocess.Popen[bytes] | None = None
         self._changed = threading.Condition()
         self._is_stopping = threading.Event()
@@ -108,13 +104,9 @@ class Supervisor:
             self._process = process = self._launch()
         except OSError as error:
             return error.errno or 1
-        if self._guard is not None:
-            self._guard.add(process.pid)
         self._bring_up(process)
         code = process.wait()
         self._set_ready(is_ready=False)
-        if self._guard is not None:
-            self._guard.remove(process.pid)
         if process.stdin is not None:
             process.stdin.close()
         return code

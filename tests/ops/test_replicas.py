@@ -23,7 +23,7 @@ import pytest
 from augenblick.core.messages import ReplyEnd
 from augenblick.core.paths import PROJECT_DIR
 from augenblick.ops import replicas
-from augenblick.ops.guard import Guard
+from augenblick.ops.guard import guarded_group
 from augenblick.ops.replicas import SITE_FILE, Front, free_ports, site
 from augenblick.store import Store
 from augenblick.web.browser_cookie import COOKIE_NAME, signed_browser_id
@@ -162,9 +162,9 @@ def test_a_phone_finds_the_replica_of_its_page(tmp_path: Path) -> None:
     with contextlib.ExitStack() as running:
         ports = tuple(running.enter_context(_says_its_port()) for _ in range(3))
         (port,) = free_ports(1)
-        guard = running.enter_context(Guard())
+        group = running.enter_context(guarded_group())
         front = Front("127.0.0.1", port, ports)
-        running.enter_context(replicas._nginx(replicas.find_nginx(), tmp_path, front, guard))
+        running.enter_context(replicas._nginx(replicas.find_nginx(), tmp_path, front, group))
         url = f"http://127.0.0.1:{port}"
         _wait_until_answered(url)
         met = set()
@@ -270,19 +270,17 @@ def _words(pid: int) -> list[str]:
 
 
 def test_a_stubborn_process_is_made_to_end() -> None:
-    """Whoever does not listen is killed, who had been taken out of the list is let be."""
+    """Whoever does not listen is killed, who is not of the group is let be."""
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     script = (
         "import subprocess, sys, os\n"
-        "from augenblick.ops import guard\n"
-        "def start(code):\n"
+        "from augenblick.ops.guard import guarded_group\n"
+        "def start(code, group):\n"
         "    return subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.DEVNULL,\n"
-        "        process_group=0).pid\n"
-        f"with guard.Guard() as held:\n"
-        f"    spared, ended = start('import time; time.sleep(600)'), start({deaf!r})\n"
-        "    for pid in (spared, ended):\n"
-        "        held.add(pid)\n"
-        "    held.remove(spared)\n"
+        "        process_group=group).pid\n"
+        "with guarded_group() as group:\n"
+        "    spared = start('import time; time.sleep(600)', 0)\n"
+        f"    ended = start({deaf!r}, group)\n"
         "    print(spared, ended, flush=True)\n"
         "    os.kill(os.getpid(), 9)\n"
     )
