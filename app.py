@@ -63,7 +63,7 @@ from augenblick.web.ownership import Ownership
 from augenblick.web.phone_camera import camera_routes
 from augenblick.web.shares import share_routes
 from augenblick.web.tray_routes import tray_routes
-from augenblick.web.upload_limits import BodyLimit, HeldFile, UploadBudget, forget_left_uploads
+from augenblick.web.upload_limits import BodyLimits, HeldFile, forget_left_uploads
 from augenblick.web.websocket_rate import WebSocketRate
 
 # Imported while the first visitor is still typing the address.
@@ -239,7 +239,6 @@ middleware = [
     Middleware(SecurityHeaders, script_hashes=inline_script_hashes(_index_html())),
     Middleware(TrustedHostMiddleware, allowed_hosts=_allowed_hosts(), www_redirect=False),
     Middleware(ClosedRoutes, open_to=read_networks(os.environ.get("AUGENBLICK_METRICS_FROM", ""))),
-    Middleware(BodyLimit),
     Middleware(OwnOrigin, also=st.get_option("server.corsAllowedOrigins")),
     Middleware(
         Ownership,
@@ -248,7 +247,7 @@ middleware = [
         browser_of=partial(browser_of, key=_cookie_key),
         prefix=_prefix,
     ),
-    Middleware(UploadBudget, held=held_uploads),
+    Middleware(BodyLimits, held=held_uploads),
     Middleware(WebSocketRate),
     Middleware(TabRoom, prefix=_prefix),
     Middleware(BrowserCookie, key=_cookie_key),

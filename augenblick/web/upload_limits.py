@@ -29,8 +29,9 @@ BYTES_PER_FILE = 1024  # an empty file costs memory too
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """Bytes that uploads may hold in memory at once."""
+    """Bytes of one request, and bytes that uploads may hold in memory at once."""
 
+    per_body_bytes: int = 1024 * 1024  # of any request that is no upload
     per_upload_bytes: int = 101 * 1024 * 1024  # server.maxUploadSize and the form around the file
     per_session_bytes: int = 200 * 1024 * 1024
     total_bytes: int = 1024 * 1024 * 1024
@@ -48,26 +49,8 @@ class HeldFile(Protocol):
 HeldFiles = Callable[[], Mapping[str, Mapping[str, HeldFile]]]
 
 
-class BodyLimit:
-    """Refuse a request body of more than `max_bytes` with 413; uploads are `UploadBudget`'s."""
-
-    def __init__(self, app: ASGIApp, *, max_bytes: int = 1024 * 1024) -> None:
-        self._app = app
-        self._max_bytes = max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request whose body is small enough."""
-        if scope["type"] != "http" or _upload_of(scope["path"]):
-            await self._app(scope, receive, send)
-            return
-        if _declared_bytes(scope) > self._max_bytes:
-            await _too_large()(scope, receive, send)
-            return
-        await self._app(scope, _counting(receive, lambda total, _: total <= self._max_bytes), send)
-
-
-class UploadBudget:
-    """Refuse uploads with 413 once a session or the server holds as much as it may.
+class BodyLimits:
+    """Refuse a request with 413 whose body is too large, or has no room beside what is held.
 
     `held` looks up the files in memory by session. Bytes on their way count as they arrive, so a
     client that announces much and sends nothing takes nothing from others.
@@ -82,45 +65,57 @@ class UploadBudget:
         self._arriving: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; an upload only while there is room."""
-        match = _upload_of(scope["path"]) if scope["type"] == "http" else None
-        if match is None or scope["method"] != "PUT":
+        """Answer a request whose body is small enough."""
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        session = match[1]
-        if not self._has_room(session, _declared_bytes(scope)):
-            await _too_large()(scope, receive, send)
-            return
-        await self._take(session, scope, receive, send)
-
-    async def _take(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
+        session = _uploading(scope)
         arrived = 0
 
-        def is_allowed(total: int, added: int) -> bool:
+        async def counted() -> Message:
             nonlocal arrived
-            is_fitting = total <= self._limits.per_upload_bytes and self._has_room(session, added)
-            self._arriving[session] += added
-            arrived += added
-            return is_fitting
+            message = await receive()
+            added = len(message.get("body", b""))
+            if added:
+                has_room = self._has_room(session, arrived, added)
+                arrived += added
+                if session is not None:
+                    self._arriving[session] += added
+                if not has_room:
+                    raise HTTPException(413)
+            return message
 
+        if not self._has_room(session, 0, _declared_bytes(scope)):
+            await PlainTextResponse("Content Too Large", status_code=413)(scope, receive, send)
+            return
         try:
-            await self._app(scope, _counting(receive, is_allowed), send)
+            await self._app(scope, counted, send)
         finally:
-            self._arriving[session] -= arrived
-            if not self._arriving[session]:
-                del self._arriving[session]
+            if session is not None:
+                self._arriving[session] -= arrived
+                if not self._arriving[session]:
+                    del self._arriving[session]
 
-    def _has_room(self, session: str, more_bytes: int) -> bool:
-        held = held_bytes(self._held())
-        in_session = held.get(session, 0) + self._arriving[session] + more_bytes
-        in_all = sum(held.values()) + self._arriving.total() + more_bytes
+    def _has_room(self, session: str | None, arrived: int, more: int) -> bool:
+        """Whether a request that brought so much, for a session if it is an upload, may go on."""
         limits = self._limits
-        return in_session <= limits.per_session_bytes and in_all <= limits.total_bytes
+        if session is None:
+            return arrived + more <= limits.per_body_bytes
+        held = held_bytes(self._held())
+        in_session = held.get(session, 0) + self._arriving[session] + more
+        in_all = sum(held.values()) + self._arriving.total() + more
+        return (
+            arrived + more <= limits.per_upload_bytes
+            and in_session <= limits.per_session_bytes
+            and in_all <= limits.total_bytes
+        )
 
 
-def _upload_of(path: str) -> re.Match[str] | None:
-    """Whose upload goes to this path: of a session, of a tab to its tray, of a tab's phone."""
-    return UPLOAD_PATH.search(path) or _TRAY_PATH.search(path)
+def _uploading(scope: Scope) -> str | None:
+    """Whose upload this is: of a session, of a tab to its tray, of a tab's phone; else None."""
+    path = scope["path"] if scope["method"] == "PUT" else ""
+    match = UPLOAD_PATH.search(path) or _TRAY_PATH.search(path)
+    return match[1] if match else None
 
 
 def held_bytes(files: Mapping[str, Mapping[str, HeldFile]]) -> dict[str, int]:
@@ -151,27 +146,6 @@ async def forget_left_uploads(
         away = now_away - away
 
 
-def _counting(receive: Receive, is_allowed: Callable[[int, int], bool]) -> Receive:
-    """Receive, asking with the bytes so far and the new ones whether to go on."""
-    total = 0
-
-    async def counted() -> Message:
-        nonlocal total
-        message = await receive()
-        if message["type"] == "http.request":
-            added = len(message.get("body", b""))
-            total += added
-            if added and not is_allowed(total, added):
-                raise HTTPException(413)
-        return message
-
-    return counted
-
-
 def _declared_bytes(scope: Scope) -> int:
     declared = Headers(scope=scope).get("content-length", "")
     return int(declared[:20]) if declared.isascii() and declared.isdigit() else 0
-
-
-def _too_large() -> PlainTextResponse:
-    return PlainTextResponse("Content Too Large", status_code=413)

@@ -22,7 +22,7 @@ from augenblick.web.own_origin import OwnOrigin
 from augenblick.web.phone_camera import camera_path, camera_routes
 from augenblick.web.tray_routes import tray_path, tray_routes, tray_state
 from augenblick.web.tray_tabs import PhoneCamera, new_phone
-from augenblick.web.upload_limits import BodyLimit, UploadBudget, UploadLimits
+from augenblick.web.upload_limits import BodyLimits, UploadLimits
 from augenblick.web.upload_memory import UploadMemory, UploadMemoryLimits
 
 _KEY = b"k" * 32
@@ -79,9 +79,12 @@ def _server(memory: UploadMemory[Tab], pool: PicturePool) -> Starlette:
         ],
         middleware=[
             Middleware(SecurityHeaders, script_hashes=()),
-            Middleware(BodyLimit, max_bytes=1000),
             Middleware(OwnOrigin),
-            Middleware(UploadBudget, held=dict, limits=UploadLimits(per_upload_bytes=_MEGABYTE)),
+            Middleware(
+                BodyLimits,
+                held=dict,
+                limits=UploadLimits(per_body_bytes=1000, per_upload_bytes=_MEGABYTE),
+            ),
             Middleware(BrowserCookie, key=_KEY),
         ],
     )

@@ -21,8 +21,7 @@ from augenblick.exchange.import_limits import ImportLimits
 from augenblick.ops.replicas import SITE_FILE
 from augenblick.web.upload_limits import (
     INPUT_FILE_MEGABYTES,
-    BodyLimit,
-    UploadBudget,
+    BodyLimits,
     UploadLimits,
     forget_left_uploads,
     held_bytes,
@@ -50,7 +49,9 @@ class _Shelf:
         return Response(status_code=204)
 
 
-_LIMITS = UploadLimits(per_upload_bytes=20_000, per_session_bytes=50_000, total_bytes=80_000)
+_LIMITS = UploadLimits(
+    per_body_bytes=1000, per_upload_bytes=20_000, per_session_bytes=50_000, total_bytes=80_000
+)
 
 
 @pytest.fixture
@@ -66,10 +67,7 @@ def client(shelf: _Shelf) -> Iterator[TestClient]:
         Route("/_stcore/upload_file/{session}/{file}", shelf.put, methods=["PUT"]),
         Route("/{session}/{file}", shelf.put, methods=["PUT"]),
     ]
-    wall = [
-        Middleware(BodyLimit, max_bytes=1000),
-        Middleware(UploadBudget, held=shelf.held, limits=_LIMITS),
-    ]
+    wall = [Middleware(BodyLimits, held=shelf.held, limits=_LIMITS)]
     with TestClient(Starlette(routes=routes, middleware=wall)) as found:
         yield found
 
