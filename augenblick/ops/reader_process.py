@@ -12,15 +12,14 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Self
+from typing import IO
 
 from augenblick.core.errors import ConfigurationError
 from augenblick.core.paths import PROJECT_DIR
 from augenblick.core.providers import left_out, wants_reader
-from augenblick.ops.supervisor import RestartPolicy, Supervisor, is_answered
+from augenblick.ops.supervisor import RestartPolicy, Supervisor, is_answered, wait_until
 
 READER_URL_VARIABLE = "AUGENBLICK_READER_URL"
 """By which the launcher tells its servers where their reader is."""
@@ -28,7 +27,6 @@ READER_URL_VARIABLE = "AUGENBLICK_READER_URL"
 _LISTENING = re.compile(rb"listening on (http://\S+)")
 # All that the reader needs to know; keys and passwords are not among it.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "OMP_NUM_THREADS")
-_POLL_SECONDS = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +51,8 @@ def reader_is_wanted(environ: Mapping[str, str], secrets: Mapping[str, object]) 
         return True
 
 
-class ReaderProcess:
-    """The reader of this process. Every method may be called by any thread."""
+class ReaderProcess(Supervisor):
+    """The reader of this process, while the block lasts."""
 
     def __init__(
         self,
@@ -64,25 +62,12 @@ class ReaderProcess:
         cwd: Path = PROJECT_DIR,
         policy: RestartPolicy | None = None,
     ) -> None:
+        super().__init__("reader", policy=policy)
         self._command = list(command)
         self._environ = {name: environ[name] for name in _PASSED_ON if name in environ}
         self._cwd = cwd
         self._address: str | None = None
         self._listener: threading.Thread | None = None
-        self._supervisor = Supervisor(
-            "reader",
-            self._launch,
-            is_ready=lambda: self._address is not None and is_answered(f"{self._address}/health"),
-            on_end=_log_end,
-            policy=policy,
-        )
-
-    def __enter__(self) -> Self:
-        self._supervisor.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._supervisor.stop()
 
     @property
     def base_url(self) -> str | None:
@@ -90,19 +75,26 @@ class ReaderProcess:
 
         It changes when the reader is started again, so ask anew for every request.
         """
-        return f"{self._address}/v1" if self._supervisor.is_ready else None
-
-    @property
-    def pid(self) -> int | None:
-        """The process id of the reader, None while there is none."""
-        return self._supervisor.pid
+        return f"{self._address}/v1" if self.is_ready else None
 
     def wait_ready(self, timeout_seconds: float) -> str | None:
         """Wait until the reader answers; its base URL, or None when the time is over."""
-        self._supervisor.wait_ready(timeout_seconds)
+        wait_until(lambda: self.is_ready, timeout_seconds)
         return self.base_url
 
-    def _launch(self) -> subprocess.Popen[bytes]:
+    def answers(self) -> bool:
+        """Whether it has said where it listens, and does."""
+        return self._address is not None and is_answered(f"{self._address}/health")
+
+    def tell_end(self, code: int, pause_seconds: float) -> None:
+        """Log it."""
+        logger.warning(
+            "The reader ended with code %s; next start in %.1f s. "
+            "`python -m augenblick.reader` shows why.", code, pause_seconds,
+        )  # fmt: skip
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start it with what it needs to know, and listen to where it is."""
         if self._listener is not None:
             self._listener.join()  # so that it can't give the next one the address of the last
         self._address = None
@@ -139,19 +131,8 @@ class SharedReader:
 
     def wait_ready(self, timeout_seconds: float) -> str | None:
         """Wait until the reader answers; its base URL, or None when the time is over."""
-        deadline = time.monotonic() + timeout_seconds
-        while not is_answered(f"{self.base_url.removesuffix('/v1')}/health"):
-            if time.monotonic() > deadline:
-                return None
-            time.sleep(_POLL_SECONDS)
-        return self.base_url
-
-
-def _log_end(code: int, pause_seconds: float) -> None:
-    logger.warning(
-        "The reader ended with code %s; next start in %.1f s. "
-        "`python -m augenblick.reader` shows why.", code, pause_seconds,
-    )  # fmt: skip
+        health = f"{self.base_url.removesuffix('/v1')}/health"
+        return self.base_url if wait_until(lambda: is_answered(health), timeout_seconds) else None
 
 
 class _Running:

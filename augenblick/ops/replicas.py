@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from augenblick.core.paths import PROJECT_DIR
@@ -110,10 +109,6 @@ def run_workers(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told_to_end.set())
 
-    def say_ended(port: int, _code: int, _pause_seconds: float) -> None:
-        if is_up.is_set():
-            print(f"The server at port {port} ended; starting it again.", file=sys.stderr)  # noqa: T201  # for the person at the terminal
-
     with (
         tempfile.TemporaryDirectory(prefix="augenblick-nginx-") as folder,
         contextlib.ExitStack() as running,
@@ -123,20 +118,13 @@ def run_workers(
             running.enter_context(ReaderProcess(reader_command(port=reader_port), environ=environ))
             environ = {**environ, READER_URL_VARIABLE: f"http://127.0.0.1:{reader_port}/v1"}
         replicas = [
-            _replica(
-                command(port),
-                f"http://127.0.0.1:{port}{front.base_path}/_stcore/health",
-                environ=environ,
-                group=group,
-                on_end=partial(say_ended, port),
+            running.enter_context(
+                Replica(port, command(port), front, environ=environ, group=group, is_up=is_up)
             )
             for port in front.replica_ports
         ]
-        for replica in replicas:
-            running.callback(replica.stop)
-        for replica in replicas:
+        for replica in replicas:  # asked together, before the first is waited for
             running.callback(replica.request_stop)
-            replica.start()
         if not _are_ready(replicas, told_to_end):
             return 0 if told_to_end.is_set() else 1
         proxy = running.enter_context(_nginx(nginx, Path(folder), front, group))
@@ -148,33 +136,45 @@ def run_workers(
         return 0
 
 
-def _replica(
-    command: Sequence[str],
-    health: str,
-    *,
-    environ: Mapping[str, str],
-    group: int,
-    on_end: Callable[[int, float], None],
-) -> Supervisor:
-    """One server process, at its port again whenever it has ended."""
+class Replica(Supervisor):
+    """One server, at its port again whenever it has ended."""
 
-    def launch() -> subprocess.Popen[bytes]:
-        # what it says of its own address is not for people; its log goes to standard error
+    def __init__(
+        self,
+        port: int,
+        command: Sequence[str],
+        front: Front,
+        *,
+        environ: Mapping[str, str],
+        group: int,
+        is_up: threading.Event,
+    ) -> None:
+        super().__init__(f"replica-{port}", policy=_POLICY)
+        self._port = port
+        self._command = command
+        self._health = f"http://127.0.0.1:{port}{front.base_path}/_stcore/health"
+        self._environ = environ
+        self._group = group
+        self._is_up = is_up
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start it; its log goes to standard error."""
         return subprocess.Popen(  # noqa: S603 - our own command, no shell
-            command,
-            env=environ,
+            self._command,
+            env=self._environ,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            process_group=group,
+            stdout=subprocess.DEVNULL,  # what it says of its own address is not for people
+            process_group=self._group,
         )
 
-    return Supervisor(
-        "replica",
-        launch,
-        is_ready=lambda: is_answered(health),
-        on_end=on_end,
-        policy=_POLICY,
-    )
+    def answers(self) -> bool:
+        """Whether it serves."""
+        return is_answered(self._health)
+
+    def tell_end(self, code: int, pause_seconds: float) -> None:  # noqa: ARG002 - for other kinds
+        """Say it at the terminal, once all have been up."""
+        if self._is_up.is_set():
+            print(f"The server at port {self._port} ended; starting it again.", file=sys.stderr)  # noqa: T201
 
 
 def _are_ready(replicas: Sequence[Supervisor], told_to_end: threading.Event) -> bool:

@@ -10,9 +10,11 @@ import http.client
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Self
 from urllib.parse import urlsplit
 
 _POLL_SECONDS = 0.05
@@ -29,32 +31,42 @@ class RestartPolicy:
     stop_seconds: float = 5.0  # from the request to stop to the kill
 
 
-class Supervisor:
-    """Starts a process with `launch` and again whenever it has ended. Any thread may call.
+class Supervisor(ABC):
+    """A process that is started again whenever it has ended, while the block lasts.
 
-    `is_ready` is asked until it says so; a process that takes too long is killed. `on_end` is told
-    the exit code and the pause until the next start. Both are called in a thread of our own.
+    Which one, and what is said of its end, is up to the class; what that has to tell is asked of it
+    in a thread of our own. Every method may be called by any thread.
     """
 
-    def __init__(
-        self,
-        name: str,
-        launch: Callable[[], subprocess.Popen[bytes]],
-        *,
-        is_ready: Callable[[], bool],
-        on_end: Callable[[int, float], None],
-        policy: RestartPolicy | None = None,
-    ) -> None:
-        self._launch = launch
-        self._asks_ready = is_ready
-        self._on_end = on_end
+    def __init__(self, name: str, *, policy: RestartPolicy | None = None) -> None:
         self._policy = policy or RestartPolicy()
         self._process: subprocess.Popen[bytes] | None = None
-        self._changed = threading.Condition()
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"{name}-supervisor", daemon=True)
         self.is_ready = False
         self.has_ended_once = False
+
+    @abstractmethod
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the process. Raises OSError."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether the process is ready; one for which this takes too long is killed."""
+
+    @abstractmethod
+    def tell_end(self, code: int, pause_seconds: float) -> None:
+        """Say that it ended with this exit code and is started again after the pause."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the process for good and wait until it is gone."""
+        self.request_stop()
+        self._end()
+        self._thread.join()
 
     @property
     def pid(self) -> int | None:
@@ -62,27 +74,11 @@ class Supervisor:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def wait_ready(self, timeout_seconds: float) -> bool:
-        """Wait until the process is ready; False when the time is over."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.is_ready, timeout_seconds)
-
     def request_stop(self) -> None:
         """Ask the process to end, for good, and do not wait for it."""
         self._is_stopping.set()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
-
-    def stop(self) -> None:
-        """End the process for good and wait until it is gone."""
-        self.request_stop()
-        self._end()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _run(self) -> None:
         pause_seconds = self._policy.first_pause_seconds
@@ -94,19 +90,19 @@ class Supervisor:
             if time.monotonic() - started > self._policy.healthy_seconds:
                 pause_seconds = self._policy.first_pause_seconds
             self.has_ended_once = True
-            self._on_end(code, pause_seconds)
+            self.tell_end(code, pause_seconds)
             self._is_stopping.wait(pause_seconds)
             pause_seconds = min(pause_seconds * 2, self._policy.longest_pause_seconds)
 
     def _live_once(self) -> int:
         """Run the process from its start to its end; returns its exit code."""
         try:
-            self._process = process = self._launch()
+            self._process = process = self.launch()
         except OSError as error:
             return error.errno or 1
         self._bring_up(process)
         code = process.wait()
-        self._set_ready(is_ready=False)
+        self.is_ready = False
         if process.stdin is not None:
             process.stdin.close()
         return code
@@ -116,17 +112,12 @@ class Supervisor:
         while process.poll() is None:
             if self._is_stopping.is_set():  # perhaps asked while the process was being made
                 self._end()
-            elif self._asks_ready():
-                self._set_ready(is_ready=True)
+            elif self.answers():
+                self.is_ready = True
                 return
             elif time.monotonic() > deadline:
                 process.kill()
             self._is_stopping.wait(_POLL_SECONDS)
-
-    def _set_ready(self, *, is_ready: bool) -> None:
-        with self._changed:
-            self.is_ready = is_ready
-            self._changed.notify_all()
 
     def _end(self) -> None:
         process = self._process
@@ -150,3 +141,13 @@ def is_answered(url: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def wait_until(is_so: Callable[[], object], timeout_seconds: float) -> bool:
+    """Ask until it is so; False when the time is over."""
+    deadline = time.monotonic() + timeout_seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
