@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from augenblick.core.providers import ApiKey, Provider
-from augenblick.ops.doctor import Finding, Grade, Mark, Report, examine, verdict_texts
+from augenblick.ops.doctor import Finding, Grade, Mark, Report, examine
 from augenblick.ops.doctor.field_checks import FIELD_PROBES
 from augenblick.ops.doctor.probe_pictures import COLOURS, DIRECTIONS, draw_test_picture
-from augenblick.ops.doctor.report import as_json, as_text
+from augenblick.ops.doctor.report import SENTENCES, as_json, as_text, sentence_of
 from tests.faults.endpoint import Endpoint, Gaps
 from tests.faults.server import (
     FaultServer,
@@ -84,7 +84,7 @@ def test_a_gap_is_found(gaps: Gaps, name: str, code: str) -> None:
     finding = report.finding(name)
     assert (finding.code, report.grade.exit_code <= 1) == (code, True)
     assert finding.mark in {Mark.GAP, Mark.NOTE}
-    assert verdict_texts.sentence_of(finding) in " ".join(as_text(report, width=400).split())
+    assert sentence_of(finding) in " ".join(as_text(report, width=400).split())
 
 
 VISIBLE = {probe.name: probe for probe in FIELD_PROBES if probe.shows is not None}
@@ -142,7 +142,7 @@ def test_what_comes_without_a_field_is_no_effect_of_it(always: str, names: set[s
     report = _examine(Gaps(always=frozenset({always})))
     verdicts = _verdicts(report)
     assert {verdicts[name] for name in names} == {"untold"}
-    told = verdict_texts.sentence_of(report.finding(f"field.{min(names)}"))
+    told = sentence_of(report.finding(f"field.{min(names)}"))
     assert told.startswith("could not be told: ")
     assert (report.grade is Grade.USABLE) == (always == "stream_options")
 
@@ -270,11 +270,11 @@ def test_every_finding_has_a_sentence() -> None:
     """No code is left without words: each sentence of the table can be filled."""
     report = _examine(Gaps())
     for finding in report.findings:
-        assert verdict_texts.sentence_of(finding)
-    for key in verdict_texts.SENTENCES:
+        assert sentence_of(finding)
+    for key in SENTENCES:
         name, _, code = key.rpartition(".")
         params = _Anything()
-        assert verdict_texts.SENTENCES[key].format_map(params), (name, code)
+        assert SENTENCES[key].format_map(params), (name, code)
 
 
 class _Anything(dict[str, str]):

@@ -17,7 +17,6 @@ from augenblick.core.config_files import check_secrets, read_toml
 from augenblick.core.errors import ConfigurationError
 from augenblick.core.pasted import clean
 from augenblick.core.providers import ApiKey, Provider, provider_at, read_providers
-from augenblick.ops.doctor import verdict_texts
 from augenblick.ops.doctor.examination import examine
 from augenblick.ops.doctor.findings import Grade
 from augenblick.ops.doctor.report import as_json, as_text
@@ -60,7 +59,7 @@ def _choose_provider(options: argparse.Namespace, environ: Mapping[str, str]) ->
     """The endpoint meant. Keys of the configuration never go to an address from the arguments."""
     name = options.api_key_env
     if name is not None and name not in environ:
-        raise ConfigurationError(verdict_texts.NO_KEY_IN_ENVIRONMENT.format(name=name))
+        raise ConfigurationError(f"The environment variable {name} is not set.")
     key = None if name is None else ApiKey(environ[name])
     if options.base_url:
         return provider_at(
@@ -75,12 +74,16 @@ def _configured(options: argparse.Namespace, environ: Mapping[str, str]) -> Prov
     check_secrets(secrets)
     providers = read_providers(environ, secrets, reader_url=None)
     if not providers:
-        raise ConfigurationError(verdict_texts.NOTHING_CONFIGURED)
+        raise ConfigurationError(
+            "No endpoint is configured. Give --base-url, or set OPENAI_BASE_URL. The built-in "
+            "reader can be examined too: start it and give its address."
+        )
     if options.provider is None:
         return providers[0]
     by_name = {provider.name: provider for provider in providers}
     if options.provider not in by_name:
         names = ", ".join(by_name)
-        text = verdict_texts.UNKNOWN_PROVIDER.format(name=options.provider, names=names)
-        raise ConfigurationError(text)
+        raise ConfigurationError(
+            f"There is no provider named {options.provider}. There are: {names}."
+        )
     return by_name[options.provider]
