@@ -24,7 +24,7 @@ from typing import Any
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 from streamlit import config, runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
@@ -44,6 +44,8 @@ from augenblick.ops.reader_process import (
     reader_is_wanted,
 )
 from augenblick.ops.safe_log import keep_values_out_of_logs, log_script_error
+from augenblick.pictures import PicturePool
+from augenblick.store import Store
 from augenblick.ui import notices
 from augenblick.ui.resources import close_services, configured_secrets, live_count, services
 from augenblick.ui.server_parts import MEDIA, browser_of, take_places
@@ -206,6 +208,14 @@ def _uploads() -> MemoryUploadedFileManager:
     return uploads
 
 
+def _store() -> Store:
+    return services().store
+
+
+def _pictures() -> PicturePool:
+    return services().pictures
+
+
 def _allowed_hosts() -> list[str]:
     hosts = [str(host) for host in st.get_option("server.allowedHosts")]
     return [f"[{host}]" if ":" in host else host for host in hosts] or ["*"]
@@ -249,34 +259,20 @@ middleware = [
     ),
     Middleware(BodyLimits, held=held_uploads),
     Middleware(WebSocketRate),
-    Middleware(TabRoom, prefix=_prefix),
+    Middleware(TabRoom, home=f"{_prefix}/"),
     Middleware(BrowserCookie, key=_cookie_key),
 ]
+_routes = [
+    *share_routes(_store, is_checked=not is_switched_off(os.environ, EVIDENCE_SWITCH)),
+    *device_routes(_cookie_key, home=f"{_prefix}/"),
+    *own_routes(_store, lambda: services().checking, _cookie_key),
+    *tray_routes(UPLOAD_MEMORY.find, UPLOAD_MEMORY.take, _pictures, _cookie_key),
+    *camera_routes(UPLOAD_MEMORY.tabs, UPLOAD_MEMORY.take, _pictures),
+    *everything_routes(_store, _cookie_key),
+    *first_page_routes(_index_html(), sheet_of_all_pages(), (ASSETS / "icon.png").read_bytes()),
+]
 routes: list[BaseRoute] = [
-    *share_routes(
-        lambda: services().store,
-        is_checked=not is_switched_off(os.environ, EVIDENCE_SWITCH),
-        prefix=_prefix,
-    ),
-    *device_routes(_cookie_key, prefix=_prefix),
-    *own_routes(lambda: services().store, lambda: services().checking, _cookie_key, prefix=_prefix),
-    *tray_routes(
-        UPLOAD_MEMORY.find,
-        UPLOAD_MEMORY.take,
-        lambda: services().pictures,
-        _cookie_key,
-        prefix=_prefix,
-    ),
-    *camera_routes(
-        UPLOAD_MEMORY.tabs, UPLOAD_MEMORY.take, lambda: services().pictures, prefix=_prefix
-    ),
-    *everything_routes(lambda: services().store, _cookie_key, prefix=_prefix),
-    *first_page_routes(
-        _index_html(),
-        sheet_of_all_pages(),
-        (ASSETS / "icon.png").read_bytes(),
-        prefix=_prefix,
-    ),
+    Route(_prefix + each.path, each.endpoint, methods=each.methods) for each in _routes
 ]
 
 app = st.App(

@@ -83,11 +83,11 @@ class TabRoom:
     """
 
     def __init__(
-        self, app: ASGIApp, *, has_room: Callable[[int], bool] = has_descriptors, prefix: str = ""
+        self, app: ASGIApp, *, has_room: Callable[[int], bool] = has_descriptors, home: str = "/"
     ) -> None:
         self._app = app
         self._has_room = has_room
-        self._prefix = prefix
+        self._home = home
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; a page, and a tab, only while there is room."""
@@ -115,7 +115,7 @@ class TabRoom:
             _FULL,
             preferred_language(Request(scope)),
             status=HTTPStatus.SERVICE_UNAVAILABLE,
-            home=f"{self._prefix}/",
+            home=self._home,
         )
         page.headers["Retry-After"] = str(_RETRY_SECONDS)
         await page(scope, receive, send)

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from augenblick.exchange.pages import notice_page
 from augenblick.web.browser_cookie import PurposeSigner, browser_cookie, signed_browser_id
@@ -70,10 +70,10 @@ def read_device_token(token: str, key: bytes) -> DevicePass | None:
         return None
 
 
-def device_routes(key: bytes, *, prefix: str = "") -> list[BaseRoute]:
-    """The page that asks, and the act behind its button."""
-    pages = _DevicePages(key, prefix)
-    path = f"{prefix}{DEVICE_PATH}{{token}}"
+def device_routes(key: bytes, *, home: str = "/") -> list[Route]:
+    """The page that asks, and the act behind its button; `home` is where the start page is."""
+    pages = _DevicePages(key, home)
+    path = f"{DEVICE_PATH}{{token}}"
     return [
         Route(path, pages.ask, methods=["GET"]),
         Route(path, pages.accept, methods=["POST"]),
@@ -83,10 +83,10 @@ def device_routes(key: bytes, *, prefix: str = "") -> list[BaseRoute]:
 class _DevicePages:
     """The two answers; remembers which links were used, as long as they would be valid."""
 
-    def __init__(self, key: bytes, prefix: str) -> None:
+    def __init__(self, key: bytes, home: str) -> None:
         self._key = key
         self._asked = PurposeSigner(key, salt=_ASKED_COOKIE)
-        self._prefix = prefix
+        self._home = home
         self._used: dict[str, float] = {}  # until when, by nonce
         self._lock = threading.Lock()
 
@@ -135,7 +135,7 @@ class _DevicePages:
     def _entered(self, request: Request, found: DevicePass) -> Response:
         place = f"?c={quote(found.conversation_id)}" if found.conversation_id else ""
         answer = RedirectResponse(
-            f"{self._prefix}/{place}", status_code=303, headers={"Cache-Control": "no-store"}
+            self._home + place, status_code=303, headers={"Cache-Control": "no-store"}
         )
         value = signed_browser_id(found.browser_id, key=self._key)
         answer.headers.append(
@@ -155,7 +155,7 @@ class _DevicePages:
     def _failure(self, keys: tuple[str, ...], request: Request, *, status: int) -> Response:
         """Say why not; from there the start page can be reached."""
         spoken = preferred_language(request)
-        return failure_page(keys, spoken, status=status, home=f"{self._prefix}/")
+        return failure_page(keys, spoken, status=status, home=self._home)
 
     def _use(self, found: DevicePass) -> bool:
         """Use a link up; False when somebody was quicker."""

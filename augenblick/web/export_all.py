@@ -11,7 +11,7 @@ from typing import IO
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from augenblick.core.conversations import Conversation
 from augenblick.core.errors import ConversationNotFound, StoreUnavailable
@@ -34,9 +34,7 @@ _HEADERS = {
 }
 
 
-def everything_routes(
-    store: Callable[[], Store], key: bytes, *, prefix: str = ""
-) -> list[BaseRoute]:
+def everything_routes(store: Callable[[], Store], key: bytes) -> list[Route]:
     """The route of the file; `key` signs the cookie that says whose conversations are meant.
 
     A browser without a cookie gets an empty archive: nothing is stored about it.
@@ -53,7 +51,7 @@ def everything_routes(
             return failure_page(error_keys(error), spoken, status=503)
         return StreamingResponse(_pieces(file), media_type="application/zip", headers=_HEADERS)
 
-    return [Route(f"{prefix}{EVERYTHING_PATH}", everything, methods=["GET"])]
+    return [Route(EVERYTHING_PATH, everything, methods=["GET"])]
 
 
 def _written(store: Callable[[], Store], owner: str | None, spoken: Language) -> IO[bytes]:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 PAGES = ("", "history", "my-data", "endpoints")
 """What the addresses of the pages end in; the chat page is the start page."""
@@ -38,9 +38,7 @@ _REVALIDATED = {"Cache-Control": "no-cache"}
 _KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
-def first_page_routes(
-    index_html: str, style: str, icon: bytes, *, prefix: str = ""
-) -> list[BaseRoute]:
+def first_page_routes(index_html: str, style: str, icon: bytes) -> list[Route]:
     """The routes of the pages, and of what their head names.
 
     Parameters
@@ -48,7 +46,6 @@ def first_page_routes(
     index_html : Streamlit's page.
     style : a sheet for all pages.
     icon : a PNG of 192 by 192 pixels.
-    prefix : begins with a slash where the pages stand below a path.
 
     """
     html = with_our_head(index_html, version=_fingerprint(style))
@@ -69,10 +66,10 @@ def first_page_routes(
         return Response(icon, media_type="image/png", headers=_REVALIDATED)
 
     return [
-        *(Route(f"{prefix}/{name}", page) for name in PAGES),
-        Route(f"{prefix}/app.webmanifest", manifest),
-        Route(f"{prefix}/app.css", sheet),
-        Route(f"{prefix}/app-icon.png", picture),
+        *(Route(f"/{name}", page) for name in PAGES),
+        Route("/app.webmanifest", manifest),
+        Route("/app.css", sheet),
+        Route("/app-icon.png", picture),
     ]
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from augenblick.chat.checking import Check, Checking, CheckState
 from augenblick.core.errors import ConversationNotFound, StoreError
@@ -49,14 +49,14 @@ def picture_path(conversation_id: str, sha256: str, *, is_small: bool = False) -
 
 
 def own_routes(
-    store: Callable[[], Store], checking: Callable[[], Checking], key: bytes, *, prefix: str = ""
-) -> list[BaseRoute]:
+    store: Callable[[], Store], checking: Callable[[], Checking], key: bytes
+) -> list[Route]:
     """All of them; `key` signs the cookie that says who asks."""
     own = _Own(store, checking)
     choice = "{conversation}/{reply}/{choice:int}"
     picture = "/picture/{conversation}/{sha256}"
     return [
-        Route(prefix + path, _guarded(answer, key), methods=methods)
+        Route(path, _guarded(answer, key), methods=methods)
         for path, methods, answer in (
             (f"/answer/{choice}", ["GET"], own.text),
             (f"/evidence/{choice}/{{code}}", ["GET", "POST"], own.evidence),

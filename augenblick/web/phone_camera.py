@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from augenblick.core.errors import AugenblickError
 from augenblick.exchange.pages import camera_page
@@ -36,16 +36,14 @@ def camera_routes(
     tabs: Callable[[], Iterable[TrayTab]],
     take: Take,
     pool: Callable[[], PicturePool],
-    *,
-    prefix: str = "",
-) -> list[BaseRoute]:
+) -> list[Route]:
     """The page for phones, and where it sends its photos; `take` counts them.
 
     A photo has a number of the phone's own. Sent again, as when the answer got lost, it takes the
     place of the first one.
     """
     camera = _Camera(tabs, take, pool)
-    path = prefix + camera_path("{token}")
+    path = camera_path("{token}")
     return [
         Route(path, camera.page, methods=["GET"]),
         Route(f"{path}/{{number:int}}", camera.upload, methods=["PUT"]),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from augenblick.chat.checking import StoredValues
 from augenblick.core.errors import ConversationNotFound, ShareExpired, StoreUnavailable
@@ -28,9 +28,7 @@ _LONGEST_TOKEN = 200
 _NOT_FOUND = ("share.not_found.title", "share.not_found.what", "share.not_found.do")
 
 
-def share_routes(
-    store: Callable[[], Store], *, is_checked: bool = True, prefix: str = ""
-) -> list[BaseRoute]:
+def share_routes(store: Callable[[], Store], *, is_checked: bool = True) -> list[Route]:
     """The route of shared links; `store` is asked for at each request.
 
     With `is_checked` values of answers are marked that stand in what was read of the pictures.
@@ -53,7 +51,7 @@ def share_routes(
         except StoreUnavailable as error:
             return failure_page(error_keys(error), spoken, status=503)
 
-    return [Route(f"{prefix}{SHARE_PATH}{{token}}", share, methods=["GET"])]
+    return [Route(f"{SHARE_PATH}{{token}}", share, methods=["GET"])]
 
 
 def _shared(store: Store, token: str, spoken: Language, *, is_checked: bool) -> str:

@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from augenblick.core.errors import AugenblickError, ImageError
 from augenblick.core.language import Language
@@ -37,9 +37,9 @@ _Share = Annotated[float, Field(strict=True, ge=-_FAR, le=_FAR, allow_inf_nan=Fa
 _REGIONS = TypeAdapter(list[tuple[_Share, _Share, _Share, _Share]])  # left, top, width, height
 
 
-def tray_path(token: str, *, prefix: str = "") -> str:
-    """Where the tray of a tab is."""
-    return f"{prefix}/tray/{token}"
+def tray_path(token: str) -> str:
+    """The path of a tab's tray, to stand behind the prefix of all our paths."""
+    return f"/tray/{token}"
 
 
 def tray_state(tab: TrayTab) -> dict[str, object]:
@@ -93,15 +93,13 @@ def tray_routes(
     take: Take,
     pool: Callable[[], PicturePool],
     key: bytes,
-    *,
-    prefix: str = "",
-) -> list[BaseRoute]:
+) -> list[Route]:
     """The routes of all trays; `key` signs the cookie that says whose a tab is.
 
     `find` knows a tab by its token, `take` counts what it keeps (`UploadMemory.take`).
     """
     trays = _Trays(find, take, pool, key)
-    path = tray_path("{token}", prefix=prefix)
+    path = tray_path("{token}")
     return [
         Route(path, trays.state, methods=["GET"]),
         Route(f"{path}/{{file:int}}", trays.upload, methods=["PUT"]),
@@ -113,7 +111,7 @@ def tray_routes(
         Route(f"{path}/{{item}}/pixelate", trays.pixelate, methods=["POST"]),
         Route(f"{path}/{{item}}/picture", trays.small, methods=["GET"]),
         Route(f"{path}/{{item}}/large", trays.large, methods=["GET"]),
-        Route(f"{prefix}/samples/{{name}}.jpg", _sample, methods=["GET"]),
+        Route("/samples/{name}.jpg", _sample, methods=["GET"]),
     ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from augenblick.chat.checking import Checking
@@ -40,7 +41,7 @@ def _no_checks() -> Checking:
 def browser(store: Store) -> Iterator[TestClient]:
     """The browser "me" in front of the route, below a path, behind the headers of the server."""
     app = Starlette(
-        routes=own_routes(lambda: store, _no_checks, _KEY, prefix=_PREFIX),
+        routes=[Mount(_PREFIX, routes=own_routes(lambda: store, _no_checks, _KEY))],
         middleware=[Middleware(SecurityHeaders, script_hashes=())],
     )
     cookies = {COOKIE_NAME: signed_browser_id("me", key=_KEY)}

@@ -113,7 +113,7 @@ def _data(memory: Tab, conversation: Conversation | None, *, is_busy: bool) -> d
     conversation_id = conversation.id if conversation else "new"
     forgets, memory.forgets_unsent = memory.forgets_unsent, False
     return {
-        "url": tray_path(memory.own_id, prefix=_prefix()),
+        "url": _prefix() + tray_path(memory.own_id),
         "state": tray_state(memory),
         "conversation": conversation_id,
         "isBegunHere": conversation_id == memory.begun_id,
