@@ -148,7 +148,9 @@ def test_metrics_open_to_a_named_place(tmp_path: Path) -> None:
 
 def test_large_body_is_refused(app_server: AppServer) -> None:
     """No route but the upload takes more than a megabyte."""
-    answer = app_server.request("/_stcore/health", method="POST", body=b"x" * 1_100_000)
+    own = {"Origin": app_server.url}
+    body = b"x" * 1_100_000
+    answer = app_server.request("/_stcore/health", method="POST", headers=own, body=body)
 
     assert answer.status == 413
 
