@@ -250,9 +250,9 @@ middleware = [
     Middleware(TrustedHostMiddleware, allowed_hosts=_allowed_hosts(), www_redirect=False),
     Middleware(ClosedRoutes, open_to=read_networks(os.environ.get("AUGENBLICK_METRICS_FROM", ""))),
     Middleware(OwnOrigin, also=st.get_option("server.corsAllowedOrigins")),
+    Middleware(BrowserCookie, key=_cookie_key),
     Middleware(
         Ownership,
-        key=_cookie_key,
         media=MEDIA,
         browser_of=partial(browser_of, key=_cookie_key),
         prefix=_prefix,
@@ -260,15 +260,14 @@ middleware = [
     Middleware(BodyLimits, held=held_uploads),
     Middleware(WebSocketRate),
     Middleware(TabRoom, home=f"{_prefix}/"),
-    Middleware(BrowserCookie, key=_cookie_key),
 ]
 _routes = [
     *share_routes(_store, is_checked=not is_switched_off(os.environ, EVIDENCE_SWITCH)),
     *device_routes(_cookie_key, home=f"{_prefix}/"),
-    *own_routes(_store, lambda: services().checking, _cookie_key),
-    *tray_routes(UPLOAD_MEMORY.find, UPLOAD_MEMORY.take, _pictures, _cookie_key),
+    *own_routes(_store, lambda: services().checking),
+    *tray_routes(UPLOAD_MEMORY.find, UPLOAD_MEMORY.take, _pictures),
     *camera_routes(UPLOAD_MEMORY.tabs, UPLOAD_MEMORY.take, _pictures),
-    *everything_routes(_store, _cookie_key),
+    *everything_routes(_store),
     *first_page_routes(_index_html(), sheet_of_all_pages(), (ASSETS / "icon.png").read_bytes()),
 ]
 routes: list[BaseRoute] = [

@@ -22,6 +22,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE_NAME = "augenblick_browser"
+_ASKING = "augenblick.browser"  # in the scope of a request
 KEY_FILE = "browser-cookie.key"
 _KEY_BYTES = 32
 _KEY_OF_THIS_PROCESS = secrets.token_bytes(_KEY_BYTES)
@@ -75,9 +76,13 @@ def _signed_before_0_4(value: str, *, key: bytes) -> str | None:
     return name if name and is_ours else None
 
 
-def asking_browser(scope: Scope, *, key: bytes) -> str:
-    """The id of the browser that a request or WebSocket comes from; empty without one of ours."""
-    return browser_id(HTTPConnection(scope).cookies, key=key) or ""
+def asking_browser(scope: Scope) -> str:
+    """The id of the browser that a request or WebSocket comes from; empty without one of ours.
+
+    Raises KeyError where no `BrowserCookie` has looked: nobody is served as somebody by mistake.
+    """
+    found: str = scope[_ASKING]
+    return found
 
 
 def browser_cookie(value: str, *, is_secure: bool) -> str:
@@ -89,7 +94,10 @@ def browser_cookie(value: str, *, is_secure: bool) -> str:
 
 
 class BrowserCookie:
-    """Give every browser its cookie with the page, and renew it at each visit."""
+    """Find out which browser asks; give it its cookie with the page, and renew it at each visit.
+
+    Stands before all that calls `asking_browser`.
+    """
 
     def __init__(self, app: ASGIApp, *, key: bytes) -> None:
         self._app = app
@@ -97,6 +105,9 @@ class BrowserCookie:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; a page carries the cookie."""
+        if scope["type"] in {"http", "websocket"}:
+            cookies = HTTPConnection(scope).cookies
+            scope[_ASKING] = browser_id(cookies, key=self._key) or ""
         if scope["type"] != "http" or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
@@ -111,8 +122,8 @@ class BrowserCookie:
         await self._app(scope, receive, send_with_cookie)
 
     def _cookie(self, scope: Scope) -> str:
-        known = asking_browser(scope, key=self._key)
-        value = signed_browser_id(known or secrets.token_hex(16), key=self._key)
+        browser = asking_browser(scope) or secrets.token_hex(16)
+        value = signed_browser_id(browser, key=self._key)
         return browser_cookie(value, is_secure=scope.get("scheme") == "https")
 
 
@@ -125,7 +136,7 @@ def is_page(scope: Scope, start: Message) -> bool:
         return "text/html" in Headers(scope=scope).get("accept", "")
     headers = Headers(raw=start["headers"])
     is_html = headers.get("content-type", "").startswith("text/html")
-    return is_html and headers.get("cache-control") != "no-store"
+    return is_html and "no-store" not in headers.get("cache-control", "")
 
 
 def _kept_key(path: Path) -> bytes:

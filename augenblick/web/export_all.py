@@ -18,7 +18,7 @@ from augenblick.core.errors import ConversationNotFound, StoreUnavailable
 from augenblick.core.language import Language
 from augenblick.exchange.exporting import write_everything
 from augenblick.store import Store
-from augenblick.web.browser_cookie import browser_id
+from augenblick.web.browser_cookie import asking_browser
 from augenblick.web.standalone_pages import error_keys, failure_page, preferred_language
 
 EVERYTHING_PATH = "/download/everything.zip"
@@ -34,8 +34,8 @@ _HEADERS = {
 }
 
 
-def everything_routes(store: Callable[[], Store], key: bytes) -> list[Route]:
-    """The route of the file; `key` signs the cookie that says whose conversations are meant.
+def everything_routes(store: Callable[[], Store]) -> list[Route]:
+    """The route of the file, which holds the conversations of the browser that asks.
 
     A browser without a cookie gets an empty archive: nothing is stored about it.
     """
@@ -43,7 +43,7 @@ def everything_routes(store: Callable[[], Store], key: bytes) -> list[Route]:
 
     async def everything(request: Request) -> Response:
         spoken = preferred_language(request)
-        owner = browser_id(request.cookies, key=key)
+        owner = asking_browser(request.scope)
         try:
             async with room:
                 file = await run_in_threadpool(_written, store, owner, spoken)
@@ -54,7 +54,7 @@ def everything_routes(store: Callable[[], Store], key: bytes) -> list[Route]:
     return [Route(EVERYTHING_PATH, everything, methods=["GET"])]
 
 
-def _written(store: Callable[[], Store], owner: str | None, spoken: Language) -> IO[bytes]:
+def _written(store: Callable[[], Store], owner: str, spoken: Language) -> IO[bytes]:
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by its reader
     try:
         found = _conversations(store(), owner) if owner else iter(())

@@ -19,7 +19,7 @@ from augenblick.core.language import LANGUAGES, Language, language
 from augenblick.core.messages import Rating
 from augenblick.store import Store
 from augenblick.store.databases import TEMPORARY
-from augenblick.web.browser_cookie import browser_id
+from augenblick.web.browser_cookie import asking_browser
 
 _SMALL = "/small"
 _PNG_START = b"\x89PNG"
@@ -48,15 +48,13 @@ def picture_path(conversation_id: str, sha256: str, *, is_small: bool = False) -
     return f"/picture/{conversation_id}/{sha256}{_SMALL if is_small else ''}"
 
 
-def own_routes(
-    store: Callable[[], Store], checking: Callable[[], Checking], key: bytes
-) -> list[Route]:
-    """All of them; `key` signs the cookie that says who asks."""
+def own_routes(store: Callable[[], Store], checking: Callable[[], Checking]) -> list[Route]:
+    """All of them; each asks anew for the store and the checks."""
     own = _Own(store, checking)
     choice = "{conversation}/{reply}/{choice:int}"
     picture = "/picture/{conversation}/{sha256}"
     return [
-        Route(path, _guarded(answer, key), methods=methods)
+        Route(path, _guarded(answer), methods=methods)
         for path, methods, answer in (
             (f"/answer/{choice}", ["GET"], own.text),
             (f"/evidence/{choice}/{{code}}", ["GET", "POST"], own.evidence),
@@ -134,11 +132,11 @@ class _Own:
         return Response(content, media_type=media_type(content), headers=headers)
 
 
-def _guarded(answer: Callable[..., Response | None], key: bytes) -> Callable[[Request], Response]:
+def _guarded(answer: Callable[..., Response | None]) -> Callable[[Request], Response]:
     """Answer for the asking browser's own only; for one without a cookie nothing exists."""
 
     def guarded(request: Request) -> Response:
-        owner = browser_id(request.cookies, key=key)
+        owner = asking_browser(request.scope)
         try:
             found = answer(request, owner=owner, **request.path_params) if owner else None
         except ConversationNotFound:

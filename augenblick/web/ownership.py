@@ -60,13 +60,11 @@ class Ownership:
         self,
         app: ASGIApp,
         *,
-        key: bytes,
         media: ShownMedia,
         browser_of: Callable[[str], str | None],
         prefix: str = "",
     ) -> None:
         self._app = app
-        self._key = key
         self._media = media
         self._browser_of = browser_of
         self._media_path = re.compile(re.escape(prefix + _MEDIA_PATH) + "(.*)", re.DOTALL)
@@ -74,7 +72,7 @@ class Ownership:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is the asking browser's own."""
         if scope["type"] == "websocket":
-            browser = asking_browser(scope, key=self._key)
+            browser = asking_browser(scope)
             ASKING_BROWSER.set(browser)
             MutableHeaders(scope=scope)[BROWSER_HEADER] = browser  # in place of any that came
         elif scope["type"] == "http":
@@ -87,7 +85,7 @@ class Ownership:
         await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        browser = asking_browser(scope, key=self._key)
+        browser = asking_browser(scope)
         upload = UPLOAD_PATH.search(scope["path"])
         if upload and scope["method"] != "OPTIONS" and self._browser_of(upload[1]) != browser:
             return PlainTextResponse("Forbidden", status_code=HTTPStatus.FORBIDDEN)

@@ -27,7 +27,7 @@ from augenblick.pictures.regions import MAX_PIXELATED, MAX_REGIONS, Region
 from augenblick.pictures.samples import SAMPLES
 from augenblick.pictures.tray import TrayItem, mark, turn
 from augenblick.pictures.tray_pixelation import pixelate
-from augenblick.web.browser_cookie import browser_id
+from augenblick.web.browser_cookie import asking_browser
 from augenblick.web.own_routes import media_type
 from augenblick.web.tray_tabs import UNKEPT, Intake, Take, TrayTab, file_name, reason
 
@@ -92,13 +92,12 @@ def tray_routes(
     find: Callable[[str], TrayTab | None],
     take: Take,
     pool: Callable[[], PicturePool],
-    key: bytes,
 ) -> list[Route]:
-    """The routes of all trays; `key` signs the cookie that says whose a tab is.
+    """The routes of all trays.
 
     `find` knows a tab by its token, `take` counts what it keeps (`UploadMemory.take`).
     """
-    trays = _Trays(find, take, pool, key)
+    trays = _Trays(find, take, pool)
     path = tray_path("{token}")
     return [
         Route(path, trays.state, methods=["GET"]),
@@ -130,12 +129,10 @@ class _Trays:
         find: Callable[[str], TrayTab | None],
         take: Take,
         pool: Callable[[], PicturePool],
-        key: bytes,
     ) -> None:
         self._find = find
         self._take = take
         self._pool = pool
-        self._key = key
         self._intake = Intake(take, pool)
         self._searched: set[str] = set()  # tabs for which faces are being looked for
 
@@ -244,8 +241,7 @@ class _Trays:
     def _tab(self, request: Request, place: str = "token") -> TrayTab:
         """The tab of this name, if it is the browser's own; any other is like none: 404."""
         tab = self._find(request.path_params[place])
-        browser = browser_id(request.cookies, key=self._key) or ""
-        if tab is None or tab.browser != browser:
+        if tab is None or tab.browser != asking_browser(request.scope):
             raise _refusal(404)
         return tab
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import re
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from augenblick.web.browser_cookie import (
     COOKIE_NAME,
     KEY_FILE,
+    BrowserCookie,
     asking_browser,
     browser_id,
     cookie_key,
@@ -96,9 +100,20 @@ def test_what_we_did_not_sign_is_nobody(value: str) -> None:
 def test_a_cookie_of_another_program_on_this_host_hides_nothing(other: str, kind: str) -> None:
     """Cookies go to every port of a host, and not all who set some keep to the letters allowed."""
     cookies = f"{other}; {COOKIE_NAME}={signed_browser_id('a' * 32, key=_KEY)}"
-    scope = {"type": kind, "headers": [(b"cookie", cookies.encode("latin-1"))]}
+    scope = {"type": kind, "method": "GET", "headers": [(b"cookie", cookies.encode("latin-1"))]}
+    asking: list[str] = []
 
-    assert asking_browser(scope, key=_KEY) == "a" * 32
+    async def inside(scope: Scope, _receive: Receive, _send: Send) -> None:
+        asking.append(asking_browser(scope))
+
+    asyncio.run(BrowserCookie(inside, key=_KEY)(scope, _nothing, _nothing))
+    assert asking == ["a" * 32]
+    with pytest.raises(KeyError):
+        asking_browser({"type": kind, "headers": []})
+
+
+async def _nothing(*_: object) -> Any:
+    raise AssertionError("neither asked nor answered")
 
 
 def test_signature_belongs_to_one_key_and_one_id() -> None:

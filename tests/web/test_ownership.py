@@ -30,6 +30,7 @@ st.session_state.setdefault("secret", st.query_params.get("secret", "nothing"))
 st.markdown(f"secret: {st.session_state['secret']}")
 st.image(picture.getvalue())
 st.download_button("Save", b"a,b", "table.csv")
+st.download_button("Save the page", b"<p>a</p>", "page.html", "text/html")  # no page of ours
 """
 
 
@@ -67,7 +68,7 @@ def test_a_picture_is_for_the_browser_that_was_shown_it(server: AppServer) -> No
             await page.wait_for(lambda: page.is_idle)
             await other.wait_for(lambda: other.is_idle)
             urls = _media_urls(page)
-            assert len(urls) == 2
+            assert len(urls) == 3
             for url in urls:
                 assert _read(server, url, mine) == (200, "private, no-store")
             picture = urls[0]

@@ -75,7 +75,7 @@ def _server(memory: UploadMemory[Tab], pool: PicturePool) -> Starlette:
     return Starlette(
         routes=[
             *camera_routes(memory.tabs, memory.take, lambda: pool),
-            *tray_routes(memory.find, memory.take, lambda: pool, _KEY),
+            *tray_routes(memory.find, memory.take, lambda: pool),
         ],
         middleware=[
             Middleware(SecurityHeaders, script_hashes=()),

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 from augenblick.pictures import PicturePool, PictureSource
 from augenblick.pictures.tray import prepare_file
 from augenblick.ui.tab_state import Tab
-from augenblick.web.browser_cookie import COOKIE_NAME, signed_browser_id
+from augenblick.web.browser_cookie import COOKIE_NAME, BrowserCookie, signed_browser_id
 from augenblick.web.own_origin import OwnOrigin
 from augenblick.web.tray_routes import tray_path, tray_routes, tray_state
 from augenblick.web.upload_memory import UploadMemory
@@ -58,6 +58,9 @@ class Desk:
         return self.client.post(path, content=content, headers=_ORIGIN).status_code
 
 
+_COOKIE = [Middleware(BrowserCookie, key=_KEY)]
+
+
 @pytest.fixture
 def desk(pool: PicturePool) -> Iterator[Desk]:
     """A photograph of a person waits."""
@@ -68,8 +71,8 @@ def desk(pool: PicturePool) -> Iterator[Desk]:
     take = partial(memory.take, tab)
     prepare_file(tab.tray, pool, source, file=1, person="", take=take)
 
-    routes = tray_routes(memory.find, memory.take, lambda: pool, _KEY)
-    server = Starlette(routes=routes, middleware=[Middleware(OwnOrigin)])
+    routes = tray_routes(memory.find, memory.take, lambda: pool)
+    server = Starlette(routes=routes, middleware=[Middleware(OwnOrigin), *_COOKIE])
     cookie = {COOKIE_NAME: signed_browser_id(_BROWSER, key=_KEY)}
     with TestClient(server, cookies=cookie) as client:
         yield Desk(tab, client, pool)
@@ -154,9 +157,9 @@ def test_a_picture_that_is_removed_while_it_is_pixelated_stays_removed(desk: Des
         def __getattr__(self, name: str) -> object:
             return getattr(pool, name)
 
-    routes = tray_routes(lambda _: desk.tab, lambda *_: None, Slow, _KEY)  # type: ignore[arg-type]
+    routes = tray_routes(lambda _: desk.tab, lambda *_: None, Slow)  # type: ignore[arg-type]
     cookies = {COOKIE_NAME: signed_browser_id(_BROWSER, key=_KEY)}
-    with TestClient(Starlette(routes=routes), cookies=cookies) as client:
+    with TestClient(Starlette(routes=routes, middleware=_COOKIE), cookies=cookies) as client:
         answer = client.post(desk.path(what="pixelate", item=item.id), json=[_FACE])
 
     assert answer.status_code == 409

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from augenblick.pictures import PicturePool
 from augenblick.ui.tab_state import Tab
-from augenblick.web.browser_cookie import COOKIE_NAME, signed_browser_id
+from augenblick.web.browser_cookie import COOKIE_NAME, BrowserCookie, signed_browser_id
 from augenblick.web.own_origin import OwnOrigin
 from augenblick.web.tray_routes import tray_path, tray_routes, tray_state
 from augenblick.web.upload_memory import UploadMemory, UploadMemoryLimits
@@ -67,8 +67,8 @@ def desk(pool: PicturePool) -> Iterator[Desk]:
     memory.watch(tab)
 
     server = Starlette(
-        routes=tray_routes(memory.find, memory.take, lambda: pool, _KEY),
-        middleware=[Middleware(OwnOrigin)],
+        routes=tray_routes(memory.find, memory.take, lambda: pool),
+        middleware=[Middleware(OwnOrigin), Middleware(BrowserCookie, key=_KEY)],
     )
     cookies = {COOKIE_NAME: signed_browser_id(browser, key=_KEY)}
     with TestClient(server, cookies=cookies) as client:

@@ -15,7 +15,7 @@ from augenblick.chat.checking import Checking
 from augenblick.core.messages import PreparedPicture
 from augenblick.store import Store
 from augenblick.web.addresses import base_path
-from augenblick.web.browser_cookie import COOKIE_NAME, signed_browser_id
+from augenblick.web.browser_cookie import COOKIE_NAME, BrowserCookie, signed_browser_id
 from augenblick.web.headers import SecurityHeaders
 from augenblick.web.own_routes import own_routes, picture_path
 from tests.exchange.values import prepared
@@ -41,8 +41,11 @@ def _no_checks() -> Checking:
 def browser(store: Store) -> Iterator[TestClient]:
     """The browser "me" in front of the route, below a path, behind the headers of the server."""
     app = Starlette(
-        routes=[Mount(_PREFIX, routes=own_routes(lambda: store, _no_checks, _KEY))],
-        middleware=[Middleware(SecurityHeaders, script_hashes=())],
+        routes=[Mount(_PREFIX, routes=own_routes(lambda: store, _no_checks))],
+        middleware=[
+            Middleware(SecurityHeaders, script_hashes=()),
+            Middleware(BrowserCookie, key=_KEY),
+        ],
     )
     cookies = {COOKIE_NAME: signed_browser_id("me", key=_KEY)}
     with TestClient(app, cookies=cookies) as found:
