@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from augenblick.core.errors import ConfigurationError
 from augenblick.core.pasted import addresses_in, character_name, clean, repair_base_url, visible
 from augenblick.core.proxies import way_to
+from augenblick.core.switches import is_yes
 
 READER_NAME = "reader"
 READER_MODEL = "augenblick-reader"  # what the reader calls itself
@@ -157,8 +158,7 @@ def wants_reader(environ: Mapping[str, str], secrets: Mapping[str, Any]) -> bool
     Raises ConfigurationError as `read_providers`.
     """
     is_alone = not read_providers(environ, secrets, reader_url=None)
-    asked = environ.get("AUGENBLICK_READER", str(secrets.get("reader", ""))).strip().lower()
-    return is_alone or asked in {"1", "true", "on", "yes"}
+    return is_alone or is_yes(environ.get("AUGENBLICK_READER", str(secrets.get("reader", ""))))
 
 
 def read_transcriber(environ: Mapping[str, str], secrets: Mapping[str, Any]) -> Transcriber | None:

@@ -20,6 +20,7 @@ from augenblick.core.config_files import read_toml
 from augenblick.core.errors import ConfigurationError
 from augenblick.core.paths import PROJECT_DIR
 from augenblick.core.providers import wants_reader
+from augenblick.core.switches import is_yes
 from augenblick.ops.launch_options import ServerOptions
 from augenblick.ops.replicas import Front, free_ports, run_workers
 from augenblick.web.addresses import (
@@ -34,7 +35,6 @@ from augenblick.web.addresses import (
 
 DEFAULT_PORT = 8501
 _PORTS_TO_TRY = 20
-_YES = {"1", "true", "on", "yes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def read_start(arguments: Sequence[str], *, environ: Mapping[str, str]) -> Start
     Raises SystemExit with a sentence where that is impossible.
     """
     asked, passed_on = _parser().parse_known_args(arguments)
-    is_shared = asked.share or environ.get("AUGENBLICK_SHARE", "").strip().lower() in _YES
+    is_shared = asked.share or is_yes(environ.get("AUGENBLICK_SHARE", ""))
     names = asked.host or environ.get("AUGENBLICK_HOSTS", "").replace(",", " ").split()
     if asked.workers < 1:
         sys.exit("--workers: at least one server is needed.")

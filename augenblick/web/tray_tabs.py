@@ -79,7 +79,7 @@ class Intake:
     def __init__(self, take: Take, pool: Callable[[], PicturePool]) -> None:
         self._take = take
         self._pool = pool
-        self._threads: CapacityLimiter | None = None
+        self._threads = CapacityLimiter(_WAITING_THREADS)
 
     async def bring(self, request: Request, tab: TrayTab, *, file: int, name: str) -> None:
         """Read and prepare a file that has its place; the place is free again where that fails.
@@ -98,8 +98,6 @@ class Intake:
 
     async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         """Do work that waits for a picture worker."""
-        if self._threads is None:
-            self._threads = CapacityLimiter(_WAITING_THREADS)
         return await to_thread.run_sync(partial(work, *arguments), limiter=self._threads)
 
     async def _read(self, request: Request, name: str) -> PictureSource:
