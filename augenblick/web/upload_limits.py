@@ -135,7 +135,7 @@ async def forget_left_uploads(
 ) -> None:
     """Drop the uploads of sessions that were away at two checks in a row, until cancelled.
 
-    Streamlit itself checks only when another session disconnects.
+    A session takes its uploads along when it ends; one on its way then would stay for ever.
     """
     away: set[str] = set()
     while True:
