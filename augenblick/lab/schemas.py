@@ -27,7 +27,6 @@ _PLAIN: Final[Mapping[FieldKind, dict[str, Any]]] = {
     FieldKind.DATE: {"type": "string", "format": "date"},
     FieldKind.TEXTS: {"type": "array", "items": {"type": "string"}},
 }
-_KINDS: Final = {json.dumps(plain, sort_keys=True): kind for kind, plain in _PLAIN.items()}
 
 
 def response_format_of(form: Form) -> dict[str, Any]:
@@ -40,11 +39,34 @@ def response_format_of(form: Form) -> dict[str, Any]:
 def form_of(response_format: Mapping[str, Any] | None) -> Form | None:
     """The form that `response_format_of` made this from; None where it was made otherwise."""
     schema = schema_of(response_format)
-    if schema is None:
+    try:
+        form = _form_of(schema) if schema is not None else None
+    except (AttributeError, LookupError, TypeError):  # nothing that is made here
         return None
-    row = _rows_of(schema)
-    form = _form_of_row(schema if row is None else row, has_rows=row is not None)
     return form if form is not None and response_format_of(form) == response_format else None
+
+
+def _form_of(schema: Schema) -> Form | None:
+    """The form, if the schema was made from one; of others None, any form, or an error."""
+    properties = schema["properties"]
+    has_rows = list(properties) == [ROWS] and "properties" in properties[ROWS].get("items", ())
+    row = properties[ROWS]["items"]["properties"] if has_rows else properties
+    fields = [field for name, each in row.items() if (field := _field_of(str(name), each))]
+    return Form(tuple(fields), has_rows) if fields else None
+
+
+def _field_of(name: str, schema: Schema) -> FormField | None:
+    """The field that this schema is made for; None if there is none."""
+    description = schema.get("description", "")
+    choices = (schema["anyOf"][0] if "anyOf" in schema else schema).get("enum", ())
+    if not all(isinstance(text, str) for text in (description, *choices)):
+        return None
+    fields = (
+        FormField(name, kind, tuple(choices), is_required, description)
+        for kind in ([FieldKind.CHOICE] if choices else _PLAIN)
+        for is_required in (True, False)
+    )
+    return next((field for field in fields if _schema_of(field) == schema), None)
 
 
 def schema_of(response_format: Mapping[str, Any] | None) -> Schema | None:
@@ -99,56 +121,6 @@ def _schema_of(field: FormField) -> dict[str, Any]:
         if not field.is_required:
             schema |= {"type": [schema["type"], "null"]}
     return schema | ({"description": field.description} if field.description else {})
-
-
-def _rows_of(schema: Schema) -> Schema | None:
-    """What one row has to be, in a schema for several."""
-    properties = schema.get("properties")
-    if not isinstance(properties, Mapping) or list(properties) != [ROWS]:
-        return None
-    rows = properties[ROWS]
-    row = rows.get("items") if isinstance(rows, Mapping) else None
-    return row if isinstance(row, Mapping) and "properties" in row else None
-
-
-def _form_of_row(row: Schema, *, has_rows: bool) -> Form | None:
-    properties = row.get("properties")
-    if not isinstance(properties, Mapping) or not properties:
-        return None
-    fields = [_field_of(str(name), schema) for name, schema in properties.items()]
-    known = tuple(field for field in fields if field is not None)
-    return Form(known, has_rows) if len(known) == len(fields) else None
-
-
-def _field_of(name: str, schema: object) -> FormField | None:
-    if not isinstance(schema, Mapping):
-        return None
-    description = schema.get("description", "")
-    rest = {key: value for key, value in schema.items() if key != "description"}
-    if not isinstance(description, str):
-        return None
-    if "anyOf" in rest or "enum" in rest:
-        return _choice_of(name, rest, description)
-    kinds = rest.get("type")
-    is_required = not isinstance(kinds, list)
-    if isinstance(kinds, list):
-        rest["type"] = kinds[0] if kinds[1:] == ["null"] else None
-    kind = _KINDS.get(json.dumps(rest, sort_keys=True, default=str))
-    return None if kind is None else FormField(name, kind, (), is_required, description)
-
-
-def _choice_of(name: str, schema: Schema, description: str) -> FormField | None:
-    options = schema.get("anyOf")
-    is_required = options is None
-    plain = schema
-    if isinstance(options, list):
-        if len(options) != 2 or options[1] != _NULL:  # noqa: PLR2004 - the choice, or nothing
-            return None
-        plain = options[0]
-    choices = plain.get("enum") if isinstance(plain, Mapping) else None
-    if not isinstance(choices, list) or not all(isinstance(choice, str) for choice in choices):
-        return None
-    return FormField(name, FieldKind.CHOICE, tuple(choices), is_required, description)
 
 
 def _unwrapped(pasted: object) -> tuple[object, str]:
