@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -161,73 +161,66 @@ def _blank(match: re.Match[str]) -> str:
 
 
 def _values(text: str, names: Iterable[str]) -> Iterator[_Wanted]:
-    for pattern in _DATES:
-        yield from _dated(pattern, text)
-        text = pattern.sub(_taken, text)
-    for match in _CLOCK.finditer(text):
-        yield _Wanted(match[0], is_claim=True, keys=frozenset(_clock_keys(match, only=True)))
-    text = _CLOCK.sub(_taken, text)
-    for match in _HOURS.finditer(text):  # as the French write it
-        keys = frozenset(_time_keys([int(match[1]), int(match[2])]))
-        yield _Wanted(match[0], is_claim=True, keys=keys, squeezed=_squeezed(match[0]))
-    text = _HOURS.sub(_taken, text)
-    for match in _GROUPS.finditer(text):
-        if _is_grouped(match):
-            yield _Wanted(match[0], is_claim=True, squeezed=_squeezed(match[0]))
-    text = _GROUPS.sub(lambda match: _taken(match) if _is_grouped(match) else match[0], text)
-    yield from _codes(text)
-    text = _TOKEN.sub(lambda match: _taken(match) if _is_code(match[0]) else match[0], text)
+    for pattern, keys_of in _SPELLED:
+        matches, text = _taken(pattern, text)
+        for match in matches:
+            keys = frozenset(keys_of(match)[:1])  # what it means, not how it may be written
+            yield _Wanted(match[0].strip(), is_claim=True, keys=keys, squeezed=_squeezed(match[0]))
+    matches, text = _taken(_GROUPS, text, _is_grouped)
+    for match in matches:
+        yield _Wanted(match[0], is_claim=True, squeezed=_squeezed(match[0]))
+    matches, text = _taken(_TOKEN, text, _is_code)
+    for match in matches:
+        digits = sum(map(str.isdigit, match[0]))
+        is_claim = digits > 2 or (digits == 2 and len(match[0]) > 3 and match[0].isupper())  # noqa: PLR2004 - fewer may be anybody's words
+        yield _Wanted(match[0], is_claim=is_claim, squeezed=_squeezed(match[0]))
     for match in _NUMERIC.finditer(text):
-        if wanted := _number(match, text):
+        if wanted := _number(match):
             yield wanted
     for name in names:
-        if not any(letter.isdigit() for letter in name) and len(squeezed := _squeezed(name)) > 2:  # noqa: PLR2004 - shorter ones stand everywhere
+        if not any(map(str.isdigit, name)) and len(squeezed := _squeezed(name)) > 2:  # noqa: PLR2004 - shorter ones stand everywhere
             yield _Wanted(name.strip(" :"), is_claim=False, squeezed=squeezed)
 
 
-def _taken(match: re.Match[str]) -> str:
-    return "\x00" * len(match[0])
+def _taken(
+    pattern: re.Pattern[str], text: str, is_meant: Callable[[str], bool] = bool
+) -> tuple[list[re.Match[str]], str]:
+    """What of a text matches and is meant, and the text without it."""
+    matches = [match for match in pattern.finditer(text) if is_meant(match[0])]
+    starts = [0, *(match.end() for match in matches)]
+    rest = (
+        text[start : match.start()] + "\x00" * len(match[0])
+        for start, match in zip(starts, matches, strict=False)
+    )
+    return matches, "".join(rest) + text[starts[-1] :]
 
 
-def _dated(pattern: re.Pattern[str], text: str) -> Iterator[_Wanted]:
-    for match in pattern.finditer(text):
-        yield _Wanted(match[0].strip(), is_claim=True, keys=frozenset({_date_key(match)}))
-
-
-def _is_grouped(match: re.Match[str]) -> bool:
-    digits = sum(letter.isdigit() for letter in match[0])
-    return digits >= _LEAST_GROUPED and not _DATE_SHAPE.search(match[0])
+def _is_grouped(token: str) -> bool:
+    return sum(map(str.isdigit, token)) >= _LEAST_GROUPED and not _DATE_SHAPE.search(token)
 
 
 def _is_code(token: str) -> bool:
     return (
-        not token.isdigit()
-        and any(letter.isdigit() for letter in token)
-        and any(letter.isalpha() for letter in token)
+        any(map(str.isdigit, token))
+        and any(map(str.isalpha, token))
         and not _WITH_UNIT.fullmatch(token)
     )
 
 
-def _codes(text: str) -> Iterator[_Wanted]:
-    for match in _TOKEN.finditer(text):
-        token = match[0]
-        if _is_code(token):
-            digits = sum(letter.isdigit() for letter in token)
-            is_claim = digits >= 3 or (digits == 2 and len(token) > 3 and token.isupper())  # noqa: PLR2004 - fewer may be anybody's words
-            yield _Wanted(token, is_claim=is_claim, squeezed=_squeezed(token))
-
-
-def _number(match: re.Match[str], text: str) -> _Wanted | None:
-    token, digits = match[0], sum(letter.isdigit() for letter in match[0])
+def _number(match: re.Match[str]) -> _Wanted | None:
+    token, digits = match[0], sum(map(str.isdigit, match[0]))
     if digits == 1:  # it stands in nearly every picture
         return None
-    after = text[match.end() : match.end() + 12]
-    before = text[max(0, match.start() - 4) : match.start()]
-    may_be_count = digits == 2 and not (_AFTER.match(after) or _BEFORE.search(before))  # noqa: PLR2004
-    is_claim = not may_be_count and not _NOT_IN_PICTURES.match(after)
+    has_unit = _AFTER.match(match.string, match.end()) or _is_after_currency(match)
+    may_be_count = digits == 2 and not has_unit  # noqa: PLR2004
+    is_claim = not (may_be_count or _NOT_IN_PICTURES.match(match.string, match.end()))
     keys = frozenset(_numeric_keys(token))
     keys |= {("number", *key[1:]) for key in keys if key[0] == "whole"}
     return _Wanted(token, is_claim=is_claim, keys=keys, squeezed=_squeezed(token))
+
+
+def _is_after_currency(match: re.Match[str]) -> bool:
+    return _BEFORE.search(match.string[max(0, match.start() - 4) : match.start()]) is not None
 
 
 # ---- readings
@@ -244,7 +237,7 @@ def _numeric_keys(token: str) -> Iterator[Key]:
         return
     if shape := _DATE_SHAPE.fullmatch(token):
         yield from _date_keys(int(shape[1]), int(shape[3]), int(shape[4]), shape[2])
-    elif ":" in token or re.fullmatch(r"\d{1,2}\.\d{2}", token):
+    elif re.fullmatch(r"\d+:[\d.,:'\u2019]+|\d{1,2}\.\d{2}", token):
         yield from _time_keys([int(part) for part in re.split(r"[.,:'\u2019]", token)])
     if short := re.fullmatch(r"(\d{1,2})\.(\d{1,2})", token):
         yield from _day(0, int(short[2]), int(short[1]))
@@ -282,23 +275,32 @@ def _day(year: int, month: int, day: int) -> Iterator[Key]:
         yield "date", year, month, day
 
 
-def _date_key(match: re.Match[str]) -> Key:
-    month = _MONTH_NUMBERS[match["m"].lower().rstrip(".")]
-    return "date", int(match["y"] or 0), month, int(match["d"])
-
-
 def _time_keys(parts: Sequence[int]) -> Iterator[Key]:
     hour, minute, *seconds = parts
     if hour <= 24 and minute < 60 and len(seconds) <= 1:  # noqa: PLR2004 - of a clock
         yield "time", hour, minute, *seconds
 
 
-def _clock_keys(match: re.Match[str], *, only: bool = False) -> Iterator[Key]:
-    """The time of a 12-hour clock as one of 24; without `only` as it is written, too."""
+def _named_day(match: re.Match[str]) -> list[Key]:
+    month = _MONTH_NUMBERS[match["m"].lower().rstrip(".")]
+    return [("date", int(match["y"] or 0), month, int(match["d"]))]
+
+
+def _half_day(match: re.Match[str]) -> list[Key]:
+    """The time of a 12-hour clock as one of 24, then as it is written."""
     hour, minute = int(match[1]), int(match[2])
-    yield from _time_keys([hour % 12 + 12 * (match[4].lower() == "p"), minute])
-    if not only:
-        yield from _time_keys([hour, minute])
+    afternoon = 12 * (match[4].lower() == "p")
+    return [*_time_keys([hour % 12 + afternoon, minute]), *_time_keys([hour, minute])]
+
+
+def _french_time(match: re.Match[str]) -> list[Key]:
+    return list(_time_keys([int(match[1]), int(match[2])]))
+
+
+_SPELLED: Final = (
+    *((pattern, _named_day) for pattern in _DATES), (_CLOCK, _half_day), (_HOURS, _french_time),
+)  # fmt: skip
+"""Dates and times that are written with letters, and what they mean: what is meant first."""
 
 
 def _squeezed(text: str) -> str:
@@ -324,8 +326,10 @@ class _Text:
         pieces: list[str] = []
         length = 0
         for cell in self._cells:
-            for key, start, end in _keys_in(cell.text):
-                self._found.setdefault(key, {})[self._place(cell, start, end)] = None
+            for read, start, end in _keys_in(cell.text):
+                place = self._place(cell, start, end)
+                for key in _with_coarser(read):
+                    self._found.setdefault(key, {})[place] = None
             squeezed = [_squeezed(letter) for letter in cell.text]
             self._begins.append(length)
             self._origins.append([at for at, each in enumerate(squeezed) for _ in each])
@@ -387,29 +391,18 @@ class _Text:
 
 def _keys_in(text: str) -> Iterator[tuple[Key, int, int]]:
     """Every reading of every number, date and time of a text, with its begin and end."""
-    for pattern in _DATES:
+    for pattern, keys_of in _SPELLED:
         for match in pattern.finditer(text):
-            yield from _with_day(_date_key(match), *match.span())
-    yield from _times_in(text)
+            yield from ((key, *match.span()) for key in keys_of(match))
     yield from _numeric_in(text, range(len(text) + 1))
     if _LOOSE.search(text):  # "19, 90"
         yield from _numeric_in(*_closed_up(text))
     for match in _MISREAD.finditer(text):
         letters = [letter for letter in match[0] if letter.isalnum() or letter == "|"]
-        digits = sum(letter.isdigit() for letter in letters)
+        digits = sum(map(str.isdigit, letters))
         if digits < len(letters) <= 2 * digits and letters[-1] not in _UNITS:
-            for key in _numeric_keys(match[0].casefold().translate(_CONFUSED)):
-                yield from _with_day(key, *match.span())
-
-
-def _times_in(text: str) -> Iterator[tuple[Key, int, int]]:
-    """The times that are written with letters: 2:30 pm, 14 h 30."""
-    for match in _CLOCK.finditer(text):
-        for key in _clock_keys(match):
-            yield key, *match.span()
-    for match in _HOURS.finditer(text):
-        for key in _time_keys([int(match[1]), int(match[2])]):
-            yield key, *match.span()
+            for token in _tokens(match[0].casefold().translate(_CONFUSED)):
+                yield from ((key, *match.span()) for key in _numeric_keys(token))
 
 
 def _closed_up(text: str) -> tuple[str, list[int]]:
@@ -424,22 +417,22 @@ def _closed_up(text: str) -> tuple[str, list[int]]:
 
 def _numeric_in(text: str, origins: Sequence[int]) -> Iterator[tuple[Key, int, int]]:
     for match in _NUMERIC.finditer(text):
-        tokens = {match[0], *re.split(r"[\s/-]", match[0])}
         span = origins[match.start()], origins[match.end() - 1] + 1
-        is_amount = _AMOUNT_AFTER.match(text, match.end()) or _BEFORE.search(
-            text[max(0, match.start() - 4) : match.start()]
-        )
-        for token in tokens:
+        is_amount = _AMOUNT_AFTER.match(text, match.end()) or _is_after_currency(match)
+        for token in _tokens(match[0]):
             for key in _numeric_keys(token):
-                yield from _with_day(key, *span)
+                yield key, *span
                 if is_amount and key[0] == "whole":
                     yield ("number", *key[1:]), *span
 
 
-def _with_day(key: Key, start: int, end: int) -> Iterator[tuple[Key, int, int]]:
+def _tokens(found: str) -> set[str]:
+    """All of it, for it may be a date, and its parts, which may be the ends of a range."""
+    return {found, *re.split(r"[\s/-]", found)}
+
+
+def _with_coarser(key: Key) -> tuple[Key, ...]:
     """A reading; of a date the day without its year, of a time the minute, too."""
-    yield key, start, end
     if key[0] == "date":
-        yield ("date", 0, *key[2:]), start, end
-    elif key[0] == "time" and len(key) > 3:  # noqa: PLR2004 - with seconds
-        yield key[:3], start, end
+        return key, ("date", 0, *key[2:])
+    return (key, key[:3]) if key[0] == "time" else (key,)

@@ -84,6 +84,8 @@ def _found(answer: str, *rows: str) -> dict[str, bool]:
         ("AB1O5", "AB105"),
         ("AB105", "ABlO5"),
         ("B8-1234", "88-1234"),
+        ("14:30", "l4:30-18:00"),
+        ("18:00", "l4:30-18:00"),
     ],
 )
 def test_a_value_is_found_in_any_of_its_forms(written: str, in_picture: str) -> None:
