@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from typing import TypeGuard
 
 from augenblick.endpoint.channels import without_halves
 from augenblick.lab.form_tables import csv_cell
@@ -45,16 +46,7 @@ _BEFORE = re.compile(r"[^<>\n]{0,200}\Z")
 _POINT = re.compile(r"<points?\s([^<>]+)>")  # Molmo
 _ATTRIBUTE = re.compile(r'([a-z]{1,9}\d{0,4})="([^"]{0,200})"')
 
-_BOX_KEYS = ("bbox_2d", "box_2d", "bbox", "box", "bounding_box", "boundingBox", "boundingbox")
-_POINT_KEYS = ("point_2d", "point", "points", "coordinates")
 _LABEL_KEYS = ("label", "name", "text_content", "text", "class", "object", "caption", "description")
-_CORNERS = (
-    ("x1", "y1", "x2", "y2"),
-    ("x_min", "y_min", "x_max", "y_max"),
-    ("xmin", "ymin", "xmax", "ymax"),
-    ("left", "top", "right", "bottom"),
-)
-_SIDES = (("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height"))
 _COUNTS_IN_THOUSANDTHS = re.compile(
     r"qwen-?3|qwen-?vl|internvl|glm-?4|cogvlm|gemini", re.IGNORECASE
 )
@@ -166,9 +158,7 @@ def _written(text: str) -> Iterator[_Written]:
 
 def _in_marks(text: str) -> Iterator[_Written]:
     for found in _MARKED.finditer(text):
-        numbers = [float(each) for each in _NUMBERS.findall(found["box"])]
-        for start in range(0, len(numbers) - 3, 4):
-            quad = _corners(*numbers[start : start + 4])
+        for quad in _fours(found["box"]):
             yield _Written(found["label"].strip(), quad, Scale.THOUSANDTHS)
     for found in _LOC.finditer(text):
         top, left, bottom, right = (
@@ -179,19 +169,21 @@ def _in_marks(text: str) -> Iterator[_Written]:
     for found in _LOC_UNDER.finditer(text):
         before = _BEFORE.search(text[max(0, found.start() - 200) : found.start()])
         label = before[0].strip() if before else ""
-        numbers = [float(each) for each in _NUMBERS.findall(found[0])]
-        for start in range(0, len(numbers) - 3, 4):
-            yield _Written(label, _corners(*numbers[start : start + 4]), Scale.THOUSANDTHS)
+        for quad in _fours(found[0]):
+            yield _Written(label, quad, Scale.THOUSANDTHS)
     for found in _POINT.finditer(text):
         values = dict(_ATTRIBUTE.findall(found[1]))
-        for name, value in values.items():
-            if name[0] == "x" and _is_number(value) and _is_number(values.get(f"y{name[1:]}", "")):
-                at = float(value), float(values[f"y{name[1:]}"])
-                yield _Written(values.get("alt", ""), (*at, *at), Scale.PERCENT)
+        at = {name: float(each) for name, each in values.items() if _NUMBERS.fullmatch(each)}
+        for name, x in at.items():
+            if name[0] == "x" and (y := at.get(f"y{name[1:]}")) is not None:
+                yield _Written(values.get("alt", ""), _point(x, y), Scale.PERCENT)
 
 
-def _is_number(text: str) -> bool:
-    return re.fullmatch(_NUMBER, text) is not None
+def _fours(text: str) -> Iterator[Quad]:
+    """The boxes that the numbers of a text make, four after four."""
+    numbers = [float(each) for each in _NUMBERS.findall(text)]
+    for start in range(0, len(numbers) - 3, 4):
+        yield _corners(*numbers[start : start + 4])
 
 
 def _in_json(text: str) -> Iterator[_Written]:
@@ -228,30 +220,14 @@ def _in_object(value: Mapping[str, object]) -> Iterator[_Written]:
     labels = (value.get(key) for key in _LABEL_KEYS)
     label = next((str(each) for each in labels if each and isinstance(each, str | int)), "")
     label = without_halves(label[:_LONGEST_LABEL])
-    for key in _BOX_KEYS:
-        for numbers in _number_lists(value.get(key), 4):
-            if key == "box_2d":  # Gemini counts from above first, in thousandths
-                top, left, bottom, right = numbers
-                quad = _corners(left, top, right, bottom)
-                yield _Written(label, quad, _thousandths(numbers))
-            else:
-                yield _Written(label, _quad(numbers))
-        if isinstance(held := value.get(key), Mapping):
+    for key, (length, quad_of) in _LISTS.items():
+        held = value.get(key)
+        for numbers in _number_lists(held, length):
+            is_sure = key in _OF_GEMINI and 1 < max(numbers) <= 1000  # noqa: PLR2004 - the scale
+            yield _Written(label, quad_of(*numbers), Scale.THOUSANDTHS if is_sure else None)
+        if isinstance(held, Mapping):
             yield from (_Written(label, quad) for quad in _named(held))
-    for key in _POINT_KEYS:
-        for numbers in _number_lists(value.get(key), 2):
-            if key == "point":  # Gemini's
-                y, x = numbers
-                yield _Written(label, (x, y, x, y), _thousandths(numbers))
-            else:
-                x, y = numbers
-                yield _Written(label, (x, y, x, y))
     yield from (_Written(label, quad) for quad in _named(value))
-
-
-def _thousandths(numbers: Iterable[float]) -> Scale | None:
-    values = list(numbers)
-    return Scale.THOUSANDTHS if 1 < max(values) <= 1000 else None  # noqa: PLR2004 - the scale
 
 
 def _number_lists(value: object, length: int) -> Iterator[list[float]]:
@@ -263,35 +239,58 @@ def _number_lists(value: object, length: int) -> Iterator[list[float]]:
             yield [float(number) for number in each]
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e5  # noqa: PLR2004 - no picture is larger
 
 
 def _named(value: Mapping[str, object]) -> Iterator[Quad]:
     """A box, or else a point, whose numbers have names."""
-    ways: tuple[tuple[tuple[tuple[str, ...], ...], Callable[..., Quad]], ...] = (
-        (_CORNERS, _corners),
-        (_SIDES, lambda x, y, width, height: _corners(x, y, x + width, y + height)),
-        ((("x", "y"),), lambda x, y: (x, y, x, y)),
-    )
-    for name_sets, made in ways:
-        for names in name_sets:
-            numbers = [value.get(name) for name in names]
-            if all(map(_is_plain, numbers)):
-                yield made(*(float(str(number)) for number in numbers))
-                return
+    for names, quad_of in _NAMES.items():
+        numbers = [float(each) for name in names if _is_plain(each := value.get(name))]
+        if len(numbers) == len(names):
+            yield quad_of(*numbers)
+            return
 
 
 def _corners(x1: float, y1: float, x2: float, y2: float) -> Quad:
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
-def _quad(numbers: list[float]) -> Quad:
+def _sides(x: float, y: float, width: float, height: float) -> Quad:
+    return _corners(x, y, x + width, y + height)
+
+
+def _quad(left: float, top: float, right: float, bottom: float) -> Quad:
     """Corners; where they can't be, left, top, width and height."""
-    left, top, right, bottom = numbers
-    if right <= left or bottom <= top:
-        return _corners(left, top, left + right, top + bottom)
-    return left, top, right, bottom
+    as_sides = right <= left or bottom <= top
+    return (_sides if as_sides else _corners)(left, top, right, bottom)
+
+
+def _point(x: float, y: float) -> Quad:
+    return x, y, x, y
+
+
+_LISTS: Mapping[str, tuple[int, Callable[..., Quad]]] = {
+    # Gemini's, from above first
+    "box_2d": (4, lambda y1, x1, y2, x2: _corners(x1, y1, x2, y2)),
+    "point": (2, lambda y, x: _point(x, y)),
+    **dict.fromkeys(
+        ("bbox_2d", "bbox", "box", "bounding_box", "boundingBox", "boundingbox"), (4, _quad)
+    ),
+    **dict.fromkeys(("point_2d", "points", "coordinates"), (2, _point)),
+}
+"""Under which names a list of so many numbers stands, and what these are."""
+_OF_GEMINI = ("box_2d", "point")
+_NAMES: Mapping[tuple[str, ...], Callable[..., Quad]] = {
+    ("x1", "y1", "x2", "y2"): _corners,
+    ("x_min", "y_min", "x_max", "y_max"): _corners,
+    ("xmin", "ymin", "xmax", "ymax"): _corners,
+    ("left", "top", "right", "bottom"): _corners,
+    ("x", "y", "width", "height"): _sides,
+    ("x", "y", "w", "h"): _sides,
+    ("left", "top", "width", "height"): _sides,
+    ("x", "y"): _point,
+}
 
 
 # ---- what it counts
