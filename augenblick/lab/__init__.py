@@ -1,11 +1,11 @@
-"""Answers in a form: which fields a person wants, as a schema, and what a model made of it.
+"""What can be made of a question and its answer beyond the conversation; nothing sends or draws.
 
-    fields        what a person asks for: a name, a kind, choices, whether it must be there
-    schemas       fields to `response_format` and back; a schema somebody pasted
-    prompting     the same said in words, for endpoints that take no schema
-    partial_json  the value in a text, however it is wrapped and wherever it was cut
-    reading       an answer's text as rows and columns, with what is wrong in each cell
-    tables        rows as CSV and JSON
-
-Nothing here sends or draws anything.
+form_fields, schemas, form_prompts   an answer with named fields, by schema or in words
+partial_json, indented_json          the JSON in a text, however cut; set in lines as it comes
+form_reading, form_cells             an answer as columns and rows; as CSV and JSON
+evidence                             which values of an answer stand in its pictures, and where
+detections                           boxes and points in an answer, as vision models write them
+agreement                            whether several answers say the same
+tools, picture_inspector             functions that a model may call
+estimates, snippets                  what a request will take; a request as code
 """

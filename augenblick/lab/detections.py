@@ -22,7 +22,7 @@ from itertools import islice
 from typing import TypeGuard
 
 from augenblick.endpoint.channels import without_halves
-from augenblick.lab.form_tables import csv_cell
+from augenblick.lab.form_cells import csv_cell
 
 MOST_DETECTIONS = 500
 _LONGEST_TEXT = 200_000

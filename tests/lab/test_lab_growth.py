@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from augenblick.lab.form_cells import csv_cell
 from augenblick.lab.form_reading import read_filled
-from augenblick.lab.form_tables import csv_cell
 from augenblick.lab.indented_json import IndentedJson
 from augenblick.lab.partial_json import find_json
 from tests.growth import assert_linear

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from augenblick.lab.form_cells import csv_cell, csv_file, csv_text, json_text
 from augenblick.lab.form_fields import FieldKind, Form, FormField
 from augenblick.lab.form_reading import CellProblem, Filled, read_filled
-from augenblick.lab.form_tables import csv_cell, csv_file, csv_text, json_text
 from augenblick.lab.partial_json import FoundJson, find_json
 from augenblick.lab.schemas import read_own_schema, response_format_of
 

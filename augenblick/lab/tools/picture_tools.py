@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self
 
 from augenblick.core.messages import Attachment, ImagePart, PreparedPicture
-from augenblick.lab.tools.mistakes import CallMistake
 from augenblick.pictures import PictureCode
 
 _EDGES: Final = ("left", "top", "right", "bottom")
 _SMALLEST_PX: Final = 8  # of a region's side: less shows nothing, and is a slip of the model
 _MOST_CODES: Final = 20
 _MOST_CHARACTERS: Final = 2_000  # of one code's content; a QR code holds 4296
+
+
+class CallMistake(Exception):
+    """A call that can't be run; the text goes back to the model as the result of the call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from augenblick.core.errors import ImageError
 from augenblick.core.messages import Detail, ImagePart, PreparedPicture, ToolCall, ToolResult
 from augenblick.lab.tools.definitions import built_in_name, name_of
-from augenblick.lab.tools.mistakes import CallMistake
-from augenblick.lab.tools.picture_tools import Region, Sight, picture_of, tell_codes
+from augenblick.lab.tools.picture_tools import CallMistake, Region, Sight, picture_of, tell_codes
 
 Arguments = Mapping[str, Any]
 
@@ -40,9 +39,9 @@ class Toolbox:
         or a picture did wrong.
         """
         try:
-            tool = _tool(call, tools)
-            runner = _RUNNERS[built_in_name(tool) or ""]
-            return runner(self, call, _arguments(call), seen)
+            runners = {"zoom": self._zoom, "read_codes": self._read_codes}
+            runner = runners[built_in_name(_tool(call, tools)) or ""]
+            return runner(call, _arguments(call), seen)
         except CallMistake as mistake:
             return Outcome(error_result(call, str(mistake)))
         except ImageError as error:
@@ -69,13 +68,6 @@ class Toolbox:
         region = Region.read(arguments, part.attachment)
         found = self.sight.codes(part.attachment, region)
         return Outcome(ToolResult(call.id, _text(tell_codes(found))))
-
-
-_Runner = Callable[[Toolbox, ToolCall, Arguments, Sequence[ImagePart]], Outcome]
-_RUNNERS: Mapping[str, _Runner] = {
-    "zoom": Toolbox._zoom,  # noqa: SLF001 - one unit
-    "read_codes": Toolbox._read_codes,  # noqa: SLF001 - one unit
-}
 
 
 def error_result(call: ToolCall, message: str) -> ToolResult:

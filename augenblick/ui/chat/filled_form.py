@@ -13,9 +13,8 @@ from typing import Any
 import streamlit as st
 
 from augenblick.core.conversations import ReplyRecord
-from augenblick.lab.form_cells import cell_text
+from augenblick.lab.form_cells import cell_text, csv_file, csv_text, json_text
 from augenblick.lab.form_reading import CellProblem, Column, Filled, read_filled
-from augenblick.lab.form_tables import csv_file, csv_text, json_text
 from augenblick.lab.indented_json import IndentedJson
 from augenblick.ui import i18n
 from augenblick.ui.browser.copying import copy_button
