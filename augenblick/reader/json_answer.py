@@ -7,10 +7,13 @@ gives one when a model does not comply; the reader makes nothing up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
-from augenblick.core.json_schema import resolved
+from augenblick.core.json_schema import Schema, resolved
 from augenblick.core.language import Language
 from augenblick.reader.analysis import PictureAnalysis
 from augenblick.reader.parsed_fields import MISSING, ParsedFields, orientation_of
@@ -19,6 +22,8 @@ from augenblick.reader.receipts import total_in
 from augenblick.reader.wire import JsonValue
 
 MAX_DEPTH = 16
+
+_NUMBER = re.compile(r"[+-]?[\d.,]+")
 
 Path = tuple[str, ...]  # the names of the fields that lead to one; a name may hold a dot
 
@@ -52,28 +57,24 @@ def plain_object(analyses: Sequence[PictureAnalysis], language: Language) -> dic
 
 
 def _picture(analysis: PictureAnalysis, language: Language) -> dict[str, JsonValue]:
-    lines = [line.text for line in analysis.lines]
-    total = total_in(lines)
     fields = ParsedFields([analysis], language)
+    total = total_in(fields.lines)
     currency = fields.value_for("currency") or None
     return {
         "text": analysis.text,
-        "lines": lines,
+        "lines": fields.lines,
         "codes": fields.value_for("codes"),
         "total": {"amount": float(total.value), "currency": total.currency or currency}
         if total
         else None,
-        "dates": list(dict.fromkeys(found.value.isoformat() for found in dates_in(lines))),
+        "dates": list(dict.fromkeys(found.value.isoformat() for found in dates_in(fields.lines))),
         "size": {
             "width": analysis.width_px,
             "height": analysis.height_px,
             "megapixels": round(analysis.megapixels, 2),
             "orientation": orientation_of(analysis),
         },
-        "colours": [
-            {"name": language.text(colour.name), "share": colour.share}
-            for colour in analysis.colours
-        ],
+        "colours": fields.value_for("colours"),
         "sharpness": analysis.sharpness.value,
     }
 
@@ -82,162 +83,123 @@ def filled(
     schema: dict[str, JsonValue], analyses: Sequence[PictureAnalysis], language: Language
 ) -> JsonValue:
     """A value that the schema allows; raises `Unfillable`."""
-    filling = _Filling(schema, ParsedFields(analyses, language))
-    value = filling.fill(schema, (), depth=0)
-    if filling.unfilled or value is MISSING:
-        raise Unfillable(filling.unfilled or ["$"])
-    _check(schema, value)
-    return value
-
-
-def _check(schema: dict[str, JsonValue], value: JsonValue) -> None:
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow to import, seldom needed
     from referencing import Registry  # noqa: PLC0415 - as above
 
     # A registry of its own, because the default one would fetch references from the network.
-    validator = Draft202012Validator(schema, registry=Registry())
-    if wrong := [error.json_path for error in validator.iter_errors(value)]:
+    checker = Draft202012Validator(schema, registry=Registry())
+    filling = _Filling(checker, ParsedFields(analyses, language))
+    value = filling.fill(schema, ())
+    if filling.unfilled or value is MISSING:
+        raise Unfillable(filling.unfilled or ["$"])
+    if wrong := filling.errors_of(value, schema):
         raise Unfillable(wrong)
+    return value
 
 
 @dataclass(slots=True)
 class _Filling:
-    root: dict[str, JsonValue]
+    checker: Any  # jsonschema's validator of the whole schema
     fields: ParsedFields
     unfilled: list[str] = field(default_factory=list)
 
+    def errors_of(self, value: JsonValue, schema: JsonValue) -> list[str]:
+        """Where a value breaks a part of the schema."""
+        from referencing.exceptions import Unresolvable  # noqa: PLC0415 - see `filled`
+
+        try:
+            errors = self.checker.evolve(schema=schema).iter_errors(value)
+            return [error.json_path for error in errors]
+        except (RecursionError, Unresolvable):  # a reference that leads nowhere
+            return ["$"]
+
+    def _fits(self, value: JsonValue, schema: JsonValue) -> bool:
+        return not self.errors_of(value, schema)
+
     def fill(
-        self, schema: JsonValue, path: Path, *, depth: int, element: JsonValue = None
+        self, schema: JsonValue, path: Path, element: JsonValue = None, *, depth: int = 0
     ) -> JsonValue:
-        node = resolved(schema, self.root)
-        if depth > MAX_DEPTH or not isinstance(node, dict):
+        """A value for a field, or `MISSING`; `element` is what is known of it as part of a list."""
+        node = resolved(schema, self.checker.schema)
+        if depth > MAX_DEPTH:
             return MISSING
         if options := node.get("anyOf") or node.get("oneOf"):
-            return self._first_of(options, path, depth=depth, element=element)
+            return self._first_of(options, path, element, depth=depth + 1)
         if "const" in node:
             return node["const"]
-        if _allows(node, "object") and "properties" in node:
-            return self._object(node, path, depth=depth, element=element)
-        if not path and not element:
+        if "properties" in node:
+            return self._object(node, path, element, depth=depth + 1)
+        if not path and element is None:
             return plain_object(self.fields.analyses, self.fields.language)
-        return self._leaf(node, path, depth=depth, element=element)
+        return self._leaf(node, path, element, depth=depth + 1)
 
     def _first_of(
-        self, options: Sequence[JsonValue], path: Path, *, depth: int, element: JsonValue
+        self, options: Sequence[JsonValue], path: Path, element: JsonValue, *, depth: int
     ) -> JsonValue:
         before = list(self.unfilled)
-        nodes = [resolved(option, self.root) for option in options]
-        for node in nodes:
-            if node == {"type": "null"}:
+        for option in options:
+            if resolved(option, self.checker.schema) == {"type": "null"}:
                 continue
-            value = self.fill(node, path, depth=depth + 1, element=element)
+            value = self.fill(option, path, element, depth=depth)
             if value is not MISSING and self.unfilled == before:
                 return value
             self.unfilled = list(before)
-        return None if {"type": "null"} in nodes else MISSING
+        return None if self._fits(None, {"anyOf": options}) else MISSING
 
-    def _object(
-        self, node: Mapping[str, JsonValue], path: Path, *, depth: int, element: JsonValue
-    ) -> JsonValue:
+    def _object(self, node: Schema, path: Path, element: JsonValue, *, depth: int) -> JsonValue:
+        if element is not None and not isinstance(element, dict):
+            element = {"content": element}
         value: dict[str, JsonValue] = {}
         for name, child in node["properties"].items():
-            own = (
-                element.get(_ALIASES.get(name.strip().lower(), name), MISSING) if element else None
-            )
+            alias = _ALIASES.get(name.strip().lower(), name)
+            own = element.get(alias, MISSING) if element is not None else None
             where = (*path, name)
-            part = (
-                MISSING if own is MISSING else self.fill(child, where, depth=depth + 1, element=own)
-            )
+            part = MISSING if own is MISSING else self.fill(child, where, own, depth=depth)
             if part is not MISSING:
                 value[name] = part
-            elif self._is_nullable(child):
+            elif self._fits(None, child):
                 value[name] = None
             elif name in node.get("required", []):
                 self.unfilled.append(".".join(where))
         return value
 
-    def _is_nullable(self, schema: JsonValue) -> bool:
-        node = resolved(schema, self.root)
-        if not isinstance(node, dict):
-            return False
-        options = node.get("anyOf") or node.get("oneOf") or []
-        return "null" in _types(node) or any(self._is_nullable(option) for option in options)
-
-    def _leaf(
-        self, node: Mapping[str, JsonValue], path: Path, *, depth: int, element: JsonValue
-    ) -> JsonValue:
-        name = path[-1] if path else ""
+    def _leaf(self, node: Schema, path: Path, element: JsonValue, *, depth: int) -> JsonValue:
+        *above, name = path or ("",)
         value = element
         if value is None:
             value = self.fields.value_for(name, str(node.get("description", "")))
-        if value is MISSING:
-            return MISSING
-        if _allows(node, "array") and isinstance(value, list):
-            return self._array(node, value, path, depth=depth)
-        return _as_allowed(_single(value), node)
-
-    def _array(
-        self, node: Mapping[str, JsonValue], values: Sequence[JsonValue], path: Path, *, depth: int
-    ) -> JsonValue:
-        items = node.get("items", {})
-        name = path[-1] if path else ""
-        parts = [
-            self.fill(items, (*path[:-1], f"{name}[{index}]"), depth=depth + 1, element=value)
-            for index, value in enumerate(values)
-        ]
-        return MISSING if any(part is MISSING for part in parts) else parts
+        if isinstance(value, list) and self._fits([], {"type": node.get("type", "array")}):
+            parts = [
+                self.fill(node.get("items", {}), (*above, f"{name}[{at}]"), each, depth=depth)
+                for at, each in enumerate(value)
+            ]
+            return MISSING if any(part is MISSING for part in parts) else parts
+        return next((each for each in _forms(value, node) if self._fits(each, node)), MISSING)
 
 
-def _types(node: Mapping[str, JsonValue]) -> list[str]:
-    kinds = node.get("type", [])
-    return [kinds] if isinstance(kinds, str) else list(kinds)
-
-
-def _allows(node: Mapping[str, JsonValue], kind: str) -> bool:
-    return kind in _types(node) or not _types(node)
-
-
-def _single(value: JsonValue) -> JsonValue:
-    """One plain value for a field that holds no list: the first, by its name or content."""
+def _forms(value: JsonValue, node: Schema) -> Iterator[JsonValue]:
+    """A value as a schema may want it: one instead of several, in its words, in another type."""
     if isinstance(value, list):
         value = value[0] if value else MISSING
     if isinstance(value, dict):
-        return value.get("content", value.get("name", MISSING))
-    return value
+        value = value.get("content", value.get("name", MISSING))
+    if value is MISSING:
+        return
+    yield from (each for each in node.get("enum", ()) if str(each).lower() == str(value).lower())
+    if isinstance(value, str | bool):
+        yield value
+    if isinstance(value, str) and _NUMBER.fullmatch(value):  # read as text beside a label
+        with suppress(ValueError):
+            yield from _numbers(
+                float(value.replace(".", "").replace(",", ".") if "," in value else value), node
+            )
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield from _numbers(value, node)
+        yield f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def _as_allowed(value: JsonValue, node: Mapping[str, JsonValue]) -> JsonValue:
-    """The value in a type the schema allows, or MISSING."""
-    if options := node.get("enum"):
-        same = (each for each in options if str(each).lower() == str(value).lower())
-        return next(same, MISSING)
-    if isinstance(value, bool):
-        return value if _allows(node, "boolean") else MISSING
-    if isinstance(value, int | float):
-        return _number(value, node)
-    if isinstance(value, str):
-        return value if _allows(node, "string") else _parsed(value, node)
-    return MISSING
-
-
-def _number(value: float, node: Mapping[str, JsonValue]) -> JsonValue:
-    if _allows(node, "number"):
-        return value
-    if _allows(node, "integer") and value == int(value):
-        return int(value)
-    return (
-        f"{value:.2f}"
-        if _allows(node, "string") and isinstance(value, float)
-        else (str(value) if _allows(node, "string") else MISSING)
-    )
-
-
-def _parsed(text: str, node: Mapping[str, JsonValue]) -> JsonValue:
-    """A number that was read as text beside a label."""
-    if not (_allows(node, "number") or _allows(node, "integer")):
-        return MISSING
-    try:
-        value = float(text.replace(".", "").replace(",", ".") if "," in text else text)
-    except ValueError:
-        return MISSING
-    return _number(value, node)
+def _numbers(value: float, node: Schema) -> Iterator[float]:
+    """A number, without a fraction of zero where only whole ones are wanted."""
+    if value == int(value) and "number" not in str(node.get("type")):
+        yield int(value)
+    yield value

@@ -10,7 +10,11 @@ import openai
 import pydantic
 import pytest
 
+from augenblick.core.language import language
 from augenblick.pictures.samples import BAR_CODE_CONTENT, QR_CONTENT
+from augenblick.reader.analysis import PictureAnalysis, Sharpness
+from augenblick.reader.json_answer import Unfillable, filled
+from augenblick.reader.layout import Line
 from augenblick.reader.receipts import tax_in
 
 from .conftest import MODEL, Running, encoded, question, sample, user, written
@@ -278,3 +282,62 @@ def test_several_pictures_as_object(reader: Running) -> None:
 
 def _content(response: Any) -> str:
     return str(response.json()["choices"][0]["message"]["content"])
+
+
+_SEEN = PictureAnalysis(
+    width_px=400,
+    height_px=300,
+    was_turned=False,
+    colours=(),
+    sharpness=Sharpness.SHARP,
+    codes=(),
+    lines=(
+        Line(("Summe", "12,00 EUR"), "Summe  12,00 EUR", 20),
+        Line(("Kundennummer: 007",), "", 20),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (_NUMBER, 12.0),
+        ({"type": "integer"}, 12),
+        (_STRING, "12.00"),
+        ({"type": ["string", "null"], "maxLength": 2}, None),
+        ({"enum": ["11.0", "12.0"]}, "12.0"),
+        ({"type": "number", "minimum": 13}, None),
+        ({"oneOf": [{"type": "boolean"}, {"type": "null"}]}, None),
+    ],
+)
+def test_a_value_takes_the_form_that_is_wanted(kind: dict[str, Any], value: Any) -> None:
+    """In the type and within the limits of the schema, or it is not known."""
+    schema = {"type": "object", "properties": {"total": kind}}
+
+    found = filled(schema, [_SEEN], language("de", "reader")).get("total")
+
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_lines_fill_a_list_of_objects() -> None:
+    """Plain words are the content of what is wanted for each."""
+    wanted = {"type": "array", "items": _object({"text": _STRING})}
+    schema = _object({"lines": wanted, "Kundennummer": {"type": "integer"}})
+
+    value = filled(schema, [_SEEN], language("de", "reader"))
+
+    assert value["lines"] == [{"text": "Summe  12,00 EUR"}, {"text": "Kundennummer: 007"}]
+    assert value["Kundennummer"] == 7
+
+
+@pytest.mark.parametrize("target", ["#/$defs/none", "#/$defs/self", "#here"])
+def test_a_known_value_with_a_schema_that_is_nowhere_is_refused(target: str) -> None:
+    """What it may be can't be told."""
+    schema = {
+        "properties": {"total": {"$ref": target}},
+        "required": ["total"],
+        "$defs": {"self": {"$ref": "#/$defs/self"}},
+    }
+
+    with pytest.raises(Unfillable):
+        filled(schema, [_SEEN], language("de", "reader"))
