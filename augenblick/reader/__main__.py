@@ -26,8 +26,8 @@ class AnnouncingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then print the address."""
         await super().startup(sockets)
-        if self.started and sockets:
-            host, port = sockets[0].getsockname()[:2]
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             print(f"listening on http://{shown}:{port}", flush=True)  # noqa: T201 - the contract with the parent
 
@@ -38,9 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
     # Before numpy is loaded: its threads for matrices wait for each other in loops, which on a
     # busy machine made 0.1 s of work 1.8 s.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sockets = [_listen(options.host, options.port)]
     config = uvicorn.Config(
         create_app(pace_seconds=options.pace_ms / 1000),
+        host=options.host,
+        port=options.port,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.until_stdin_ends:
         threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):  # raised once more after an orderly shutdown
-        server.run(sockets=sockets)
+        server.run()
     return 0
 
 
@@ -66,16 +67,6 @@ def _parser() -> argparse.ArgumentParser:
         help="pause between two words of a stream; 0 for none",
     )
     return parser
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Protocol IPPROTO_TCP rather than 0, so that asyncio sets TCP_NODELAY on what it accepts.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.set_inheritable(False)
-    return listener
 
 
 def _end_with_stdin(server: uvicorn.Server) -> None:
