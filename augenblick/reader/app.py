@@ -100,7 +100,7 @@ async def health(request: Request) -> Response:
 
 async def list_models(request: Request) -> Response:
     """The one model, as a list."""
-    return _json(wire.models(request.app.state.started))
+    return _json({"object": "list", "data": [_model(request)]})
 
 
 async def get_model(request: Request) -> Response:
@@ -109,7 +109,12 @@ async def get_model(request: Request) -> Response:
         raise ApiError(
             "The model does not exist.", param="model", code="model_not_found", status=404
         )
-    return _json(wire.model(request.app.state.started))
+    return _json(_model(request))
+
+
+def _model(request: Request) -> Body:
+    created = request.app.state.started
+    return {"id": MODEL_ID, "object": "model", "created": created, "owned_by": "augenblick"}
 
 
 async def chat_completions(request: Request) -> Response:
