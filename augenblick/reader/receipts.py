@@ -8,9 +8,10 @@ do not explain by what, all of them are given back: nothing is guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from itertools import chain
 
 from augenblick.reader.picture_facts import Amount, amounts_in
 
@@ -95,17 +96,6 @@ _SIGNS = re.compile(r"eur|usd|gbp|chf|[^\w]|\d")
 _MANY_ADJUSTMENTS = 8  # 256 sums
 
 
-@dataclass(slots=True)
-class _Receipt:
-    """The amounts of a receipt by what they are."""
-
-    tiers: list[list[Amount]] = field(default_factory=lambda: [[] for _ in _TIERS])
-    adjustments: list[Decimal] = field(default_factory=list)
-    payments: list[Decimal] = field(default_factory=list)
-    changes: list[Decimal] = field(default_factory=list)
-    nets: list[Amount] = field(default_factory=list)
-
-
 def total_in(lines: Sequence[str]) -> Amount | None:
     """The amount to pay; `None` where no line names it, or several do and differ."""
     found = amounts_to_pay(lines)
@@ -114,25 +104,30 @@ def total_in(lines: Sequence[str]) -> Amount | None:
 
 def amounts_to_pay(lines: Sequence[str]) -> list[Amount]:
     """The amount to pay. Several where it is not clear which one; none where no line names it."""
-    receipt = _Receipt()
+    found: dict[_Kind, list[Amount]] = defaultdict(list)
     for index, line in enumerate(lines):
         if amounts := _amounts_of(lines, index):
-            _sort_in(receipt, _SPACED.sub(_without_spaces, line).lower(), amounts)
-    named = [amount for tier in receipt.tiers for amount in tier if amount.value]
-    paid = {given - back for given in receipt.payments for back in receipt.changes}
-    for amount in (*named, *receipt.nets):  # a total after a discount may be called net, too
+            folded = _SPACED.sub(_without_spaces, line).lower()
+            kind = next((kind for kind, fits in _KINDS if fits(folded)), None)
+            found[kind] += _meant(folded, amounts) if kind in _TIERS else amounts
+    tiers = [[amount for amount in found[tier] if amount.value] for tier in _TIERS]
+    changes = _values(found["change"])
+    paid = {given - back for given in _values(found["payment"]) for back in changes}
+    for amount in chain(*tiers, found["net"]):  # a total after a discount may be called net, too
         if amount.value in paid:
             return [amount]
-    is_in_cash = bool(receipt.payments or receipt.changes)
-    for number, tier in enumerate(receipt.tiers):
-        distinct = list({a.value: a for a in reversed(tier) if a.value}.values())[::-1]
-        if not distinct or (number == len(_TIERS) - 1 and is_in_cash):
-            continue
-        last = next(amount for amount in reversed(tier) if amount.value)
-        sums = _sums(receipt.adjustments)
-        is_explained = all(abs(last.value - other.value) in sums for other in distinct)
-        return [last] if is_explained else distinct
+    if found["payment"] or changes:
+        tiers.pop()  # "paid" is what was handed over, then
+    sums = _sums(_values(found["adjustment"]))
+    for tier in filter(None, tiers):
+        distinct = list({amount.value: amount for amount in reversed(tier)}.values())[::-1]
+        is_explained = all(abs(tier[-1].value - other.value) in sums for other in distinct)
+        return tier[-1:] if is_explained else distinct
     return []
+
+
+def _values(amounts: Iterable[Amount]) -> list[Decimal]:
+    return [abs(amount.value) for amount in amounts]
 
 
 def _without_spaces(word: re.Match[str]) -> str:
@@ -150,30 +145,24 @@ def _amounts_of(lines: Sequence[str], index: int) -> list[Amount]:
     return amounts_in([lines[index + 1]]) if alone in ([True], [True, False]) else []
 
 
-def _sort_in(receipt: _Receipt, folded: str, amounts: Sequence[Amount]) -> None:
-    values = [abs(amount.value) for amount in amounts]
-    if _CHANGE.search(folded):
-        receipt.changes += values
-    elif _PAYMENT.search(folded) and not _TO_PAY.search(folded):
-        receipt.payments += values
-    elif _QUANTITY.search(folded) or _SUBTOTAL.search(folded):
-        return
-    elif _is_adjustment(folded):
-        receipt.adjustments += values
-    elif _NET.search(folded):
-        receipt.nets += amounts
-    else:
-        fitting = (n for n, words in enumerate(_TIERS) if words.search(folded))
-        if (tier := next(fitting, None)) is not None:
-            receipt.tiers[tier] += _meant(folded, amounts)
-
-
 def _is_adjustment(folded: str) -> bool:
     if _HAS_TAX_IN_IT.search(folded) and not _NET.search(folded):
         return False
     if _IS_TAX.search(folded):
         return True
     return bool(_ADJUSTMENT.search(folded)) and not _AFTER.search(folded)
+
+
+_Kind = str | re.Pattern[str] | None
+_KINDS: tuple[tuple[_Kind, Callable[[str], object]], ...] = (
+    ("change", _CHANGE.search),
+    ("payment", lambda folded: _PAYMENT.search(folded) and not _TO_PAY.search(folded)),
+    (None, lambda folded: _QUANTITY.search(folded) or _SUBTOTAL.search(folded)),
+    ("adjustment", _is_adjustment),
+    ("net", _NET.search),
+    *((tier, tier.search) for tier in _TIERS),
+)
+"""What the amounts of a line are: the first that fits its words, in lower case."""
 
 
 def _meant(folded: str, amounts: Sequence[Amount]) -> Sequence[Amount]:
