@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,9 @@ from augenblick.reader.picture_input import Picture, decoded
 
 _SHARPNESS_SIDE_PX = 1024
 _FLAT = 4.0  # standard deviation of grey below which there is nothing to be sharp
+
+
+Orientation = Literal["portrait", "landscape", "square"]
 
 
 class Sharpness(StrEnum):
@@ -48,11 +52,23 @@ class PictureAnalysis:
     has_unread: bool = False  # there is writing that could not be read
 
     @property
+    def texts(self) -> list[str]:
+        """The lines of text."""
+        return [line.text for line in self.lines]
+
+    @property
     def text(self) -> str:
         """The text, with a blank line between paragraphs."""
         return "\n".join(
             f"\n{line.text}" if line.starts_paragraph else line.text for line in self.lines
         )
+
+    @property
+    def orientation(self) -> Orientation:
+        """As the picture stands upright."""
+        if self.width_px == self.height_px:
+            return "square"
+        return "landscape" if self.width_px > self.height_px else "portrait"
 
     @property
     def megapixels(self) -> float:

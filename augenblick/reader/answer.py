@@ -23,21 +23,8 @@ from augenblick.reader.receipts import amounts_to_pay
 
 Section = Callable[[PictureAnalysis, str, Language], list[str]]
 
-_SHARPNESS = {
-    "sharp": "reader.sharpness.sharp",
-    "soft": "reader.sharpness.soft",
-    "blurry": "reader.sharpness.blurry",
-    "flat": "reader.sharpness.flat",
-}
 _LINKING = ("http://", "https://")
 _BAR_WORDS = ("bar", "strich", "ean")
-
-
-def orientation_key(width: int, height: int) -> str:
-    """Portrait, landscape or square."""
-    if width == height:
-        return "reader.orientation.square"
-    return "reader.orientation.landscape" if width > height else "reader.orientation.portrait"
 
 
 def answer(
@@ -62,7 +49,7 @@ def below_text(
     """
     surface = [
         language.text("reader.overview.colours", colours=_colour_list(analysis, language)),
-        language.text(_SHARPNESS[analysis.sharpness]),
+        language.text(f"reader.sharpness.{analysis.sharpness}"),
     ]
     codes = [_code_line(found, language) for found in analysis.codes]
     if is_named:
@@ -75,16 +62,12 @@ def below_text(
 
 def found_lines(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
     """The lines that speak of what is asked; empty if there are none."""
-    hits = matching_lines(question, _texts(analysis))
+    hits = matching_lines(question, analysis.texts)
     return [language.text("reader.lookup.found"), fenced("\n".join(hits[:6]))] if hits else []
 
 
-def _texts(analysis: PictureAnalysis) -> list[str]:
-    return [line.text for line in analysis.lines]
-
-
 def _total(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
-    lines = _texts(analysis)
+    lines = analysis.texts
     found = amounts_to_pay(lines)
     if len(found) == 1:
         return [
@@ -111,7 +94,7 @@ def _amount(amount: picture_facts.Amount, lines: Sequence[str], language: Langua
 def _price(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
     hits = [
         line
-        for line in matching_lines(question, _texts(analysis))
+        for line in matching_lines(question, analysis.texts)
         if picture_facts.amounts_in([line])
     ]
     if hits:
@@ -120,9 +103,9 @@ def _price(analysis: PictureAnalysis, question: str, language: Language) -> list
 
 
 def _date(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
-    found = picture_facts.dates_in(_texts(analysis))
+    found = picture_facts.dates_in(analysis.texts)
     if not found:
-        if unclear := picture_facts.unclear_dates_in(_texts(analysis)):
+        if unclear := picture_facts.unclear_dates_in(analysis.texts):
             return [language.text("reader.date.unclear"), fenced("\n".join(unclear))]
         return found_lines(analysis, question, language) or [language.text("reader.date.none")]
     return [
@@ -136,7 +119,7 @@ def _date(analysis: PictureAnalysis, question: str, language: Language) -> list[
 
 
 def _hours(analysis: PictureAnalysis, question: str, language: Language) -> list[str]:
-    lines = _texts(analysis)
+    lines = analysis.texts
     for hits in (lines_for_day(question, lines), picture_facts.times_in(lines)):
         if hits:
             return [fenced("\n".join(hits))]
@@ -203,13 +186,12 @@ def _colour_list(analysis: PictureAnalysis, language: Language) -> str:
 
 
 def _size(analysis: PictureAnalysis, _question: str, language: Language) -> list[str]:
-    width, height = analysis.width_px, analysis.height_px
     said = language.text(
         "reader.size.found",
-        width=str(width),
-        height=str(height),
+        width=str(analysis.width_px),
+        height=str(analysis.height_px),
         megapixels=language.number(analysis.megapixels, digits=2),
-        orientation=language.text(orientation_key(width, height)),
+        orientation=language.text(f"reader.orientation.{analysis.orientation}"),
     )
     return [said, language.text("reader.size.turned")] if analysis.was_turned else [said]
 
@@ -223,7 +205,9 @@ _SECTIONS: dict[Topic, Section] = {
     Topic.CODE: _code,
     Topic.COLOURS: _colours,
     Topic.SIZE: _size,
-    Topic.SHARPNESS: lambda seen, _question, language: [language.text(_SHARPNESS[seen.sharpness])],
+    Topic.SHARPNESS: lambda seen, _question, language: [
+        language.text(f"reader.sharpness.{seen.sharpness}")
+    ],
     Topic.OBJECTS: lambda seen, _question, language: overview(seen, language),
     Topic.THANKS: lambda _seen, _question, language: [language.text("reader.thanks.answer")],
 }

@@ -16,7 +16,7 @@ from typing import Any
 from augenblick.core.json_schema import Schema, resolved
 from augenblick.core.language import Language
 from augenblick.reader.analysis import PictureAnalysis
-from augenblick.reader.parsed_fields import MISSING, ParsedFields, orientation_of
+from augenblick.reader.parsed_fields import MISSING, ParsedFields
 from augenblick.reader.picture_facts import dates_in
 from augenblick.reader.receipts import total_in
 from augenblick.reader.wire import JsonValue
@@ -72,7 +72,7 @@ def _picture(analysis: PictureAnalysis, language: Language) -> dict[str, JsonVal
             "width": analysis.width_px,
             "height": analysis.height_px,
             "megapixels": round(analysis.megapixels, 2),
-            "orientation": orientation_of(analysis),
+            "orientation": analysis.orientation,
         },
         "colours": fields.value_for("colours"),
         "sharpness": analysis.sharpness.value,

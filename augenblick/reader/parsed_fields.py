@@ -14,7 +14,6 @@ from typing import Final
 from augenblick.core.language import Language
 from augenblick.reader import picture_facts
 from augenblick.reader.analysis import PictureAnalysis, Sharpness
-from augenblick.reader.answer import orientation_key
 from augenblick.reader.receipts import items_in, tax_in, total_in
 from augenblick.reader.wire import JsonValue
 
@@ -41,7 +40,7 @@ class ParsedFields:
     @property
     def lines(self) -> list[str]:
         """All lines of text."""
-        return [line.text for analysis in self.analyses for line in analysis.lines]
+        return [text for analysis in self.analyses for text in analysis.texts]
 
     def value_for(self, name: str, description: str = "") -> JsonValue:
         """A JSON value for a field, or `MISSING`."""
@@ -154,11 +153,6 @@ def _of_first(
     return lambda fields: value_of(fields.analyses[0]) if fields.analyses else MISSING
 
 
-def orientation_of(analysis: PictureAnalysis) -> str:
-    """portrait, landscape or square: a code, not a word of a language."""
-    return orientation_key(analysis.width_px, analysis.height_px).rpartition(".")[2]
-
-
 _CONCEPTS: Mapping[str, Callable[[ParsedFields], JsonValue]] = {
     r"^(?:has|contains) (?:a )?(?:text|writing)|enthält text": lambda fields: bool(fields.lines),
     r"^(?:has|contains) (?:an? )?(?:qr|bar|code)|enthält code": lambda fields: bool(_codes(fields)),
@@ -195,7 +189,7 @@ _CONCEPTS: Mapping[str, Callable[[ParsedFields], JsonValue]] = {
         lambda seen: seen.height_px
     ),
     r"^(?:megapixels?|megapixel)$": _of_first(lambda seen: round(seen.megapixels, 2)),
-    r"^(?:orientation|ausrichtung)$": _of_first(orientation_of),
+    r"^(?:orientation|ausrichtung)$": _of_first(lambda analysis: analysis.orientation),
     r"^(?:main |dominant )?(?:colou?rs?|farben?)$|^hauptfarben$": _colours,
     r"^(?:sharpness|schärfe)$": _of_first(lambda analysis: analysis.sharpness.value),
     r"^(?:language|sprache)$": lambda fields: fields.language.code,

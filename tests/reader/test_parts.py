@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import augenblick.reader
 from augenblick.core.language import LANGUAGES, read_catalogue
+from augenblick.reader.analysis import Orientation, Sharpness
 from augenblick.reader.layout import Cell, Line, line_of, rows_of
 from augenblick.reader.markdown import code_span, fenced
 from augenblick.reader.picture_facts import amounts_in, dates_in, times_in
@@ -260,6 +262,8 @@ def test_catalogues_are_complete() -> None:
         for key in re.findall(r'"(reader\.[a-z_]+\.[a-z_]+)"', path.read_text())
     }
     used |= {f"reader.thing.{thing.key}" for thing in things()}
+    used |= {f"reader.sharpness.{each}" for each in Sharpness}
+    used |= {f"reader.orientation.{each}" for each in get_args(Orientation)}
     english = _sentences("en")
 
     for sentences in map(_sentences, LANGUAGES):
