@@ -12,9 +12,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from rapidfuzz.distance import Indel
+
+from augenblick.lab.written_numbers import readings_of
 
 _TOKEN = re.compile(
     r"(?P<number>(?:(?<![^\s(\[{:=])[-+\u2212])?(?<![^\W_])\d+(?:[.,'\u2019\u00a0\u202f]\d+)*)"
@@ -24,7 +27,6 @@ _TOKEN = re.compile(
 _MINUS = re.compile("^[-\u2212]")
 _NEUTRAL = set("`~|>#*_")  # symbols by Unicode, marks by Markdown
 _PERCENT = set("%\u2030")  # punctuation by Unicode
-_GROUP = 3  # digits between two signs of thousands
 # Pairs of words that all comparisons of one call may look at: 0.2 s and 50 MB. Beyond that, words
 # are told apart only by whether the other answer has them at all.
 _MOST_PAIRS: Final = 400_000_000
@@ -147,33 +149,17 @@ def _words(text: str) -> Iterator[_Word]:
 def _number(token: str) -> str:
     """A number by its value; what only looks like one (a date, an address) as it stands."""
     sign = "-" if _MINUS.match(token) else ""
-    plain = "".join(_digit(each) for each in token.lstrip("+-\u2212"))
-    parts = re.split(r"[.,']", plain)
-    marks = re.sub(r"\d", "", plain)
-    if not marks:
-        return sign + plain
-    *groups, last = parts
-    is_one_kind = len(set(marks)) == 1
-    if len(marks) == 1 and marks != "'":
-        if len(last) == _GROUP and len(groups[0]) <= _GROUP and groups[0] != "0":
-            return f"{sign}{groups[0]}?{last}"
-        return sign + _decimal(groups[0], last)
-    if is_one_kind and _are_groups(parts):
-        return sign + "".join(parts)
-    if len(set(marks[:-1])) == 1 and marks[-1] not in marks[:-1] and _are_groups(groups):
-        return sign + _decimal("".join(groups), last)
-    return sign + plain
+    plain = "".join(map(_plain, token.lstrip("+-\u2212")))
+    readings = [] if plain.isdecimal() else list(readings_of(plain))  # 007 is not 7
+    return sign + ("?".join(map(_digits, readings)) or plain)
 
 
-def _digit(sign: str) -> str:
+def _plain(sign: str) -> str:
     if sign in "\u2019\u00a0\u202f":
         return "'"  # signs that stand between thousands only
     return str(unicodedata.decimal(sign)) if sign.isdecimal() else sign
 
 
-def _are_groups(parts: Sequence[str]) -> bool:
-    return len(parts[0]) <= _GROUP and all(len(part) == _GROUP for part in parts[1:])
-
-
-def _decimal(whole: str, fraction: str) -> str:
-    return f"{whole}.{fraction}".rstrip("0").rstrip(".")
+def _digits(number: Decimal) -> str:
+    whole, _, fraction = f"{number:f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0')}".rstrip(".")

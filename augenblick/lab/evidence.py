@@ -11,12 +11,12 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from augenblick.core.picture_text import PictureText, Place, TextCell, Value
+from augenblick.lab.written_numbers import readings_of
 
 MOST_VALUES: Final = 200  # of an answer
 _MOST_CHARACTERS: Final = 50_000
@@ -226,7 +226,6 @@ def _is_after_currency(match: re.Match[str]) -> bool:
 # ---- readings
 
 _DATE_SHAPE: Final = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})")
-_THOUSANDS: Final = 3
 _LONGEST: Final = 30  # characters of what can be a number
 _CENTURY: Final = 100
 
@@ -241,23 +240,8 @@ def _numeric_keys(token: str) -> Iterator[Key]:
         yield from _time_keys([int(part) for part in re.split(r"[.,:'\u2019]", token)])
     if short := re.fullmatch(r"(\d{1,2})\.(\d{1,2})", token):
         yield from _day(0, int(short[2]), int(short[1]))
-    if ":" not in token:
-        yield from _numbers(token)
-
-
-def _numbers(token: str) -> Iterator[Key]:
-    """The number, or both where a separator may be one of thousands; one without decimals is whole.
-
-    Twenty is found at 20.00, but 20.00 at 20 only where that is an amount.
-    """
-    plain = re.sub(r"['\u2019\s]", "", token)
-    pieces = re.split("[.,]", plain)
-    separators = re.findall("[.,]", plain)
-    with suppress(ArithmeticError):
-        if all(len(piece) == _THOUSANDS for piece in pieces[1:]) and len(set(separators)) <= 1:
-            yield "whole", Decimal("".join(pieces))
-        if separators and (len(separators) == 1 or len(set(separators)) > 1):
-            yield "number", Decimal(f"{''.join(pieces[:-1])}.{pieces[-1]}")
+    for number in readings_of(token):  # 20 is found at 20.00, but 20.00 at 20 only as an amount
+        yield ("number" if number.as_tuple().exponent else "whole"), number
 
 
 def _date_keys(first: int, middle: int, last: int, separator: str) -> Iterator[Key]:
