@@ -5,7 +5,7 @@ Sharpness comes from the variance of the Laplacian, colours from `colour_names`,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -85,24 +85,13 @@ class Progress:
     lines: tuple[Line, ...] = ()
 
 
-class Cancelled(Exception):
-    """Nobody waits for this analysis any more."""
-
-
 def analyze(
-    picture: Picture,
-    *,
-    with_text: bool,
-    reader: TextReader,
-    report: Callable[[Progress], None],
-    is_cancelled: Callable[[], bool],
-) -> PictureAnalysis:
-    """Everything in a picture; raises `Cancelled` within a line of `is_cancelled`.
+    picture: Picture, *, with_text: bool, reader: TextReader
+) -> Generator[Progress | PictureAnalysis]:
+    """How far reading has come, line by line, and at the end everything in a picture.
 
-    Reading takes seconds, all else a tenth of one.
+    Reading takes seconds, all else a tenth of one. Closing it stops the work.
     """
-    if is_cancelled():
-        raise Cancelled
     opened = decoded(picture.content)
     image = opened.image
     was_turned = bool(opened.receipt.rotation_degrees or opened.receipt.was_mirrored)
@@ -111,20 +100,19 @@ def analyze(
         main_colours(image), sharpness_of(image), codes_in(image),
     )  # fmt: skip
     if not with_text:
-        return seen
+        yield seen
+        return
     found = reader.find(np.asarray(image), scale=picture.width_px / image.width)
-    report(Progress(0, len(found.rows)))
+    yield Progress(0, len(found.rows))
     lines: list[Line] = []
     has_unread = False
     with closing(reader.read(found)) as rows:
         for row in rows:
-            if is_cancelled():
-                raise Cancelled
             lines.extend(row.lines)
             has_unread = row.has_unread
-            report(Progress(row.number, len(found.rows), row.lines))
+            yield Progress(row.number, len(found.rows), row.lines)
     turned = found.turned_degrees if lines else 0
-    return replace(seen, lines=tuple(lines), text_turned_degrees=turned, has_unread=has_unread)
+    yield replace(seen, lines=tuple(lines), text_turned_degrees=turned, has_unread=has_unread)
 
 
 def sharpness_of(image: Image.Image) -> Sharpness:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 
 from augenblick.reader import MODEL_ID, VERSION, wire
 from augenblick.reader.chat_request import ChatRequest
-from augenblick.reader.generation import Piece, Sight, generate
+from augenblick.reader.generation import Piece, generate
 from augenblick.reader.prompt import Prompt
 from augenblick.reader.tokens import Cutter
+from augenblick.reader.vision_worker import VisionWorker
 from augenblick.reader.wire import ApiError, Body
 
 SYSTEM_FINGERPRINT = "fp_" + hashlib.sha256(f"{MODEL_ID} {VERSION}".encode()).hexdigest()[:10]
@@ -30,7 +31,7 @@ class Completion:
 
     request: ChatRequest
     prompt: Prompt
-    sight: Sight
+    worker: VisionWorker
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -56,7 +57,7 @@ class Completion:
     async def _words(self, cutter: Cutter) -> AsyncIterator[Piece]:
         """The answer in words, up to where it is cut; what is no answer yet, as it is."""
         last = Piece("")
-        async for piece in generate(self.prompt, self.sight):
+        async for piece in generate(self.prompt, self.worker):
             if piece.field == "reasoning_content":
                 yield piece
                 continue

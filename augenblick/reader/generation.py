@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from augenblick.core.language import Language
 from augenblick.reader.analysis import PictureAnalysis, Progress
@@ -27,19 +27,10 @@ from augenblick.reader.markdown import BLOCK_END, code_span
 from augenblick.reader.picture_input import Picture
 from augenblick.reader.prompt import Prompt
 from augenblick.reader.question import NOT_IN_THE_TEXT, Topic, may_name_a_thing, topics_of
+from augenblick.reader.vision_worker import VisionWorker
 
 Step = Progress | PictureAnalysis
 _WORTH_COUNTING = 12  # lines; fewer are read before anybody wonders
-
-
-class Sight(Protocol):
-    """Sees what is in a picture; all but its text takes no time to speak of."""
-
-    def analyze(self, picture: Picture, *, with_text: bool) -> AsyncIterator[Step]:
-        """How far reading has come, then what is in the picture."""
-
-    async def thing_in(self, picture: Picture) -> str:
-        """The key of what it nearly surely shows, empty if nothing is sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +43,14 @@ class Piece:
     is_answer: bool = True  # False: all that was seen, in place of an answer
 
 
-async def generate(prompt: Prompt, sight: Sight) -> AsyncIterator[Piece]:
+async def generate(prompt: Prompt, worker: VisionWorker) -> AsyncIterator[Piece]:
     """The pieces of the answer, as soon as each is known."""
     if prompt.format.type != "text":
-        async for piece in _json(prompt, sight):
+        async for piece in _json(prompt, worker):
             yield piece
         return
     separator = ""
-    async for piece in _pieces(prompt, sight):
+    async for piece in _pieces(prompt, worker):
         if piece.field == "content" and piece.begins_paragraph:
             yield Piece(separator + piece.text)
             separator = "\n\n"
@@ -67,10 +58,10 @@ async def generate(prompt: Prompt, sight: Sight) -> AsyncIterator[Piece]:
             yield piece
 
 
-async def _json(prompt: Prompt, sight: Sight) -> AsyncIterator[Piece]:
+async def _json(prompt: Prompt, worker: VisionWorker) -> AsyncIterator[Piece]:
     analyses = []
     for picture in prompt.pictures:
-        async for step in sight.analyze(picture, with_text=True):
+        async for step in worker.analyze(picture, with_text=True):
             for piece in _reasoning(step, prompt.language):
                 yield piece
             if isinstance(step, PictureAnalysis):
@@ -87,7 +78,7 @@ async def _json(prompt: Prompt, sight: Sight) -> AsyncIterator[Piece]:
     yield Piece(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-async def _pieces(prompt: Prompt, sight: Sight) -> AsyncIterator[Piece]:
+async def _pieces(prompt: Prompt, worker: VisionWorker) -> AsyncIterator[Piece]:
     language = prompt.language
     topics = topics_of(prompt.question)
     if topics == (Topic.THANKS,) or not prompt.pictures:
@@ -103,7 +94,7 @@ async def _pieces(prompt: Prompt, sight: Sight) -> AsyncIterator[Piece]:
             yield Piece(language.text("reader.caption.region", number=region))
         elif (count := len(prompt.pictures)) > 1:
             yield Piece(language.text("reader.caption.several", number=number, of=count))
-        async for piece in about(prompt, topics, picture, sight):
+        async for piece in about(prompt, topics, picture, worker):
             is_beyond |= not piece.is_answer
             yield piece
     if is_beyond:
@@ -111,16 +102,16 @@ async def _pieces(prompt: Prompt, sight: Sight) -> AsyncIterator[Piece]:
 
 
 async def _transcribed(
-    prompt: Prompt, topics: Sequence[Topic], picture: Picture, sight: Sight
+    prompt: Prompt, topics: Sequence[Topic], picture: Picture, worker: VisionWorker
 ) -> AsyncIterator[Piece]:
     """What it shows, its text line by line, then what else is said about it."""
     named = []
     if not topics or Topic.OBJECTS in topics:
-        named = await _named(prompt, picture, sight)
+        named = await _named(prompt, picture, worker)
     for piece in named:
         yield piece
     count = 0
-    async for step in sight.analyze(picture, with_text=True):
+    async for step in worker.analyze(picture, with_text=True):
         if isinstance(step, Progress) and not step.read:
             for piece in _reasoning(step, prompt.language):
                 yield piece
@@ -147,26 +138,26 @@ def _below_text(
 
 
 async def _answered(
-    prompt: Prompt, topics: Sequence[Topic], picture: Picture, sight: Sight
+    prompt: Prompt, topics: Sequence[Topic], picture: Picture, worker: VisionWorker
 ) -> AsyncIterator[Piece]:
     """How far reading has come, then what is said about the picture."""
     with_text = not topics or not NOT_IN_THE_TEXT.issuperset(topics)
-    async for step in sight.analyze(picture, with_text=with_text):
+    async for step in worker.analyze(picture, with_text=with_text):
         for piece in _reasoning(step, prompt.language):
             yield piece
         if isinstance(step, PictureAnalysis):
             said = answer(topics, step, prompt.question, prompt.language)
             said = said or found_lines(step, prompt.question, prompt.language)
-            named = [] if said else await _named(prompt, picture, sight)
+            named = [] if said else await _named(prompt, picture, worker)
             for piece in named:
                 yield piece
             for paragraph in said or overview(step, prompt.language, is_named=bool(named)):
                 yield Piece(paragraph, is_answer=bool(said))
 
 
-async def _named(prompt: Prompt, picture: Picture, sight: Sight) -> list[Piece]:
+async def _named(prompt: Prompt, picture: Picture, worker: VisionWorker) -> list[Piece]:
     """What the picture shows, if that is nearly sure and may be what is asked."""
-    if not may_name_a_thing(prompt.question) or not (key := await sight.thing_in(picture)):
+    if not may_name_a_thing(prompt.question) or not (key := await worker.thing_in(picture)):
         return []
     thing = prompt.language.text(f"reader.thing.{key}")
     return [Piece(prompt.language.text("reader.recognised.thing", thing=thing), is_answer=False)]

@@ -11,11 +11,11 @@ from contextlib import aclosing, suppress
 from dataclasses import asdict, dataclass
 
 from augenblick.core.picture_text import PictureText, TextCell
-from augenblick.reader.analysis import Cancelled, PictureAnalysis, Progress
+from augenblick.reader.analysis import PictureAnalysis, Progress
 from augenblick.reader.chat_request import ImageUrl
 from augenblick.reader.picture_input import Picture, load_picture
 from augenblick.reader.prompt import decoded_json
-from augenblick.reader.vision_worker import VisionWorker
+from augenblick.reader.vision_worker import Cancelled, VisionWorker
 from augenblick.reader.wire import ApiError, Body
 
 _LOOK_SECONDS = 0.1

@@ -8,12 +8,11 @@ remembered by the hash of the picture, so that a follow-up question is answered 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from contextlib import closing, suppress
 
 from augenblick.core.byte_lru import ByteLru
 from augenblick.core.memory import give_back_memory
@@ -27,6 +26,10 @@ RECOGNISED_SIDE_PX = 640  # of which the model sees 224 by 224
 _MAX_REMEMBERED_BYTES = 8_000_000  # some thousand pages
 _MAX_THINGS = 10_000
 _NICENESS = 5  # the cores are used as far as the page leaves them idle
+
+
+class Cancelled(Exception):
+    """Nobody waits for this analysis any more, or it gave way."""
 
 
 class VisionWorker:
@@ -77,21 +80,16 @@ class VisionWorker:
         cancelled = threading.Event()
 
         def report(step: Progress | Future[PictureAnalysis]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
+            with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(steps.put_nowait, step)
 
         with self._lock:
             self.waiting += not gives_way
-        work = partial(
-            analyze,
-            picture,
-            with_text=with_text,
-            reader=self._reader,
-            report=report,
-            is_cancelled=lambda: cancelled.is_set() or (gives_way and self.waiting > 0),
-        )
         thread = self._reading if with_text else self._seeing
-        working = thread.submit(self._analyze, picture.sha256, work, is_kept=with_text)
+        working = thread.submit(
+            self._analyze, picture, with_text=with_text, report=report,
+            is_cancelled=lambda: cancelled.is_set() or (gives_way and self.waiting > 0),
+        )  # fmt: skip
         if not gives_way:
             working.add_done_callback(self._no_longer_waiting)
         working.add_done_callback(report)
@@ -121,21 +119,33 @@ class VisionWorker:
             self.waiting -= 1
 
     def _analyze(
-        self, sha256: str, work: Callable[[], PictureAnalysis], *, is_kept: bool
+        self,
+        picture: Picture,
+        *,
+        with_text: bool,
+        report: Callable[[Progress], None],
+        is_cancelled: Callable[[], bool],
     ) -> PictureAnalysis:
-        if (analysis := self._remembered.get(sha256)) is not None:
+        if (analysis := self._remembered.get(picture.sha256)) is not None:
             return analysis
         try:
-            analysis = work()
+            with closing(analyze(picture, with_text=with_text, reader=self._reader)) as steps:
+                while not is_cancelled():
+                    step = next(steps)
+                    if isinstance(step, PictureAnalysis):
+                        break
+                    report(step)
+                else:
+                    raise Cancelled
         finally:
             give_back_memory()  # what the models took meanwhile, 300 MB and more
-        if is_kept:
+        if with_text:
             self.analyzed += 1
-            self._remembered.put(sha256, analysis)
-        return analysis
+            self._remembered.put(picture.sha256, step)
+        return step
 
 
 def _lower_priority() -> None:
     """Let other threads of this machine go first, where the system can tell threads apart."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
