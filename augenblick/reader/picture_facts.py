@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -46,7 +47,7 @@ _BEFORE = rf"(?<!\d)(?<!\d\.){_NO_LETTER}"
 _DATE_FORMS = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
-        r"(?<![\d./-])(?P<year>(?:19|20)\d{2})(?P<sign>[-/.])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})(?!\d|[-/.]\d)",
+        r"(?<![\d./-])(?P<year>(?:19|20)\d{2})(?P<gap>[-/.])(?P<month>\d{1,2})(?P=gap)(?P<day>\d{1,2})(?!\d|[-/.]\d)",
         rf"{_BEFORE}(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?(?:{_YEAR})(?!\.\d)",
         rf"{_BEFORE}(?P<day>\d{{1,2}})\.\s?(?P<month>\d{{1,2}})\.\s?{_SHORT_YEAR}",
         rf"{_BEFORE}(?<!/)(?P<day>\d{{1,2}})(?P<sign>/)(?P<month>\d{{1,2}})/(?:{_YEAR})(?!/)",
@@ -156,36 +157,32 @@ def unclear_dates_in(lines: Iterable[str]) -> list[str]:
 
 def _order_of(lines: Sequence[str], matches: Iterable[re.Match[str]]) -> str:
     """What comes first between slashes: "day", "month", or empty if it can't be told."""
-    for match in matches:
-        if (
-            _has_open_order(match)
-            and max(first := int(match["day"]), int(match["month"])) > _YEAR_MONTHS
-        ):
+    for match in filter(_has_open_order, matches):
+        if max(first := int(match["day"]), int(match["month"])) > _YEAR_MONTHS:
             return "day" if first > _YEAR_MONTHS else "month"
     return "day" if currency_in(lines) in {"EUR", "GBP", "CHF"} else ""
 
 
 def _has_open_order(match: re.Match[str]) -> bool:
-    sign = match.groupdict().get("sign")
-    return bool(sign) and match.start("day") < match.start("year")
+    """Whether day and month may have changed places: `sign` stands between these."""
+    return "sign" in match.groupdict()
 
 
 def _date(match: re.Match[str], order: str) -> date | None:
     named = match["month"]
     month = int(named) if named.isdigit() else _MONTHS[named.lower()]
     day, year = int(match["day"]), int(match["year"])
-    if _has_open_order(match) and day != month and max(day, month) <= _YEAR_MONTHS:
+    if _has_open_order(match) and day != month:
+        if max(day, month) > _YEAR_MONTHS:
+            order = "month" if month > _YEAR_MONTHS else "day"
         if not order:
             return None
         day, month = (day, month) if order == "day" else (month, day)
-    elif _has_open_order(match) and month > _YEAR_MONTHS:
-        day, month = month, day
     if len(match["year"]) == 2:  # noqa: PLR2004 - two digits
         year += 2000 if year + 2000 <= datetime.now(UTC).year + _YEARS_AHEAD else 1900
-    try:
+    with suppress(ValueError):
         return date(year, month, day)
-    except ValueError:
-        return None
+    return None
 
 
 def times_in(lines: Iterable[str]) -> list[str]:
