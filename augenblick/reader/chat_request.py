@@ -31,7 +31,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from augenblick.core.json_schema import SchemaRejected, check_schema, is_strict, nodes
+from augenblick.core.json_schema import SchemaRejected, check_schema, is_strict
 from augenblick.reader import MODEL_ID
 from augenblick.reader.wire import ApiError
 
@@ -211,7 +211,7 @@ class NamedSchema(_Object):
             check_schema(self.schema_)
         except SchemaRejected as error:
             raise _wrong_schema(_SCHEMA_REASONS[error.code]) from error
-        if any({"pattern", "patternProperties"} & node.keys() for node in nodes(self.schema_)):
+        if _has_patterns(self.schema_):
             raise _wrong_schema("'pattern' is not permitted by this endpoint.")
         if self.strict and not is_strict(self.schema_):
             raise _wrong_schema(
@@ -219,6 +219,20 @@ class NamedSchema(_Object):
                 "its properties in 'required' and have 'additionalProperties' false."
             )
         return self
+
+
+def _has_patterns(schema: JsonValue) -> bool:
+    """Whether there is a regular expression, even where nothing but a reference leads."""
+    waiting = [schema]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("pattern"), str) or "patternProperties" in value:
+                return True
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return False
 
 
 _SCHEMA_REASONS = {

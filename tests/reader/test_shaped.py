@@ -224,6 +224,7 @@ def test_value_must_satisfy(reader: Running) -> None:
         {**_object({"a": _STRING}), "required": []},
         _object({"a": {"type": "object", "properties": {}}}),
         _object({"a": {"type": "string", "pattern": "(a+)+$"}}),
+        _object({"a": {"$ref": "#/any/a"}}, any={"a": {"type": "string", "pattern": "(a+)+$"}}),
         _object({"a": {"$ref": "https://example.org/schema.json"}}),
         _object({"a": {"$ref": 1}}),
     ],
