@@ -151,7 +151,7 @@ async def read_lines(request: Request) -> Response:
 
     async with request.app.state.parsing:
         asked = await asyncio.to_thread(picture_lines.parse_lines, body, is_known=worker.knows)
-    return _json(await while_connected(request, partial(picture_lines.lines_of, asked, worker)))
+    return _json(await while_connected(request, partial(picture_lines.lines_of, *asked, worker)))
 
 
 def _json(body: Body, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

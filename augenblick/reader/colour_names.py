@@ -6,7 +6,6 @@ Ranges of hue, saturation and value as people use the words; the first row that 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -68,17 +67,14 @@ def main_colours(image: Image.Image) -> tuple[Colour, ...]:
 
 
 def _named(hsv: NDArray[np.int32]) -> NDArray[np.str_]:
-    channels = (hsv[:, :, 0] * 360 // 255, hsv[:, :, 1], hsv[:, :, 2])
-    conditions = [_holds(row, channels) for row in _RANGES]
+    hue, saturation, value = hsv[:, :, 0] * 360 // 255, hsv[:, :, 1], hsv[:, :, 2]
+    conditions = [
+        _within(hue, row.hue) & _within(saturation, row.saturation) & _within(value, row.value)
+        for row in _RANGES
+    ]
     return np.select(conditions, [row.name for row in _RANGES], default="reader.colour.grey")
 
 
-def _holds(row: _Range, channels: tuple[NDArray[np.int32], ...]) -> NDArray[np.bool_]:
-    borders = (row.hue, row.saturation, row.value)
-    return reduce(
-        np.logical_and,
-        [
-            (channel >= low) & (channel < high)
-            for channel, (low, high) in zip(channels, borders, strict=True)
-        ],
-    )
+def _within(channel: NDArray[np.int32], borders: tuple[int, int]) -> NDArray[np.bool_]:
+    low, high = borders
+    return (channel >= low) & (channel < high)

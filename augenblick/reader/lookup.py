@@ -1,11 +1,30 @@
-"""Finding the lines that a question is about: by its own words, or by the day it names."""
+"""Finding the lines that are meant: by the words of a question or a field, or by a weekday."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
-from augenblick.reader.picture_facts import is_like, stems
+from rapidfuzz.distance import Prefix
+
+_SHORT = 4  # letters; words that have no more must be equal
+
+
+def stems(text: str) -> set[str]:
+    """Words of at least three letters or digits without accents, in lower case."""
+    plain = unicodedata.normalize("NFKD", text.lower().replace("ß", "ss"))
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return set(re.findall(r"[^\W_]{3,}", plain))
+
+
+def is_like(one: str, other: str) -> bool:
+    """Whether two stems are one word in other forms: the shorter begins the longer, nearly."""
+    longest = max(len(one), len(other))
+    if longest <= _SHORT:
+        return one == other
+    return Prefix.similarity(one, other) >= max(_SHORT, longest - 3)
+
 
 _FILLERS = stems(
     """der die das den dem des ein eine einen einem einer was wie wer wann warum welche welcher

@@ -14,6 +14,7 @@ from typing import Final
 from augenblick.core.language import Language
 from augenblick.reader import picture_facts
 from augenblick.reader.analysis import PictureAnalysis, Sharpness
+from augenblick.reader.lookup import is_like, stems
 from augenblick.reader.receipts import items_in, tax_in, total_in
 from augenblick.reader.wire import JsonValue
 
@@ -75,9 +76,9 @@ def _label_and_value(cells: Sequence[str]) -> tuple[str, str]:
 
 
 def _is_label(hint: str, label: str) -> bool:
-    wanted, there = picture_facts.stems(hint), picture_facts.stems(label)
+    wanted, there = stems(hint), stems(label)
     return bool(there and wanted) and all(
-        any(picture_facts.is_like(word, other) for other in wanted) for word in there
+        any(is_like(word, other) for other in wanted) for word in there
     )
 
 

@@ -6,7 +6,6 @@ Nothing is guessed: a value is given with the line it stands in.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -206,19 +205,3 @@ def emails_in(lines: Iterable[str]) -> list[str]:
 def phones_in(lines: Iterable[str]) -> list[str]:
     """Telephone numbers that begin with 0 or a country code."""
     return [match.strip() for line in lines for match in _PHONE.findall(line)]
-
-
-def stems(text: str) -> set[str]:
-    """Words of at least three letters or digits without accents, in lower case."""
-    plain = unicodedata.normalize("NFKD", text.lower().replace("ß", "ss"))
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return set(re.findall(r"[^\W_]{3,}", plain))
-
-
-def is_like(one: str, other: str) -> bool:
-    """Whether two stems are one word in other forms: the shorter begins the longer, nearly."""
-    short, long = sorted((one, other), key=len)
-    same = next(
-        (n for n, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short)
-    )
-    return same >= max(4, len(long) - 3) if len(long) > 4 else short == long  # noqa: PLR2004 - short words must be equal

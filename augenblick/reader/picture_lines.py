@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from augenblick.core.picture_text import PictureText, TextCell
 from augenblick.reader.analysis import PictureAnalysis, Progress
@@ -21,32 +21,26 @@ from augenblick.reader.wire import ApiError, Body
 _LOOK_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class LinesRequest:
-    """A picture, and how many rows of text to read; of one that has more they are counted only."""
+def parse_lines(body: bytes, *, is_known: Callable[[str], bool]) -> tuple[Picture, int]:
+    """A picture, and how many rows of text to read: of one that has more they are only counted.
 
-    picture: Picture
-    most_rows: int
-
-
-def parse_lines(body: bytes, *, is_known: Callable[[str], bool]) -> LinesRequest:
-    """What is asked for; raises `ApiError` for whatever is wrong with it."""
+    Raises `ApiError` for whatever is wrong with it.
+    """
     wire = decoded_json(body)
     url, most_rows = (wire.get("url"), wire.get("most_rows")) if isinstance(wire, dict) else (0, 0)
     if not isinstance(url, str) or not isinstance(most_rows, int):
         raise ApiError("Expected an object with 'url' (a data URI) and 'most_rows' (a number).")
-    picture = load_picture(ImageUrl(url=url), "url", is_known=is_known)
-    return LinesRequest(picture, most_rows)
+    return load_picture(ImageUrl(url=url), "url", is_known=is_known), most_rows
 
 
-async def lines_of(asked: LinesRequest, worker: VisionWorker) -> Body:
+async def lines_of(picture: Picture, most_rows: int, worker: VisionWorker) -> Body:
     """The text; begun again each time an answer needed the reader."""
     while True:
         while worker.waiting:  # noqa: ASYNC110 - which another thread counts
             await asyncio.sleep(_LOOK_SECONDS)
         with suppress(Cancelled):
-            steps = worker.analyze(asked.picture, with_text=True, gives_way=True)
-            return asdict(await _read(steps, asked.most_rows))
+            steps = worker.analyze(picture, with_text=True, gives_way=True)
+            return asdict(await _read(steps, most_rows))
 
 
 async def _read(steps: AsyncIterator[Progress | PictureAnalysis], most_rows: int) -> PictureText:
