@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from augenblick.core.picture_text import PictureText, Place, TextCell, Value
@@ -304,21 +305,20 @@ class _Text:
         self._is_level = text.is_level
         self._cells = [cell for row in text.rows or () for cell in row]
         self._found: dict[Key, dict[Place, None]] = {}
-        # all letters and digits in a row, and for each cell where they begin and come from
-        self._begins: list[int] = []
-        self._origins: list[list[int]] = []
+        # all letters and digits in a row, and of each its cell and its place there
         pieces: list[str] = []
-        length = 0
-        for cell in self._cells:
+        self._numbers: list[int] = []
+        self._offsets: list[int] = []
+        for number, cell in enumerate(self._cells):
             for read, start, end in _keys_in(cell.text):
                 place = self._place(cell, start, end)
                 for key in _with_coarser(read):
                     self._found.setdefault(key, {})[place] = None
             squeezed = [_squeezed(letter) for letter in cell.text]
-            self._begins.append(length)
-            self._origins.append([at for at, each in enumerate(squeezed) for _ in each])
+            offsets = [at for at, each in enumerate(squeezed) for _ in each]
             pieces += squeezed
-            length += len(self._origins[-1])
+            self._offsets += offsets
+            self._numbers += [number] * len(offsets)
         self._squeezed = "".join(pieces)
 
     def places(self, wanted: _Wanted) -> Iterator[Place]:
@@ -341,12 +341,10 @@ class _Text:
 
     def _is_border(self, at: int) -> bool:
         """Whether a word or a number ends before this letter."""
-        number = bisect_right(self._begins, at) - 1
-        offset = at - self._begins[number]
-        if offset == 0 or at == len(self._squeezed):
+        if at in {0, len(self._numbers)} or self._numbers[at - 1] != self._numbers[at]:
             return True
-        before, after = self._origins[number][offset - 1 : offset + 1]
-        text = self._cells[number].text
+        before, after = self._offsets[at - 1 : at + 1]
+        text = self._cells[self._numbers[at]].text
         if after - before == 1:
             return text[before].isdigit() != text[after].isdigit()
         between = text[before + 1 : after]
@@ -355,13 +353,10 @@ class _Text:
 
     def _parts(self, start: int, end: int) -> Iterator[Place]:
         """The place of these letters, one for each cell that has some."""
-        for number in range(bisect_right(self._begins, start) - 1, len(self._cells)):
-            begin, origins = self._begins[number], self._origins[number]
-            if begin >= end:
-                return
-            taken = origins[max(0, start - begin) : end - begin]
-            if taken:
-                yield self._place(self._cells[number], taken[0], taken[-1] + 1)
+        letters = zip(self._numbers[start:end], self._offsets[start:end], strict=True)
+        for number, taken in groupby(letters, key=itemgetter(0)):
+            offsets = [offset for _, offset in taken]
+            yield self._place(self._cells[number], offsets[0], offsets[-1] + 1)
 
     def _place(self, cell: TextCell, start: int, end: int) -> Place:
         """The part of a cell, where its letters run from left to right; else all of it."""
