@@ -15,7 +15,7 @@ Lowest first; imports go upwards in this list only:
     torch_file, classifier      weights as torch wrote them; a picture to 1,000 probabilities
     things                      these to an everyday word, if it is nearly sure
     vision_worker               which picture is analysed when, and what is remembered
-    question_language           in which language to answer
+    question_language           in which language to answer; words that any question may have
     markdown                    foreign text shown literally
     picture_facts, lookup       amounts, dates and times in lines; the lines a question is about
     receipts                    what is to be paid, the tax, the things

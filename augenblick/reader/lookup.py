@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from rapidfuzz.distance import Prefix
 
+from augenblick.reader.question_language import FILLERS
+
 _SHORT = 4  # letters; words that have no more must be equal
 
 
@@ -26,19 +28,7 @@ def is_like(one: str, other: str) -> bool:
     return Prefix.similarity(one, other) >= max(_SHORT, longest - 3)
 
 
-_FILLERS = stems(
-    """der die das den dem des ein eine einen einem einer was wie wer wann warum welche welcher
-    welches welchen viel viele ist sind hat haben kann kannst können steht stehen siehst sieht zeigt
-    bitte und oder nicht auf vom zum zur mit für von aus hier bild bilder foto mir mich alle alles
-    hoch groß kostet kosten gibt preis lautet nummer the what how where who when why which are was
-    has have can
-    could does did read say says see show shows tell give please and not with for from here picture
-    image photo you they all there many much cost costs price number your mein dein this that
-    beim unter über geöffnet offen open close closed am um auch noch man sich
-    le la les un une des du au aux et ou où que quoi quel quelle quels quelles qui quand comment
-    combien pourquoi est sont ont peut pouvez voit lis lire donne montre sur dans pour avec pas
-    il elle je moi vous ce cet cette ces ça coûte coûtent prix numéro ouvert fermé merci plaît"""
-)
+_FILLERS = stems(FILLERS) | {"man"}  # which tells no language
 _DAYS = (
     ("montag", "monday", "mo", "mon", "lundi", "lun"),
     ("dienstag", "tuesday", "di", "tue", "tues", "mardi", "mar"),

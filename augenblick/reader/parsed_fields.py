@@ -45,19 +45,15 @@ class ParsedFields:
 
     def value_for(self, name: str, description: str = "") -> JsonValue:
         """A JSON value for a field, or `MISSING`."""
-        for hint in (_spaced(name), _spaced(description)):
+        hints = [hint for hint in (_spaced(name), _spaced(description)) if hint]
+        for hint in hints:
             for pattern, value_of in _CONCEPTS.items():
-                if hint and re.search(pattern, hint):
+                if re.search(pattern, hint):
                     return value_of(self)
-        return self._labelled(name, description)
-
-    def _labelled(self, name: str, description: str) -> JsonValue:
-        """The value beside or behind a label that is like the field's name or description."""
-        wanted = [hint for hint in (_spaced(name), _spaced(description)) if hint]
         for analysis in self.analyses:
             for line in analysis.lines:
                 label, value = _label_and_value(line.cells)
-                if value and any(_is_label(hint, label) for hint in wanted):
+                if value and any(_is_label(hint, label) for hint in hints):
                     return value
         return MISSING
 
