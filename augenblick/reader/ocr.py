@@ -190,7 +190,9 @@ class TextReader:
             for number in dict.fromkeys([*longest, *order])
         }
         try:
-            yield from _read_rows(found, readings, longest)
+            sure = sum(readings[number].result().is_sure for number in longest)
+            rows = _legible_rows if 2 * sure > len(longest) else _doubtful_rows
+            yield from rows(found, readings)
         finally:
             for reading in readings.values():
                 reading.cancel()
@@ -229,41 +231,40 @@ class TextReader:
         return self._engine
 
 
-def _read_rows(
-    found: FoundText, readings: Mapping[int, Future[_CellText]], trial: Sequence[int]
-) -> Iterator[ReadRow]:
-    is_legible = 2 * sum(readings[number].result().is_sure for number in trial) > len(trial)
+def _legible_rows(found: FoundText, readings: Mapping[int, Future[_CellText]]) -> Iterator[ReadRow]:
+    """Each row at once, with all of it that can be read."""
     has_unread, is_thin, has_word = False, False, False
     above: Row | None = None
     for count, row in enumerate(found.rows, start=1):
-        lines: list[Line] = []
         texts = {cell.number: readings[cell.number].result() for cell in row.cells}
-        if is_legible:
-            kept = {number: cell.text for number, cell in texts.items() if cell.is_legible}
-            has_unread |= any(n not in kept and found.is_writing(n) for n in texts)
-            is_thin |= any(texts[n].is_thin and found.is_writing(n) for n in kept)
-            has_word |= any(map(_WORD.search, kept.values()))
-            has_unread |= is_thin and not has_word and count == len(found.rows)
-            if kept:
-                lines, above = [_line(found, row, kept, above)], row
-        elif count == len(found.rows):
-            lines, has_unread = _judged(found, {n: f.result() for n, f in readings.items()})
+        kept = {number: cell.text for number, cell in texts.items() if cell.is_legible}
+        has_unread |= any(n not in kept and found.is_writing(n) for n in texts)
+        is_thin |= any(texts[n].is_thin and found.is_writing(n) for n in kept)
+        has_word |= any(map(_WORD.search, kept.values()))
+        has_unread |= is_thin and not has_word and count == len(found.rows)
+        lines = [_line(found, row, kept, above)] if kept else []
+        above = row if kept else above
         yield ReadRow(count, tuple(lines), has_unread)
 
 
-def _judged(found: FoundText, texts: Mapping[int, _CellText]) -> tuple[list[Line], bool]:
-    """What is sure, unless more of the picture is writing that can't be read; whether any is."""
+def _doubtful_rows(
+    found: FoundText, readings: Mapping[int, Future[_CellText]]
+) -> Iterator[ReadRow]:
+    """With the last row what is sure, unless more of the picture is writing that can't be read."""
+    texts: dict[int, _CellText] = {}
+    for count, row in enumerate(found.rows, start=1):
+        texts |= {cell.number: readings[cell.number].result() for cell in row.cells}
+        if count < len(found.rows):
+            yield ReadRow(count, (), has_unread=False)
     sure = {number: cell.text for number, cell in texts.items() if cell.is_sure}
     unread = [number for number in texts if number not in sure and found.is_writing(number)]
-    if _total_width(found, unread) > _total_width(found, sure):
-        return [], True
     lines: list[Line] = []
-    above: Row | None = None
-    for row in found.rows:
-        if any(cell.number in sure for cell in row.cells):
-            lines.append(_line(found, row, sure, above))
-            above = row
-    return lines, bool(unread)
+    if _total_width(found, unread) <= _total_width(found, sure):
+        rows = [row for row in found.rows if any(cell.number in sure for cell in row.cells)]
+        pairs = zip(rows, [None, *rows], strict=False)
+        lines = [_line(found, row, sure, above) for row, above in pairs]
+    if texts:
+        yield ReadRow(len(found.rows), tuple(lines), bool(unread))
 
 
 def _line(found: FoundText, row: Row, texts: Mapping[int, str], above: Row | None) -> Line:
