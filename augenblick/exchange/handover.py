@@ -13,9 +13,7 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from augenblick.core.conversations import ReplyRecord
-from augenblick.core.errors import ImportRefused
 from augenblick.core.messages import Detail, Provenance, Role, TextPart
-from augenblick.pictures.worker_protocol import Header
 
 BATCH_BYTES = 64 * 1024
 """A batch ends when it is longer than this. The store writes each in one transaction, for some
@@ -60,13 +58,3 @@ def node_json(node: SentNode) -> bytes:
 def read_batch(content: bytes) -> tuple[SentNode, ...]:
     """The messages in a JSON list of `node_json`. Raises ValueError for anything else."""
     return _NODES.validate_json(content)
-
-
-def refusal(error: ImportRefused) -> Header:
-    """A header that says why there is nothing."""
-    return {"error": error.code, "detail": error.detail, "params": error.params}
-
-
-def refusal_from(header: Header) -> ImportRefused:
-    """What `refusal` wrote."""
-    return ImportRefused.of(header["error"], header["detail"], **header["params"])

@@ -12,21 +12,19 @@ import contextlib
 import gc
 import hashlib
 import io
-import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import IO
 
-from augenblick.core.errors import ImportMalformed, ImportRefused, ImportTooLarge
+from augenblick.core.errors import Failure, ImportMalformed, ImportRefused, ImportTooLarge
 from augenblick.core.messages import TextPart
 from augenblick.exchange import handover
 from augenblick.exchange.handover import SentNode, SentPicture
 from augenblick.exchange.import_limits import ImportLimits
 from augenblick.exchange.parsed import FoundConversation, FoundNode, FoundPicture
 from augenblick.exchange.parsing import parse
-from augenblick.pictures.worker_process import HAS_LIMITS, limit_process
-from augenblick.pictures.worker_protocol import Header, read_message, write_message
+from augenblick.pictures.worker_process import HAS_LIMITS, limit_process, take_pipes
+from augenblick.pictures.worker_protocol import read_message, write_message
 
 if HAS_LIMITS:
     import resource
@@ -36,9 +34,7 @@ _LOADED_LATE = ("utf-8-sig", "cp437")  # no file can be opened later; the second
 
 def main(memory_limit_bytes: int, cpu_seconds: int) -> None:
     """Parse one file and end."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a library that prints must not print into an answer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends us
+    requests, answers = take_pipes()
     for name in _LOADED_LATE:
         codecs.lookup(name)
     gc.disable()  # there are no circles, and to look for them in millions of objects takes a minute
@@ -46,44 +42,44 @@ def main(memory_limit_bytes: int, cpu_seconds: int) -> None:
     if HAS_LIMITS:
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     with requests, answers, contextlib.suppress(EOFError, BrokenPipeError):
-        header, (content,) = read_message(requests)
-        limits = ImportLimits(**header["limits"])
-        write_message(answers, {"end": _take_all(io.BytesIO(content), limits, answers)})
+        order = read_message(requests)
+        limits = ImportLimits(**order["limits"])
+        write_message(answers, {"end": _take_all(io.BytesIO(order["content"]), limits, answers)})
 
 
-def _take_all(file: IO[bytes], limits: ImportLimits, answers: IO[bytes]) -> Header | None:
+def _take_all(file: IO[bytes], limits: ImportLimits, answers: IO[bytes]) -> Failure | None:
     """Write the conversations; what came in between is the reason why there are no more."""
     try:
         for outcome in parse(file, limits):
             if isinstance(outcome, FoundConversation):
                 _hand_over(outcome, limits, answers)
             else:
-                write_message(answers, handover.refusal(outcome))
+                write_message(answers, {"failure": outcome.failure})
     except ImportRefused as error:
-        return handover.refusal(error)
+        return error.failure
     except MemoryError:
         pass  # what filled the memory is held by the error, which is gone below
     else:
         return None
-    return handover.refusal(ImportTooLarge(unit="memory"))
+    return ImportTooLarge(unit="memory").failure
 
 
 def _hand_over(found: FoundConversation, limits: ImportLimits, answers: IO[bytes]) -> None:
-    sending = _Sending(found.title, limits, lambda *message: write_message(answers, *message))
+    sending = _Sending(found.title, limits, lambda message: write_message(answers, message))
     try:
         for node in found.nodes:
             sending.add(node)
     except ImportRefused as error:
-        write_message(answers, handover.refusal(error))
+        write_message(answers, {"failure": error.failure})
         return
     about = {"title": found.title, "leaf_id": found.leaf_id, "left_out": found.left_out}
-    sending.send({"conversation": about})
+    sending.send(conversation=about)
 
 
 class _Sending:
     """One conversation on its way: each picture once, before the messages that show it."""
 
-    def __init__(self, title: str, limits: ImportLimits, write: Callable[..., None]) -> None:
+    def __init__(self, title: str, limits: ImportLimits, write: Callable[[object], None]) -> None:
         self._title = title
         self._write = write
         self._limits = limits
@@ -115,11 +111,11 @@ class _Sending:
         self._batch.append(content)
         self._batch_bytes += len(content)
         if self._batch_bytes > handover.BATCH_BYTES:
-            self.send({"more": True})
+            self.send()
 
-    def send(self, header: Header) -> None:
-        """Write the messages taken since the last time under this header."""
-        self._write(header, b"[%s]" % b",".join(self._batch))
+    def send(self, **about: object) -> None:
+        """Write the messages taken since the last time, and this beside them."""
+        self._write({**about, "nodes": b"[%s]" % b",".join(self._batch)})
         self._batch.clear()
         self._batch_bytes = 0
 
@@ -137,7 +133,7 @@ class _Sending:
             if is_left:
                 self._pictures_left -= 1
                 about = {"sha256": sha256, "name": picture.name, "is_ours": is_ours}
-                self._write({"picture": about}, content)
+                self._write({"picture": {**about, "content": content}})
         return sha256 if self._known[sha256, is_ours] else ""
 
 

@@ -7,12 +7,11 @@ conversation that is no good stops none of the others.
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from augenblick.core.errors import (
     ImportDamaged,
@@ -36,14 +35,13 @@ from augenblick.exchange.handover import (
     SentNode,
     SentPicture,
     read_batch,
-    refusal_from,
 )
 from augenblick.exchange.import_limits import ImportLimits
 from augenblick.exchange.parsed import answer_record
 from augenblick.exchange.picture_files import take_in
 from augenblick.pictures import PicturePool
-from augenblick.pictures.processes import PACKAGE_ROOT, Deadline, environment, pipe, terminate
-from augenblick.pictures.worker_protocol import Header, read_message, write_message
+from augenblick.pictures.processes import Deadline, pipe, spawn, terminate
+from augenblick.pictures.worker_protocol import read_message, write_message
 from augenblick.store.store_values import ImportedNode
 
 _LIMITS = ImportLimits()
@@ -96,32 +94,23 @@ def read_conversations(
         raise ImportTooLarge(unit="bytes", limit=limits.max_bytes)
     with _worker() as process:
         try:
-            header = {"limits": dataclasses.asdict(limits)}
-            write_message(pipe(process.stdin), header, content)
+            write_message(pipe(process.stdin), {"limits": limits, "content": content})
             del content
             intake = _Intake(pool, person, language)
-            while "end" not in (message := read_message(pipe(process.stdout)))[0]:
-                for piece in intake.take(*message):
+            while "end" not in (message := read_message(pipe(process.stdout))):
+                for piece in intake.take(message):
                     yield piece
                     if isinstance(piece, ReadConversation | ImportRefused):
                         intake = _Intake(pool, person, language)
         except (OSError, EOFError) as error:
             raise _how_it_died(process) from error
-    if message[0]["end"] is not None:
-        raise refusal_from(message[0]["end"])
+    if message["end"] is not None:
+        raise _refusal(message["end"])
 
 
 @contextmanager
 def _worker() -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "augenblick.exchange.import_worker"]
-    process = subprocess.Popen(  # noqa: S603 - our own module with two numbers
-        [*command, str(_MEMORY_LIMIT_BYTES), str(_CPU_SECONDS)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=PACKAGE_ROOT,
-        env=environment(),
-    )
+    process = spawn("augenblick.exchange.import_worker", _MEMORY_LIMIT_BYTES, _CPU_SECONDS)
     try:
         with Deadline(process, _SECONDS):
             yield process
@@ -137,6 +126,10 @@ def _how_it_died(process: subprocess.Popen[bytes]) -> ImportRefused:
     return ImportDamaged(f"the worker ended with {code}")
 
 
+def _refusal(failure: dict[str, Any]) -> ImportRefused:
+    return ImportRefused.of(failure["code"], failure["detail"], **failure["params"])
+
+
 class _Intake:
     """Takes in one conversation as it comes; a picture that can't be had leaves a note."""
 
@@ -148,27 +141,26 @@ class _Intake:
         self._missing = 0
         self._is_broken = False
 
-    def take(self, header: Header, parts: list[bytes]) -> Iterator[ImportPiece]:
+    def take(self, message: dict[str, Any]) -> Iterator[ImportPiece]:
         """What one message of the worker brings."""
-        if "error" in header:
-            yield refusal_from(header)
+        if "failure" in message:
+            yield _refusal(message["failure"])
             return
-        content = parts.pop()
-        if "picture" in header:
-            picture = self._take_picture(content, **header["picture"])
+        if "picture" in message:
+            picture = self._take_picture(**message["picture"])
             if picture is not None:
                 yield picture
             return
         try:
-            nodes = tuple(map(self._node, read_batch(content)))
+            nodes = tuple(map(self._node, read_batch(message["nodes"])))
         except ValueError:  # a record that the worker could read and we can't
             self._is_broken = True
         if not self._is_broken:
             yield nodes
-        if "conversation" in header and self._is_broken:
-            yield ImportMalformed("a message is no text", title=header["conversation"]["title"])
-        elif "conversation" in header:
-            yield ReadConversation(**header["conversation"], missing_pictures=self._missing)
+        if "conversation" in message and self._is_broken:
+            yield ImportMalformed("a message is no text", title=message["conversation"]["title"])
+        elif "conversation" in message:
+            yield ReadConversation(**message["conversation"], missing_pictures=self._missing)
 
     def _take_picture(
         self, content: bytes, *, sha256: str, name: str, is_ours: bool

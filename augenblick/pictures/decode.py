@@ -56,7 +56,7 @@ def decode(
     Raises ImageError with `params["name"]`.
     """
     with refusing(name):
-        kind = _checked_format(content, limits)
+        kind = checked_format(content, limits)
         make = _pages if kind == "PDF" else _views
         yield from make(content, name, options, limits)
 
@@ -64,7 +64,7 @@ def decode(
 def look(content: bytes, *, name: str, page: int = 0, limits: PictureLimits) -> PictureFacts:
     """Read no more than the header. Raises what `decode` raises, as far as the header tells."""
     with refusing(name):
-        kind = _checked_format(content, limits)
+        kind = checked_format(content, limits)
         if kind == "PDF":
             with opened_pdf(content, limits) as document:
                 return PictureFacts("PDF", *document.page_size(page), document.page_count)
@@ -91,19 +91,18 @@ def refusing(name: str) -> Iterator[None]:
         raise UnreadableImage(type(error).__name__, name=name) from error
 
 
-def check_weight(content: bytes, limits: PictureLimits) -> None:
-    """Raises ImageError for no bytes or too many."""
+def checked_format(content: bytes, limits: PictureLimits) -> str:
+    """One of SUPPORTED_FORMATS. Raises ImageError for any other, and for no bytes or too many."""
     if not content:
         raise ImageError(code="image_empty")
     if len(content) > limits.max_bytes:
         raise ImageTooLarge(
             code="image_too_heavy", limit=limits.max_bytes / _MEGABYTE, has=len(content) / _MEGABYTE
         )
-
-
-def _checked_format(content: bytes, limits: PictureLimits) -> str | None:
-    check_weight(content, limits)
-    return picture_format(content)
+    kind = picture_format(content)
+    if kind is None:
+        raise ImageError(code="image_unsupported")
+    return kind
 
 
 def _too_many_pixels(limit: int, *, has: int) -> ImageTooLarge:

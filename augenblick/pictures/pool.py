@@ -1,34 +1,28 @@
-"""`PicturePool`: pictures of strangers are decoded in processes that can be lost.
-
-A worker is a plain child process with two pipes: no fork of a program full of threads, nothing of
-the server's main module imported again, and neither its sockets nor its environment inherited. So
-it works the same in a script, in a thread and under `streamlit run`.
-"""
+"""`PicturePool`: pictures of strangers are decoded in processes that can be lost."""
 
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple, Self
+from functools import partial
+from typing import NamedTuple, Self, TypeVar
+
+from pydantic import TypeAdapter
 
 from augenblick.core.byte_lru import ByteLru
-from augenblick.core.errors import ImageError, ImageTooLarge, UnreadableImage
+from augenblick.core.errors import ImageError
 from augenblick.core.messages import Attachment, PreparedPicture
-from augenblick.pictures import worker_protocol
-from augenblick.pictures.decode import check_weight
+from augenblick.pictures.decode import checked_format
 from augenblick.pictures.facts import PageThumbnail, PdfPages, PictureCode, PictureFacts
 from augenblick.pictures.fair_queue import Turns
-from augenblick.pictures.formats import picture_format
 from augenblick.pictures.limits import PictureLimits, PictureOptions
 from augenblick.pictures.originals import Originals, PictureSource
 from augenblick.pictures.prepare import DEFAULT_LIMITS, DEFAULT_OPTIONS
-from augenblick.pictures.processes import PACKAGE_ROOT, Deadline, environment, pipe, terminate
+from augenblick.pictures.processes import Worker
 from augenblick.pictures.regions import Region, region_tiles
 from augenblick.pictures.sizes import (
     MAX_PARTS,
@@ -41,8 +35,16 @@ from augenblick.pictures.sizes import (
 MAX_PAGE_THUMBNAILS = 50
 _FACTS_BYTES = 500  # of one file, about
 _MOST_FACTS_BYTES = 500_000
-_OUT_OF_MEMORY = -6  # SIGABRT, which is what PDFium ends itself with; Pillow raises MemoryError
-_START_SECONDS = 60.0  # importing Pillow takes 0.2 s; a machine that is swapping takes longer
+_THUMBNAIL_SECONDS = 4.0  # of pages at once; then the others get the worker in between
+
+_CODES = TypeAdapter(tuple[PictureCode, ...])
+_FACTS = TypeAdapter(PictureFacts)
+_FILE = TypeAdapter(bytes)
+_PICTURES = TypeAdapter(list[PreparedPicture])
+_REGIONS = TypeAdapter(tuple[Region, ...])
+_THUMBNAILS = TypeAdapter(tuple[PdfPages, int])
+
+T = TypeVar("T")
 
 
 class _Recipe(NamedTuple):
@@ -78,11 +80,12 @@ class PicturePool:
         originals_bytes: int = 256_000_000,
     ) -> None:
         self.limits = limits
-        self._workers = [_Worker(time_limit_seconds, memory_limit_bytes) for _ in range(workers)]
-        self._turns = Turns(self._workers)
-        self._face_worker = _Worker(
-            time_limit_seconds, memory_limit_bytes, module="augenblick.pictures.face_process"
+        worker = partial(
+            Worker, time_limit_seconds=time_limit_seconds, memory_limit_bytes=memory_limit_bytes
         )
+        self._workers = [worker("augenblick.pictures.worker_process") for _ in range(workers)]
+        self._turns = Turns(self._workers)
+        self._face_worker = worker("augenblick.pictures.faces")
         self._face_turns = Turns([self._face_worker])
         self._cache = ByteLru[_Recipe, PreparedPicture](
             cache_bytes, size=lambda picture: len(picture.content) + len(picture.thumbnail)
@@ -189,9 +192,13 @@ class PicturePool:
 
         `page` is that of a PDF. Raises what `prepare` raises, as far as the header tells.
         """
-        with _named(source.name):
-            self._refuse_at_sight(source.content)
-            return self._facts_of(source.content, page, person)
+        with self._examined(source):
+            key = hashlib.sha256(source.content).digest(), page
+            facts = self._facts.get(key)
+            if facts is None:
+                facts = self._ask(_FACTS, "look", source.content, person, page=page)
+                self._facts.put(key, facts)
+            return facts
 
     def pdf_pages(
         self,
@@ -206,9 +213,8 @@ class PicturePool:
         Never more than MAX_PAGE_THUMBNAILS at once. Raises ImageError for another file, else
         what `prepare` raises.
         """
-        with _named(source.name):
-            self._refuse_at_sight(source.content)
-            if picture_format(source.content) != "PDF":
+        with self._examined(source) as kind:
+            if kind != "PDF":
                 raise ImageError(code="image_unsupported")
             pages = range(first, first + min(count, MAX_PAGE_THUMBNAILS))
             return self._thumbnails(source.content, pages, person)
@@ -224,11 +230,9 @@ class PicturePool:
 
         Positions are those in what `options` show of it. Raises what `prepare` raises.
         """
-        with _named(source.name):
-            self._refuse_at_sight(source.content)
-            order = worker_protocol.codes_order(source.options or options, self.limits)
-            header, _ = self._ask(order, source.content, person)
-            return worker_protocol.codes_from(header)
+        options = source.options or options
+        with self._examined(source):
+            return self._ask(_CODES, "codes", source.content, person, options=options)
 
     def pixelate(
         self,
@@ -242,11 +246,10 @@ class PicturePool:
 
         They count in what `options` show without its tile. Raises what `prepare` raises.
         """
-        with _named(source.name):
-            self._refuse_at_sight(source.content)
-            order = worker_protocol.pixelate_order(options, regions, self.limits)
-            answer = self._ask(order, source.content, person)
-            return PictureSource(source.name, worker_protocol.pixelated_from(*answer))
+        wanted = {"options": options, "regions": list(regions)}
+        with self._examined(source):
+            content = self._ask(_FILE, "pixelate", source.content, person, **wanted)
+            return PictureSource(source.name, content)
 
     def find_faces(self, picture: PreparedPicture, *, person: str = "") -> tuple[Region, ...]:
         """Faces in a prepared picture, to be looked at by a person: never sure to be all of them.
@@ -256,10 +259,9 @@ class PicturePool:
         """
         with self._face_turns.worker(person) as worker:
             try:
-                header, _ = worker.ask(worker_protocol.faces_order(), picture.content)
+                return worker.ask({"task": "faces", "content": picture.content}, _REGIONS)
             finally:
                 worker.rest()
-        return worker_protocol.regions_from(header)
 
     def original(self, picture: Attachment) -> tuple[PictureSource, PictureOptions] | None:
         """The file a picture was made from, and how; None when it is no longer kept."""
@@ -313,18 +315,23 @@ class PicturePool:
         limit = self.limits.max_count
         return ImageError(f"limit: {limit}", code="image_too_many", name=source.name, limit=limit)
 
-    def _refuse_at_sight(self, content: bytes) -> None:
-        """What needs no decoder to be refused does not cost a trip to a worker."""
-        check_weight(content, self.limits)
-        if picture_format(content) is None:
-            raise ImageError(code="image_unsupported")
+    @contextmanager
+    def _examined(self, source: PictureSource) -> Iterator[str]:
+        """The format of a file. What needs no decoder to be refused costs no trip to a worker.
+
+        Errors are raised anew under the name of the source: others may wait for the same one.
+        """
+        try:
+            yield checked_format(source.content, self.limits)
+        except ImageError as error:
+            params = error.params | {"name": source.name}
+            raise ImageError.of(error.code, error.detail, **params) from None
 
     def _prepare_each(
         self, source: PictureSource, wishes: Sequence[PictureOptions], person: str
     ) -> list[PreparedPicture]:
         """One picture for each wish, under the name of the source."""
-        with _named(source.name):
-            self._refuse_at_sight(source.content)
+        with self._examined(source):
             digest = hashlib.sha256(source.content).digest()
             recipes = [_Recipe(digest, wish) for wish in wishes]
             pictures = self._prepared(recipes, source.content, person)
@@ -364,8 +371,8 @@ class PicturePool:
         self, ours: dict[_Recipe, Future[PreparedPicture]], content: bytes, person: str
     ) -> None:
         try:
-            order = worker_protocol.prepare_order([recipe.options for recipe in ours], self.limits)
-            pictures = worker_protocol.pictures_from(*self._ask(order, content, person))
+            options = [recipe.options for recipe in ours]
+            pictures = self._ask(_PICTURES, "prepare", content, person, options=options)
         except BaseException as error:  # noqa: BLE001 - whoever waits must wake; result() raises it
             for future in ours.values():
                 future.set_exception(error)
@@ -378,151 +385,27 @@ class PicturePool:
                 for recipe in ours:
                     del self._pending[person, recipe]
 
-    def _facts_of(self, content: bytes, page: int, person: str) -> PictureFacts:
-        key = hashlib.sha256(content).digest(), page
-        facts = self._facts.get(key)
-        if facts is None:
-            header, _ = self._ask(worker_protocol.look_order(page, self.limits), content, person)
-            facts = worker_protocol.facts_from(header)
-            self._facts.put(key, facts)
-        return facts
-
     def _thumbnails(self, content: bytes, wanted: range, person: str) -> PdfPages:
         """In several trips, so that a document that is slow to draw is not one slow picture."""
         thumbnails: list[PageThumbnail] = []
         at = wanted.start
         while True:
-            order = worker_protocol.thumbnails_order(range(at, wanted.stop), self.limits)
-            pages, tried = worker_protocol.thumbnails_from(*self._ask(order, content, person))
+            chosen = {"pages": [at, wanted.stop], "seconds": _THUMBNAIL_SECONDS}
+            pages, tried = self._ask(_THUMBNAILS, "thumbnails", content, person, **chosen)
             thumbnails += pages.thumbnails
             at += tried
             if not tried or at >= min(wanted.stop, pages.page_count):
                 return PdfPages(pages.page_count, tuple(thumbnails))
 
     def _ask(
-        self, order: worker_protocol.Header, content: bytes, person: str
-    ) -> tuple[worker_protocol.Header, list[bytes]]:
+        self, answer: TypeAdapter[T], task: str, content: bytes, person: str, **arguments: object
+    ) -> T:
+        """What a function of `worker_process` returns for these arguments."""
+        order = {"task": task, "content": content, "limits": self.limits, **arguments}
         with self._turns.worker(person) as worker:
-            return worker.ask(order, content)
-
-
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Raise an error anew under this name; it may be shared with others who wait for it too."""
-    try:
-        yield
-    except ImageError as error:
-        params = error.params | {"name": name}
-        raise ImageError.of(error.code, error.detail, **params) from None
+            return worker.ask(order, answer)
 
 
 def _renamed(picture: PreparedPicture, name: str) -> PreparedPicture:
     receipt = replace(picture.attachment.receipt, source_name=name)
     return replace(picture, attachment=replace(picture.attachment, receipt=receipt))
-
-
-class _WorkerDied(Exception):
-    """The process ended before it answered."""
-
-
-class _Worker:
-    """One process and its pipes. `ask` is called by one thread at a time, the rest by any."""
-
-    def __init__(
-        self,
-        time_limit_seconds: float,
-        memory_limit_bytes: int,
-        *,
-        module: str = "augenblick.pictures.worker_process",
-    ) -> None:
-        self._module = module
-        self._time_limit_seconds = time_limit_seconds
-        self._memory_limit_bytes = memory_limit_bytes
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def ask(
-        self, header: worker_protocol.Header, content: bytes
-    ) -> tuple[worker_protocol.Header, list[bytes]]:
-        """The answer, from a second process if the first one dies of whatever reason."""
-        try:
-            return self._ask_once(header, content)
-        except _WorkerDied:
-            pass
-        try:
-            return self._ask_once(header, content)
-        except _WorkerDied:
-            raise UnreadableImage("the decoder died") from None
-
-    def start(self) -> subprocess.Popen[bytes]:
-        """The running process. Raises ImageError when it can't be started or has been closed."""
-        with self._lock:
-            if self._closed:
-                raise ImageError("the pool is closed")
-            if self._process is None or self._process.poll() is not None:
-                self._end()
-                self._process = self._spawn()
-            return self._process
-
-    def rest(self) -> None:
-        """End the process until it is needed again."""
-        with self._lock:
-            self._end()
-
-    def close(self) -> None:
-        """End the process for good."""
-        with self._lock:
-            self._closed = True
-            self._end()
-
-    def _ask_once(
-        self, header: worker_protocol.Header, content: bytes
-    ) -> tuple[worker_protocol.Header, list[bytes]]:
-        process = self.start()
-        with Deadline(process, self._time_limit_seconds) as deadline:
-            try:
-                worker_protocol.write_message(pipe(process.stdin), header, content)
-                return worker_protocol.read_message(pipe(process.stdout))
-            except (OSError, EOFError, ValueError):  # ValueError: closed meanwhile, or no JSON
-                self._replace(process)
-                if deadline.has_passed:
-                    raise ImageTooLarge(
-                        code="image_too_slow", limit=self._time_limit_seconds
-                    ) from None
-                if process.returncode == _OUT_OF_MEMORY:
-                    raise ImageTooLarge(code="image_too_demanding") from None
-                raise _WorkerDied from None
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        alarm_seconds = int(self._time_limit_seconds) + 2  # only counts when nobody is left to kill
-        command = [sys.executable, "-m", self._module]
-        try:
-            process = subprocess.Popen(  # noqa: S603 - our own module with two numbers
-                [*command, str(self._memory_limit_bytes), str(alarm_seconds)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=PACKAGE_ROOT,
-                env=environment(),
-            )
-        except OSError as error:
-            raise ImageError(f"no picture worker: {type(error).__name__}") from error
-        with Deadline(process, _START_SECONDS):
-            try:
-                worker_protocol.read_message(pipe(process.stdout))  # it says when it is ready
-            except (OSError, EOFError, ValueError):
-                terminate(process)
-                raise ImageError("the picture worker did not start") from None
-        return process
-
-    def _replace(self, process: subprocess.Popen[bytes]) -> None:
-        """Have the next `start` start another one; a killed process may still look alive."""
-        with self._lock:
-            if self._process is process:
-                self._end()
-
-    def _end(self) -> None:
-        if self._process is not None:
-            terminate(self._process)
-            self._process = None

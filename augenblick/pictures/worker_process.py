@@ -12,16 +12,21 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import IO, Any
 
 from augenblick.core.errors import ImageError
 from augenblick.core.memory import give_back_memory
-from augenblick.pictures import worker_protocol
+from augenblick.core.messages import Provenance, TileOf
 from augenblick.pictures.codes import read_codes
 from augenblick.pictures.decode import look
 from augenblick.pictures.formats import load_decoders
+from augenblick.pictures.limits import PictureLimits, PictureOptions
 from augenblick.pictures.pixelation import pixelated
 from augenblick.pictures.prepare import draw_thumbnails, prepare_each
+from augenblick.pictures.regions import Region
+from augenblick.pictures.worker_protocol import read_message, write_message
 
 try:
     import resource
@@ -31,65 +36,83 @@ else:
     HAS_LIMITS = True
 
 _SLOW_SECONDS = 0.3
-_THUMBNAIL_SECONDS = 4.0  # then the others get the worker in between
+_TASKS: Mapping[str, Callable[..., object]] = {
+    "codes": read_codes,
+    "look": look,
+    "pixelate": pixelated,
+    "prepare": prepare_each,
+    "thumbnails": draw_thumbnails,
+}
 
 
-Answer = Callable[[worker_protocol.Header, bytes], tuple[worker_protocol.Header, list[bytes]]]
+def serve(
+    tasks: Mapping[str, Callable[..., object]], *, memory_limit_bytes: int, alarm_seconds: int
+) -> None:
+    """Call these functions with what the pool sends for their arguments, until it closes its end.
 
-
-def serve(answer: Answer, *, memory_limit_bytes: int, alarm_seconds: int) -> None:
-    """Answer until the pool closes its end. What needs a file to be opened was loaded before."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a library that prints must not print into an answer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which closes stdin
+    What needs a file to be opened was loaded before.
+    """
+    requests, answers = take_pipes()
     limit_process(memory_limit_bytes)
     with requests, answers, contextlib.suppress(EOFError, BrokenPipeError):
-        worker_protocol.write_message(answers, {"ready": True})
+        write_message(answers, "ready")
         while True:
-            header, (content,) = worker_protocol.read_message(requests)
+            order = read_message(requests)
             _arm(alarm_seconds)
             started = time.monotonic()
-            reply, parts = answer(header, content)
+            answer = _answer(tasks[order.pop("task")], order)
             _arm(0)
-            worker_protocol.write_message(answers, reply, *parts)
-            del content, parts
+            write_message(answers, answer)
+            del order, answer
             if time.monotonic() - started > _SLOW_SECONDS:  # after small ones it would only cost
                 give_back_memory()
 
 
-def _answer(
-    header: worker_protocol.Header, content: bytes
-) -> tuple[worker_protocol.Header, list[bytes]]:
-    limits = worker_protocol.limits_from(header)
+def _answer(task: Callable[..., object], sent: dict[str, Any]) -> dict[str, object]:
+    arguments = {
+        name: _ARGUMENTS[name](value) if name in _ARGUMENTS else value
+        for name, value in sent.items()
+    }
     try:
-        match header["task"]:
-            case "look":
-                return worker_protocol.facts_answer(
-                    look(content, name="", page=header["page"], limits=limits)
-                )
-            case "thumbnails":
-                span = range(*header["pages"])
-                drawn = draw_thumbnails(
-                    content, name="", pages=span, seconds=_THUMBNAIL_SECONDS, limits=limits
-                )
-                return worker_protocol.thumbnails_answer(*drawn)
-            case "codes":
-                (wish,) = worker_protocol.options_from(header)
-                return worker_protocol.codes_answer(
-                    read_codes(content, name="", options=wish, limits=limits)
-                )
-            case "pixelate":
-                (wish,) = worker_protocol.options_from(header)
-                regions = worker_protocol.regions_from(header)
-                return worker_protocol.pixelated_answer(
-                    pixelated(content, name="", options=wish, regions=regions, limits=limits)
-                )
-            case _:
-                options = worker_protocol.options_from(header)
-                pictures = prepare_each(content, name="", options=options, limits=limits)
-                return worker_protocol.pictures_answer(pictures)
+        return {"answer": task(**arguments)}
     except ImageError as error:
-        return worker_protocol.refusal(error)
+        return {"failure": error.failure}
+
+
+def _options(found: Any) -> list[PictureOptions] | PictureOptions:  # noqa: ANN401 - of JSON
+    """The options of several pictures or of one."""
+    if isinstance(found, list):
+        return [_one_options(each) for each in found]
+    return _one_options(found)
+
+
+def _one_options(fields: dict[str, Any]) -> PictureOptions:
+    tile, history = fields["tile"], fields["history"]
+    return PictureOptions(
+        **{
+            **fields,
+            "tile": None if tile is None else TileOf(**tile),
+            "marks": tuple(TileOf(**mark) for mark in fields["marks"]),
+            "history": None if history is None else Provenance.from_fields(history),
+        }
+    )
+
+
+# By hand, for pydantic would cost each worker 6 MB and a quarter of the time it takes to start.
+_ARGUMENTS: Mapping[str, Callable[[Any], object]] = {
+    "limits": lambda fields: PictureLimits(**fields),
+    "options": _options,
+    "pages": lambda span: range(*span),
+    "regions": lambda regions: [Region(**region) for region in regions],
+}
+
+
+def take_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Where orders come from and answers go to, for this process alone."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # a library that prints must not print into an answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends us
+    return requests, answers
 
 
 def limit_process(memory_limit_bytes: int) -> None:
@@ -111,4 +134,8 @@ def _arm(seconds: int) -> None:
 
 if __name__ == "__main__":
     load_decoders()
-    serve(_answer, memory_limit_bytes=int(sys.argv[1]), alarm_seconds=int(sys.argv[2]))
+    serve(
+        {name: partial(task, name="") for name, task in _TASKS.items()},  # that is the pool's
+        memory_limit_bytes=int(sys.argv[1]),
+        alarm_seconds=int(sys.argv[2]),
+    )

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 from augenblick.core.errors import ImageError, ImageTooLarge
 from augenblick.core.messages import Detail
-from augenblick.pictures.decode import DecodedPicture, check_weight, decode, look
-from augenblick.pictures.formats import picture_format
+from augenblick.pictures.decode import DecodedPicture, checked_format, decode, look
 from augenblick.pictures.limits import PictureLimits, PictureOptions
 from augenblick.reader.chat_request import ImageUrl
 from augenblick.reader.wire import ApiError
@@ -55,8 +54,7 @@ def load_picture(
     content = _content(image.url, param)
     sha256 = hashlib.sha256(content).hexdigest()
     try:
-        check_weight(content, _LIMITS)
-        if picture_format(content) not in _FORMATS:
+        if checked_format(content, _LIMITS) not in _FORMATS:
             raise ImageError(code="image_unsupported")  # noqa: TRY301 - answered below
         facts = look(content, name="", limits=_LIMITS)
         if not is_known(sha256):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import cast
 
 import pytest
 from PIL import Image
+from pydantic import TypeAdapter
 
 from augenblick.core.errors import ImageError, ImageTooLarge, UnreadableImage
 from augenblick.core.messages import PreparedPicture, Provenance, TileOf
@@ -30,7 +32,9 @@ from augenblick.pictures import (
     sharper,
 )
 from augenblick.pictures.fair_queue import Turns
+from augenblick.pictures.processes import _answer
 from augenblick.pictures.samples import SAMPLES
+from augenblick.pictures.worker_protocol import read_message
 from tests.pictures import corpus, mutations
 from tests.raising import raises
 
@@ -437,6 +441,24 @@ def test_the_largest_pictures_allowed_fit_into_the_memory_limit(pool: PicturePoo
 
 
 @ON_LINUX
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"7",
+        b'{"answer": {"source_format": "PNG"}}',
+        b'{"answer": {"bytes": 3}}',
+        b'{"failure": {"code": "import_damaged", "detail": "", "params": {}}}',
+        b'{"failure": "image"}',
+        b"no JSON",
+    ],
+)
+def test_an_answer_of_another_kind_counts_as_none(message: bytes) -> None:
+    """A decoder that was taken over may say anything."""
+    stream = io.BytesIO(struct.pack("!QQ", 0, len(message)) + message)
+    with pytest.raises((ValueError, LookupError)):
+        _answer(read_message(stream), TypeAdapter(PictureFacts))
+
+
 def test_workers_know_no_secret_and_hold_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither variables nor open files of the server reach them, and they can open none."""
     monkeypatch.setenv("OPENAI_API_KEY", "CANARY-key")
