@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from augenblick.core.byte_lru import ByteLru
 from augenblick.pictures.limits import PictureOptions
 
-_NAME_BYTES = 500  # of one SHA-256 that points to another, about
-_MOST_NAMES_BYTES = 5_000_000
+_ORIGIN_BYTES = 500  # about
+_MOST_ORIGINS_BYTES = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,16 @@ class PictureSource:
     options: PictureOptions | None = None  # for this one, where it differs from the others
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     content: bytes
     until: float  # monotonic seconds
-    prepared: dict[str, PictureOptions]  # by SHA-256, how each was made
+
+
+class _Origin(NamedTuple):
+    """What a picture was made from, and how. The file may be gone by now."""
+
+    source_sha256: bytes
+    options: PictureOptions
 
 
 class Originals:
@@ -44,8 +50,7 @@ class Originals:
     ) -> None:
         self._max_age_seconds = max_age_seconds
         self._files = ByteLru[bytes, _Kept](max_bytes, size=lambda kept: len(kept.content))
-        # From the prepared picture to its file, which may be gone by now.
-        self._sources = ByteLru[str, bytes](_MOST_NAMES_BYTES, size=lambda _: _NAME_BYTES)
+        self._origins = ByteLru[str, _Origin](_MOST_ORIGINS_BYTES, size=lambda _: _ORIGIN_BYTES)
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
@@ -59,27 +64,26 @@ class Originals:
         if source_sha256.hex() == prepared_sha256:
             return
         with self._lock:
-            known = self._files.get(source_sha256)
-            prepared = {**(known.prepared if known else {}), prepared_sha256: options}
             until = time.monotonic() + self._max_age_seconds
-            self._files.put(source_sha256, _Kept(content, until, prepared))
-            self._sources.put(prepared_sha256, source_sha256)
+            self._files.put(source_sha256, _Kept(content, until))
+            self._origins.put(prepared_sha256, _Origin(source_sha256, options))
             if self._timer is None:
                 self._expire_at(until)
 
     def get(self, prepared_sha256: str) -> tuple[bytes, PictureOptions] | None:
         """The file and how the picture was made from it, while it is kept."""
-        source = self._sources.get(prepared_sha256)
-        kept = self._files.get(source) if source is not None else None
-        if kept is None or kept.until <= time.monotonic() or prepared_sha256 not in kept.prepared:
+        origin = self._origins.get(prepared_sha256)
+        kept = self._files.get(origin.source_sha256) if origin is not None else None
+        if origin is None or kept is None or kept.until <= time.monotonic():
             return None
-        return kept.content, kept.prepared[prepared_sha256]
+        return kept.content, origin.options
 
     def forget(self, prepared_sha256: str) -> None:
         """Drop the file that a picture was made from, now."""
-        source = self._sources.get(prepared_sha256)
-        if source is not None:
-            self._files.forget(source)
+        origin = self._origins.get(prepared_sha256)
+        if origin is not None:
+            self._files.forget(origin.source_sha256)
+            self._origins.forget(prepared_sha256)
 
     def forget_source(self, source_sha256: bytes) -> None:
         """Drop this file, now."""
@@ -89,7 +93,7 @@ class Originals:
         """Drop everything."""
         with self._lock:
             self._files.clear()
-            self._sources.clear()
+            self._origins.clear()
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
