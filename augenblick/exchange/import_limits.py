@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+OUT_OF_MEMORY = 3
+"""What a worker ends with that could not even say so."""
+
 
 @dataclass(frozen=True, slots=True)
 class ImportLimits:

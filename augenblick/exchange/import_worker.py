@@ -2,7 +2,7 @@
 
 A process of its own with little to lose, for JSON of 100 MB can cost 30 times that: no keys, two
 pipes, an address space with a limit (argument 1, bytes; 0 for none) and so many CPU seconds
-(argument 2). Reads one message (the limits, the file) and writes what `handover` describes.
+(argument 2). Reads one message (the limits, the file) and writes what `importing` reads.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ import hashlib
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import IO
 
 from augenblick.core.errors import Failure, ImportMalformed, ImportRefused, ImportTooLarge
 from augenblick.core.messages import TextPart
-from augenblick.exchange import handover
-from augenblick.exchange.handover import SentNode, SentPicture
-from augenblick.exchange.import_limits import ImportLimits
-from augenblick.exchange.parsed import FoundConversation, FoundNode, FoundPicture
+from augenblick.exchange.import_limits import OUT_OF_MEMORY, ImportLimits
+from augenblick.exchange.parsed import NODE, FoundConversation, FoundNode, FoundPicture
 from augenblick.exchange.parsing import parse
 from augenblick.pictures.worker_process import HAS_LIMITS, limit_process, take_pipes
 from augenblick.pictures.worker_protocol import read_message, write_message
@@ -29,6 +28,8 @@ from augenblick.pictures.worker_protocol import read_message, write_message
 if HAS_LIMITS:
     import resource
 
+# A batch of messages ends when it is longer; the store writes each in one transaction, for 30 ms.
+_BATCH_BYTES = 64 * 1024
 _LOADED_LATE = ("utf-8-sig", "cp437")  # no file can be opened later; the second names zip entries
 
 
@@ -91,17 +92,15 @@ class _Sending:
 
     def add(self, node: FoundNode) -> None:
         """Take a message. Raises ImportMalformed or ImportTooLarge, which refuse all of it."""
-        sent = SentNode(
-            node.id,
-            node.parent_id,
-            node.role,
-            tuple(part if isinstance(part, TextPart) else self._sent(part) for part in node.parts),
-            node.created_at,
-            node.record,
-            {sha256: self._sent(picture) for sha256, picture in node.called.items()},
+        sent = replace(
+            node,
+            parts=tuple(
+                part if isinstance(part, TextPart) else self._sent(part) for part in node.parts
+            ),
+            called={sha256: self._sent(picture) for sha256, picture in node.called.items()},
         )
         try:
-            content = handover.node_json(sent)
+            content = NODE.dump_json(sent)
         except ValueError as error:
             raise ImportMalformed("a message is no text", title=self._title) from error
         self._bytes_left -= len(content)
@@ -110,7 +109,7 @@ class _Sending:
             raise ImportTooLarge(unit="bytes", limit=limit, title=self._title)
         self._batch.append(content)
         self._batch_bytes += len(content)
-        if self._batch_bytes > handover.BATCH_BYTES:
+        if self._batch_bytes > _BATCH_BYTES:
             self.send()
 
     def send(self, **about: object) -> None:
@@ -119,14 +118,11 @@ class _Sending:
         self._batch.clear()
         self._batch_bytes = 0
 
-    def _sent(self, picture: FoundPicture) -> SentPicture:
-        sha256 = self._content(picture)
-        return SentPicture(sha256, picture.name, picture.detail, picture.receipt)
-
-    def _content(self, picture: FoundPicture) -> str:
+    def _sent(self, picture: FoundPicture) -> FoundPicture:
+        """The picture by its SHA-256; "" for one that is not there or one too many."""
         content = picture.load()
         if not content:
-            return ""
+            return picture
         sha256, is_ours = hashlib.sha256(content).hexdigest(), picture.receipt is not None
         if (sha256, is_ours) not in self._known:
             self._known[sha256, is_ours] = is_left = self._pictures_left > 0
@@ -134,11 +130,11 @@ class _Sending:
                 self._pictures_left -= 1
                 about = {"sha256": sha256, "name": picture.name, "is_ours": is_ours}
                 self._write({"picture": {**about, "content": content}})
-        return sha256 if self._known[sha256, is_ours] else ""
+        return replace(picture, sha256=sha256) if self._known[sha256, is_ours] else picture
 
 
 if __name__ == "__main__":
     try:
         main(int(sys.argv[1]), int(sys.argv[2]))
     except MemoryError:
-        sys.exit(handover.OUT_OF_MEMORY)
+        sys.exit(OUT_OF_MEMORY)

@@ -30,14 +30,8 @@ from augenblick.core.messages import (
     TextPart,
     ToolRound,
 )
-from augenblick.exchange.handover import (
-    OUT_OF_MEMORY,
-    SentNode,
-    SentPicture,
-    read_batch,
-)
-from augenblick.exchange.import_limits import ImportLimits
-from augenblick.exchange.parsed import answer_record
+from augenblick.exchange.import_limits import OUT_OF_MEMORY, ImportLimits
+from augenblick.exchange.parsed import NODES, FoundNode, FoundPart, FoundPicture, answer_record
 from augenblick.exchange.picture_files import take_in
 from augenblick.pictures import PicturePool
 from augenblick.pictures.processes import Deadline, pipe, spawn, terminate
@@ -152,7 +146,7 @@ class _Intake:
                 yield picture
             return
         try:
-            nodes = tuple(map(self._node, read_batch(message["nodes"])))
+            nodes = tuple(map(self._node, NODES.validate_json(message["nodes"])))
         except ValueError:  # a record that the worker could read and we can't
             self._is_broken = True
         if not self._is_broken:
@@ -170,14 +164,14 @@ class _Intake:
         self._known[sha256, is_ours] = None if picture is None else picture.attachment
         return picture
 
-    def _node(self, node: SentNode) -> ImportedNode:
+    def _node(self, node: FoundNode) -> ImportedNode:
         if node.role is Role.ASSISTANT:
             return self._answer(node)
         parts = tuple(self._part(part) for part in node.parts)
         message = Message(node.role, parts)
         return ImportedNode(node.id, node.parent_id, message, node.created_at)
 
-    def _answer(self, node: SentNode) -> ImportedNode:
+    def _answer(self, node: FoundNode) -> ImportedNode:
         """An answer is text: a picture in it leaves its note there."""
         record = node.record
         text = "\n\n".join(
@@ -192,7 +186,7 @@ class _Intake:
         message = Message(Role.ASSISTANT, (TextPart(text),) if text else ())
         return ImportedNode(node.id, node.parent_id, message, node.created_at, record)
 
-    def _round(self, done: ToolRound, node: SentNode) -> ToolRound:
+    def _round(self, done: ToolRound, node: FoundNode) -> ToolRound:
         """A round with those of its pictures that are there; a missing one leaves no note."""
         return replace(
             done,
@@ -202,16 +196,16 @@ class _Intake:
             ),
         )
 
-    def _returned(self, claimed: ImagePart | None, node: SentNode) -> ImagePart | None:
+    def _returned(self, claimed: ImagePart | None, node: FoundNode) -> ImagePart | None:
         found = node.called.get(claimed.attachment.sha256) if claimed is not None else None
         return self._image(found) if found is not None else None
 
-    def _part(self, part: TextPart | SentPicture) -> ContentPart:
+    def _part(self, part: FoundPart) -> ContentPart:
         if isinstance(part, TextPart):
             return part
         return self._image(part) or TextPart(self._note())
 
-    def _image(self, part: SentPicture) -> ImagePart | None:
+    def _image(self, part: FoundPicture) -> ImagePart | None:
         attachment = self._known.get((part.sha256, part.receipt is not None))
         if attachment is None:
             return None

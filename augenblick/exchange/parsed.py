@@ -1,4 +1,8 @@
-"""What a reader finds in a file, before any picture has been looked at."""
+"""What a reader finds in a file, before any picture has been looked at.
+
+It goes as JSON from the worker to the server: pictures (their bytes), and batches of messages that
+name them, so that neither side ever decodes more than a batch at once.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
 
 from augenblick.core.conversations import ReplyRecord
 from augenblick.core.errors import ImportMalformed
@@ -20,16 +27,18 @@ _NO_TEXT = re.compile("[\ud800-\udfff]")  # halves of a character, which JSON ca
 class FoundPicture:
     """A picture of a message. `load` gives its bytes, or None where the file does not have them.
 
-    `receipt` is what our own export says about it.
+    `receipt` is what our own export says about it. On its way it is known by the SHA-256 of the
+    bytes in the file, "" where there are none.
     """
 
-    load: Callable[[], bytes | None]
+    load: Annotated[Callable[[], bytes | None], Field(exclude=True)] = lambda: None
     name: str = ""
     detail: Detail = Detail.AUTO
     receipt: Provenance | None = None
+    sha256: str = ""
 
 
-FoundPart = TextPart | FoundPicture
+FoundPart = Annotated[TextPart | FoundPicture, Field(union_mode="left_to_right")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,10 @@ class FoundNode:
     record: ReplyRecord | None = None
     # What calls returned, by the SHA-256 that `record` has for it; nothing else of it is believed.
     called: Mapping[str, FoundPicture] = field(default_factory=dict)
+
+
+NODE = TypeAdapter(FoundNode)
+NODES = TypeAdapter(tuple[FoundNode, ...])
 
 
 @dataclass(frozen=True, slots=True)
