@@ -35,24 +35,21 @@ _MOST_CHOICES = 128  # the largest `n` of the API
 _PICTURES = {"image_url", "input_image"}
 
 
-def read_messages(messages: object, *, model: object = "", title: object = "") -> FoundConversation:
-    """One conversation from a list of messages. Raises ImportMalformed."""
+def read_document(document: Mapping[str, Any]) -> FoundConversation:
+    """One conversation from `{"messages": …}`; where our tree stands beside it, that one.
+
+    Raises ImportMalformed.
+    """
+    if KEY in document:
+        return _read_own(document)
+    messages, title = document.get("messages"), document.get("title")
     if not isinstance(messages, list):
         raise ImportMalformed("the messages are no list")
     nodes: list[FoundNode] = []
     for message in messages:
-        node = _node(message, len(nodes) + 1, model)
+        node = _node(message, len(nodes) + 1, document.get("model"))
         nodes += [node] if node is not None else []
     return FoundConversation(title if isinstance(title, str) else "", tuple(nodes))
-
-
-def read_document(document: Mapping[str, Any]) -> FoundConversation:
-    """One conversation from `{"messages": …}`; where our tree stands beside it, that one."""
-    if KEY in document:
-        return _read_own(document)
-    return read_messages(
-        document.get("messages"), model=document.get("model"), title=document.get("title")
-    )
 
 
 def picture_bytes(uri: object) -> bytes | None:

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import IO
@@ -17,13 +16,13 @@ from augenblick.core.errors import ImportDamaged, ImportMalformed, ImportRefused
 from augenblick.exchange.chatgpt import LoadAsset, read_chatgpt
 from augenblick.exchange.import_limits import ImportLimits
 from augenblick.exchange.json_items import JsonFile
-from augenblick.exchange.messages_json import read_document, read_messages
+from augenblick.exchange.messages_json import read_document
 from augenblick.exchange.parsed import FoundConversation, parents_first
 from augenblick.exchange.tree import KEY
 
 _ZIP_START = b"PK"
 _OF_CONVERSATIONS = re.compile(r"conversations?(-\d+)?\.json")
-_ASSET = re.compile(r"^(file[-_][A-Za-z0-9]+)")
+_ASSET = re.compile(r"file[-_][A-Za-z0-9]+")
 _LARGEST_PICTURE = 20 * 1024 * 1024
 _LONGEST_TITLE = 500
 _MOST_ENTRIES = 200_000  # of a list of messages; those of tools are left out later
@@ -35,7 +34,8 @@ _ZIP_FAILURES = (
     RuntimeError,  # it asks for a password
 )
 
-_Read = Callable[[], FoundConversation]
+_Entry = tuple[object, LoadAsset]
+"""What should be a conversation, and what loads the picture files beside it."""
 
 
 def parse(file: IO[bytes], limits: ImportLimits) -> Iterator[FoundConversation | ImportRefused]:
@@ -44,80 +44,74 @@ def parse(file: IO[bytes], limits: ImportLimits) -> Iterator[FoundConversation |
     Raises ImportRefused, ImportDamaged or ImportTooLarge where the file as a whole is no good, at
     the latest in the middle.
     """
-    for count, read in enumerate(_readers(file, limits), 1):
+    for count, entry in enumerate(_entries(file, limits), 1):
         if count > limits.max_conversations:
             raise ImportTooLarge(unit="conversations", limit=limits.max_conversations)
         try:
-            yield _checked(read(), limits)
+            yield _checked(_read(*entry), limits)
         except ImportRefused as error:
             error.params["title"] = error.params.get("title") or f"{count}"
             yield error
 
 
+def _read(found: object, load_asset: LoadAsset) -> FoundConversation:
+    if not isinstance(found, dict):
+        raise ImportMalformed("a conversation is no object")
+    title = found.get("title")
+    try:
+        if "mapping" in found:
+            return read_chatgpt(found, load_asset=load_asset)
+        return read_document(found)
+    except ImportMalformed as error:
+        if isinstance(title, str) and title.strip():
+            error.params["title"] = title[:_LONGEST_TITLE]
+        raise
+
+
 def _checked(found: FoundConversation, limits: ImportLimits) -> FoundConversation:
+    title = found.title[:_LONGEST_TITLE]
     if not found.nodes:
-        raise ImportMalformed("there are no messages", title=found.title[:_LONGEST_TITLE])
+        raise ImportMalformed("there are no messages", title=title)
     if len(found.nodes) > limits.max_messages:
-        title = found.title[:_LONGEST_TITLE]
         raise ImportTooLarge(unit="messages", limit=limits.max_messages, title=title)
-    return replace(found, title=found.title[:_LONGEST_TITLE], nodes=parents_first(found.nodes))
+    return replace(found, title=title, nodes=parents_first(found.nodes))
 
 
-def _readers(file: IO[bytes], limits: ImportLimits) -> Iterator[_Read]:
+def _entries(file: IO[bytes], limits: ImportLimits) -> Iterator[_Entry]:
     is_zip = file.read(len(_ZIP_START)) == _ZIP_START
     file.seek(0)
-    if is_zip:
-        yield from _readers_of_zip(file, limits)
-    else:
-        document = JsonFile(file.read, max_bytes=limits.max_bytes)
-        yield from _readers_of(document, limits, load_asset=lambda _: None)
-
-
-def _readers_of_zip(file: IO[bytes], limits: ImportLimits) -> Iterator[_Read]:
+    if not is_zip:
+        for found in _found_in(JsonFile(file.read, max_bytes=limits.max_bytes), limits):
+            yield found, lambda _: None
+        return
     try:
         with zipfile.ZipFile(file) as archive:
-            budget = _Unpacking(archive, 2 * limits.max_bytes)
-            assets = _Assets(budget)
-            entries = budget.entries
-            files = [e for e in entries if _OF_CONVERSATIONS.fullmatch(_base_name(e.filename))]
-            if not files:
-                raise ImportRefused("no conversations in the archive", code="import_unknown")
-            for entry in files:
-                with budget.open(entry) as read:
-                    document = JsonFile(read, max_bytes=limits.max_bytes)
-                    yield from _readers_of(document, limits, load_asset=assets.load)
+            export = _Export(archive, 2 * limits.max_bytes)
+            for entry in export.conversations:
+                with export.open(entry) as read:
+                    for found in _found_in(JsonFile(read, max_bytes=limits.max_bytes), limits):
+                        yield found, export.load_asset
     except _ZIP_FAILURES as error:
         raise ImportDamaged(type(error).__name__) from error
 
 
-def _readers_of(
-    document: JsonFile, limits: ImportLimits, *, load_asset: LoadAsset
-) -> Iterator[_Read]:
-    """One reader for each conversation of a document. Raises ImportRefused."""
-    if document.is_list:
-        yield from _readers_of_list(document.entries(), limits, load_asset)
-        return
-    value = document.value()
-    if not _is_conversation(value):
-        raise ImportRefused("neither messages nor conversations", code="import_unknown")
-    yield _reader(value, load_asset)
+def _found_in(document: JsonFile, limits: ImportLimits) -> Iterator[object]:
+    """What should be the conversations of a document. Raises ImportRefused where it has none.
 
-
-def _readers_of_list(
-    entries: Iterator[object], limits: ImportLimits, load_asset: LoadAsset
-) -> Iterator[_Read]:
-    """The first entry that is either says whether these are conversations or messages."""
+    The first entry of a list that is a conversation or a message says which of these all are.
+    """
+    entries = document.entries() if document.is_list else iter((document.value(),))
     odd: list[object] = []
     for entry in entries:
         if _is_conversation(entry):
-            yield from (_reader(each, load_asset) for each in (*odd, entry))
-            yield from (_reader(each, load_asset) for each in entries)
+            yield from (*odd, entry)
+            yield from entries
             return
-        if isinstance(entry, dict) and "role" in entry:
+        if document.is_list and isinstance(entry, dict) and "role" in entry:
             messages = [*odd, entry, *islice(entries, _MOST_ENTRIES)]
             for _ in entries:
                 raise ImportTooLarge(unit="messages", limit=limits.max_messages)
-            yield partial(read_messages, messages)
+            yield {"messages": messages}
             return
         odd.append(entry)
         if len(odd) > limits.max_conversations:
@@ -129,31 +123,27 @@ def _is_conversation(value: object) -> bool:
     return isinstance(value, dict) and any(key in value for key in ("mapping", "messages", KEY))
 
 
-def _reader(item: object, load_asset: LoadAsset) -> _Read:
-    def read() -> FoundConversation:
-        if not isinstance(item, dict):
-            raise ImportMalformed("a conversation is no object")
-        title = item.get("title")
-        try:
-            if "mapping" in item:
-                return read_chatgpt(item, load_asset=load_asset)
-            return read_document(item)
-        except ImportMalformed as error:
-            if isinstance(title, str) and title.strip():
-                error.params["title"] = title[:_LONGEST_TITLE]
-            raise
+class _Export:
+    """An archive with conversations, and the picture files of ChatGPT beside them.
 
-    return read
-
-
-class _Unpacking:
-    """Unpacks entries of an archive, so many bytes in all; what they claim is not believed."""
+    Unpacks `max_bytes` in all, whatever its entries claim. The asset id of a picture begins the
+    name of its file. Raises ImportRefused where there are no conversations.
+    """
 
     def __init__(self, archive: zipfile.ZipFile, max_bytes: int) -> None:
-        self.entries = archive.infolist()
         self._archive = archive
         self._max_bytes = max_bytes
         self._bytes_left = max_bytes
+        self._assets: dict[str, zipfile.ZipInfo] = {}  # by id
+        self.conversations: list[zipfile.ZipInfo] = []
+        for entry in archive.infolist():
+            name = PurePosixPath(entry.filename.replace("\\", "/")).name
+            if _OF_CONVERSATIONS.fullmatch(name):
+                self.conversations.append(entry)
+            if asset := _ASSET.match(name):
+                self._assets.setdefault(asset[0], entry)
+        if not self.conversations:
+            raise ImportRefused("no conversations in the archive", code="import_unknown")
 
     @contextmanager
     def open(self, entry: zipfile.ZipInfo) -> Iterator[Callable[[int], bytes]]:
@@ -169,29 +159,14 @@ class _Unpacking:
 
             yield read
 
-
-class _Assets:
-    """The picture files of ChatGPT's export: the asset id begins the name of the file."""
-
-    def __init__(self, unpacking: _Unpacking) -> None:
-        self._unpacking = unpacking
-        self._by_id: dict[str, zipfile.ZipInfo] = {}
-        for entry in unpacking.entries:
-            for asset in _ASSET.findall(_base_name(entry.filename)):
-                self._by_id.setdefault(asset, entry)
-
-    def load(self, asset: str) -> bytes | None:
+    def load_asset(self, asset: str) -> bytes | None:
         """The bytes of a picture file; None where there is none, or too much of it."""
-        entry = self._by_id.get(asset)
+        entry = self._assets.get(asset)
         if entry is None:
             return None
         try:
-            with self._unpacking.open(entry) as read:
+            with self.open(entry) as read:
                 content = read(_LARGEST_PICTURE + 1)
         except (ImportTooLarge, *_ZIP_FAILURES):
             return None
         return content if len(content) <= _LARGEST_PICTURE else None
-
-
-def _base_name(path: str) -> str:
-    return PurePosixPath(path.replace("\\", "/")).name

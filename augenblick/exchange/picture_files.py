@@ -13,16 +13,17 @@ from dataclasses import replace
 from augenblick.core.errors import ImageError
 from augenblick.core.messages import PreparedPicture
 from augenblick.pictures import PictureOptions, PicturePool
+from augenblick.pictures.endings import jpeg_segments
 
 _OURS = PictureOptions(longest_side_px=4096)  # the largest that anybody has us prepare
 _FOREIGN = PictureOptions()
 
-_JFIF = re.compile(rb"\xff\xe0\x00\x10JFIF\x00.{7}\x00\x00", re.DOTALL)  # without a thumbnail
-_END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7]")
-_TABLES = {0xC4, 0xDB, 0xDD}  # Huffman, quantisation, restart interval
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_APP0 = 0xE0
+_JFIF = re.compile(rb"JFIF\x00.{7}\x00\x00", re.DOTALL)  # without a thumbnail
 _FRAMES = {0xC0, 0xC1, 0xC2}  # baseline, extended, progressive
-_SCAN, _END = 0xDA, 0xD9
-_COLOURS = 3
+_PLAIN = _FRAMES | {0xC4, 0xDA, 0xDB, 0xDD}  # tables of codes, scans, quantisation, restarts
+_COLOURS = bytes((3,))
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 _PNG_RGB = b"\x08\x02\x00\x00\x00"  # eight bits, RGB, no interlacing
 _PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -71,22 +72,15 @@ def _is_unchanged(outcome: PreparedPicture, content: bytes) -> bool:
 
 
 def _is_plain_jpeg(content: bytes) -> bool:
-    """ITU-T T.81, annex B: markers with their lengths, then scans up to the end."""
-    at = 2
-    while content[:2] == b"\xff\xd8" and content[at : at + 1] == b"\xff":
-        marker = content[at + 1] if at + 1 < len(content) else 0
-        if marker == _END:
-            return at + 2 == len(content)
-        length = int.from_bytes(content[at + 2 : at + 4], "big")
-        is_known = marker in _TABLES | _FRAMES | {_SCAN} or _JFIF.match(content, at)
-        is_colour = marker not in _FRAMES or content[at + 9 : at + 10] == bytes((_COLOURS,))
-        if not is_known or not is_colour or length < 2:  # noqa: PLR2004  # it counts itself
+    """Tables, frames of three colours and scans, then the end at once (ITU-T T.81, annex B)."""
+    end = len(_JPEG_START)
+    for segment in jpeg_segments(content):
+        is_jfif = segment.marker == _APP0 and _JFIF.fullmatch(segment.parameters)
+        is_colour = segment.marker not in _FRAMES or segment.parameters[5:6] == _COLOURS
+        if not (is_jfif or segment.marker in _PLAIN) or not is_colour:
             return False
-        at += 2 + length
-        if marker == _SCAN:
-            after = _END_OF_SCAN.search(content, at)
-            at = after.start() if after else len(content)
-    return False
+        end = segment.end
+    return content.startswith(_JPEG_START) and content[end:] == _JPEG_END
 
 
 def _is_plain_png(content: bytes) -> bool:

@@ -76,7 +76,7 @@ def _more_behind(content: bytes, end: int) -> Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class _Segment:
+class Segment:
     """A marker segment of a JPEG."""
 
     marker: int
@@ -93,7 +93,7 @@ def _jpeg(content: bytes) -> Ending:
     end = 0
     is_progressive = False
     scans = 0
-    for segment in _segments(content):
+    for segment in jpeg_segments(content):
         if segment.marker in _FRAMES and not lacking:
             is_progressive = segment.marker in _PROGRESSIVE
             lacking = dict.fromkeys(segment.parameters[6::3], _ALL)
@@ -139,7 +139,7 @@ def _scan(parameters: bytes, *, is_progressive: bool) -> tuple[bytes, int]:
     return components, (1 << last + 1) - (1 << first) if accuracy & 15 == 0 and last <= _LAST else 0
 
 
-def _segments(content: bytes) -> Iterator[_Segment]:
+def jpeg_segments(content: bytes) -> Iterator[Segment]:
     """The marker segments, up to the first thing that is none."""
     at = 2
     while True:
@@ -153,7 +153,7 @@ def _segments(content: bytes) -> Iterator[_Segment]:
         if not length or stop > len(content):
             return
         end = _scan_end(content, stop) if marker == _SOS else stop
-        yield _Segment(marker, content[at + 4 : stop], end)
+        yield Segment(marker, content[at + 4 : stop], end)
         at = end
 
 
