@@ -22,6 +22,10 @@ from augenblick.pictures.regions import MAX_REGIONS, Region
 
 _QUARTER_DEGREES = 90
 
+Take = Callable[[Sequence[bytes], Callable[[], None]], None]
+"""Counts bytes and then calls what keeps them, as `UploadMemory.take`; what it raises is left to
+the caller."""
+
 
 @dataclass(frozen=True, slots=True)
 class PdfFile:
@@ -68,7 +72,7 @@ class Tray:
     def items(self) -> tuple[TrayItem, ...]:
         """Everything in it, in order."""
         with self._lock:
-            return tuple(item for file in sorted(self._files) for item in self._files[file])
+            return self._held()
 
     @property
     def pictures(self) -> tuple[PreparedPicture, ...]:
@@ -132,10 +136,10 @@ class Tray:
     def replace(self, item_id: str, pictures: Iterable[PreparedPicture]) -> None:
         """Have these stand where an item stood; nothing happens if it is gone."""
         with self._lock:
-            for file, items in self._files.items():
-                if any(item.id == item_id for item in items):
-                    self._set(file, list(self._exchanged(items, item_id, pictures)))
-                    return
+            for item in self._held():
+                if item.id == item_id:
+                    made = [self._made(item.file, item.name, each, item.pdf) for each in pictures]
+                    self._put_in_place({item_id: made})
 
     def exchange(
         self,
@@ -146,8 +150,7 @@ class Tray:
     ) -> None:
         """Have another picture and regions in an item; nothing happens if it is gone or changed."""
         with self._lock:
-            there = self._files.get(item.file, ())
-            if item in there:
+            if item in self._held():
                 made = replace(
                     item,
                     id=self._id(item.file),
@@ -155,7 +158,7 @@ class Tray:
                     regions=regions,
                     marked=marked,
                 )
-                self._set(item.file, [made if each == item else each for each in there])
+                self._put_in_place({item.id: (made,)})
 
     def renew(self, made: Mapping[str, Sequence[PreparedPicture]]) -> bool:
         """Have these stand where the items of these ids stood, and keep no PDF of their files.
@@ -164,15 +167,20 @@ class Tray:
         changed, where one of them is gone.
         """
         with self._lock:
-            touched = {
-                file: items
-                for file, items in self._files.items()
-                if any(item.id in made for item in items)
-            }
-            if not made.keys() <= {item.id for items in touched.values() for item in items}:
+            items = {item.id: item for item in self._held()}
+            if not made.keys() <= items.keys():
                 return False
-            for file, items in touched.items():
-                self._set(file, [self._renewed(item, made.get(item.id, ())) for item in items])
+            touched = {items[item_id].file for item_id in made}
+            anew: dict[str, tuple[TrayItem]] = {}
+            for item in items.values():
+                if item.file in touched:
+                    own = replace(item, pdf=None)
+                    if shown := made.get(item.id):
+                        picture, *marked = shown
+                        new_id = self._id(item.file)
+                        own = replace(own, id=new_id, picture=picture, marked=tuple(marked))
+                    anew[item.id] = (own,)
+            self._put_in_place(anew)
         return True
 
     def remove(self, item_id: str) -> None:
@@ -186,13 +194,13 @@ class Tray:
         """
         wanted = set(item_ids)
         with self._lock:
-            items = [item for file in sorted(self._files) for item in self._files[file]]
+            items = self._held()
             taken = [item for item in items if item.id in wanted and item.picture is not None]
             if len(taken) != len(wanted):
                 return None
-            gone = {item.id for item in items if item in taken or item.failure is not None}
-            for file, there in list(self._files.items()):
-                self._set(file, [item for item in there if item.id not in gone])
+            self._put_in_place(
+                {item.id: () for item in items if item in taken or item.failure is not None}
+            )
         return tuple(picture for item in taken for picture in item.sent)
 
     def adopt(self, other: Tray) -> None:
@@ -223,22 +231,15 @@ class Tray:
         if self.room(besides=besides) < 1:
             raise ImageError(code="image_too_many", name=name, limit=self.max_count)
 
-    def _exchanged(
-        self, items: Sequence[TrayItem], item_id: str, pictures: Iterable[PreparedPicture]
-    ) -> Iterable[TrayItem]:
-        for item in items:
-            if item.id != item_id:
-                yield item
-                continue
-            for picture in pictures:
-                yield self._made(item.file, item.name, picture, item.pdf)
+    def _held(self) -> tuple[TrayItem, ...]:
+        """Everything, in order. Call with the lock, as all below."""
+        return tuple(item for file in sorted(self._files) for item in self._files[file])
 
-    def _renewed(self, item: TrayItem, made: Sequence[PreparedPicture]) -> TrayItem:
-        if not made:
-            return replace(item, pdf=None)
-        picture, *marked = made
-        new_id = self._id(item.file)
-        return replace(item, id=new_id, picture=picture, marked=tuple(marked), pdf=None)
+    def _put_in_place(self, made: Mapping[str, Sequence[TrayItem]]) -> None:
+        """Have these stand where the items of these ids stand."""
+        for file, items in list(self._files.items()):
+            if any(item.id in made for item in items):
+                self._set(file, [each for item in items for each in made.get(item.id, (item,))])
 
     def _made(
         self, file: int, name: str, outcome: PreparedPicture | Failure, pdf: PdfFile | None
@@ -249,7 +250,7 @@ class Tray:
         return replace(item, failure=outcome)
 
     def _with_regions(self, made: TrayItem) -> TrayItem:
-        """With the regions that its picture has already. Call with the lock."""
+        """With the regions that its picture has already."""
         for there in self._files[made.file]:
             if made.picture is not None and _is_same(made.picture, there.picture):
                 return replace(made, regions=there.regions, marked=there.marked)
@@ -262,7 +263,6 @@ class Tray:
         return f"{file}-{next(self._ids)}"
 
     def _set(self, file: int, items: Sequence[TrayItem]) -> None:
-        """Call with the lock."""
         self._files[file] = tuple(items)
         if not items:
             del self._files[file]
@@ -297,13 +297,9 @@ def prepare_file(
     *,
     file: int,
     person: str,
-    take: Callable[[Sequence[bytes], Callable[[], None]], None],
+    take: Take,
 ) -> None:
-    """Prepare a file that has its place, with as many pages of a PDF as there is room for.
-
-    `take` counts bytes and then calls what keeps them, as `UploadMemory.take`; what it raises is
-    left to the caller.
-    """
+    """Prepare a file that has its place, with as many pages of a PDF as there is room for."""
     pages = page_count(source, pool, person=person)
     room = min(pages, tray.room(besides=file))
     pdf = PdfFile(source, pages) if pages > 1 else None
@@ -317,7 +313,7 @@ def choose_pages(
     pages: Iterable[int],
     *,
     person: str,
-    take: Callable[[Sequence[bytes], Callable[[], None]], None],
+    take: Take,
 ) -> None:
     """Have other pages of an item's PDF, which count from 0, in place of those that are there."""
     if item.pdf is None:
@@ -335,7 +331,7 @@ def _keep(
     file: int,
     person: str,
     pdf: PdfFile | None,
-    take: Callable[[Sequence[bytes], Callable[[], None]], None],
+    take: Take,
 ) -> None:
     chosen = replace(source, options=tray.options)
     sources = [chosen] if pdf is None else pages_of(chosen, pages)
@@ -384,12 +380,11 @@ def mark(
     regions: Sequence[Region],
     *,
     person: str,
-    take: Callable[[Sequence[bytes], Callable[[], None]], None],
+    take: Take,
 ) -> None:
     """Have these regions of a picture marked and sent along; none takes all marks away.
 
-    Raises ImageError, image_too_many where there is no room for so many. `take` is as in
-    `prepare_file`.
+    Raises ImageError, image_too_many where there is no room for so many.
     """
     if item.picture is None:
         return
