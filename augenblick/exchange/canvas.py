@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from augenblick.exchange.parsed import as_object, as_objects, as_text
+
 _CALLS = {"canmore.create_textdoc", "canmore.update_textdoc", "canmore.comment_textdoc"}
 _PUT_IN = {"updates": "replacement", "comments": "comment"}
 _TICKS = re.compile("`+")
@@ -25,20 +27,17 @@ def document_in(called: str, *, shown_as: Mapping[str, Any]) -> str:
     ever; almost always it is `.*`, so that what was put in is the whole document.
     """
     try:
-        call = json.loads(called, strict=False)  # models write line ends as they are
+        call = as_object(json.loads(called, strict=False))  # models write line ends as they are
     except (ValueError, RecursionError):
         return ""
-    if not isinstance(call, dict):
-        return ""
-    texts = [call.get("content")]
+    texts = [as_text(call.get("content"))]
     for key, name in _PUT_IN.items():
-        if isinstance(changes := call.get(key), list):
-            texts += [change.get(name) for change in changes if isinstance(change, dict)]
-    written = [text for text in texts if isinstance(text, str) and text.strip()]
+        texts += [as_text(change.get(name)) for change in as_objects(call.get(key))]
+    written = [text for text in texts if text.strip()]
     if not written:
         return ""
-    title = _text(shown_as.get("title")) or _text(call.get("name"))
-    kind = _text(call.get("type")) or _text(shown_as.get("textdoc_type"))
+    title = as_text(shown_as.get("title")) or as_text(call.get("name"))
+    kind = as_text(call.get("type")) or as_text(shown_as.get("textdoc_type"))
     bodies = [_code(text, kind) for text in written] if kind.startswith("code") else written
     heading = [f"**{' '.join(title.replace('*', ' ').split())}**"] if title.strip(" *") else []
     return "\n\n".join([*heading, *bodies])
@@ -49,7 +48,3 @@ def _code(text: str, kind: str) -> str:
     fence = "`" * max(3, 1 + max((len(ticks) for ticks in _TICKS.findall(text)), default=0))
     language = kind.partition("/")[2].lower()
     return f"{fence}{language if _LANGUAGE.fullmatch(language) else ''}\n{text}\n{fence}"
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -23,6 +23,9 @@ from augenblick.exchange.parsed import (
     FoundNode,
     FoundPart,
     FoundPicture,
+    as_object,
+    as_objects,
+    as_text,
     moment_of,
     record_of,
 )
@@ -47,14 +50,12 @@ def read_chatgpt(found: Mapping[str, Any], *, load_asset: LoadAsset) -> FoundCon
     mapping = found.get("mapping")
     if not isinstance(mapping, dict):
         raise ImportMalformed("there is no mapping")
-    reading = _Reading({each: _object(mapping, each) for each in mapping}, load_asset)
+    reading = _Reading({each: as_object(node) for each, node in mapping.items()}, load_asset)
     kept = {node.id: node for node in map(reading.node, mapping) if node is not None}
     places = _Places(reading.mapping, kept)
     nodes = tuple(places.hung(node) for node in kept.values())
     leaf_id = places.at_or_above(found.get("current_node"))
-    title = found.get("title")
-    title = title if isinstance(title, str) else ""
-    return FoundConversation(title, nodes, leaf_id, reading.left_out)
+    return FoundConversation(as_text(found.get("title")), nodes, leaf_id, reading.left_out)
 
 
 class _Places:
@@ -99,21 +100,21 @@ class _Reading:
         if not isinstance(message, dict):
             self.left_out += message is not None or not node
             return None
-        name = _object(message, "author").get("role")
-        role = _ROLES.get(name) if isinstance(name, str) else None
+        name = as_text(as_object(message, "author").get("role"))
+        role = _ROLES.get(name)
         if role is None:
             if name == "tool":
                 return self._drawn(node_id, message) or self._canvas(node_id, message)
-            self.left_out += str(name) not in _UNSEEN_ROLES
+            self.left_out += name not in _UNSEEN_ROLES
             return None
         if message.get("recipient") not in (None, "", "all"):
             return self._canvas(node_id, message)
-        if _object(message, "metadata").get("is_visually_hidden_from_conversation"):
+        if as_object(message, "metadata").get("is_visually_hidden_from_conversation"):
             return None
         return self._seen(node_id, role, message)
 
     def _seen(self, node_id: str, role: Role, message: Mapping[str, Any]) -> FoundNode | None:
-        metadata, content = _object(message, "metadata"), _content(message)
+        metadata, content = as_object(message, "metadata"), _content(message)
         if str(content.get("content_type")) in _UNSEEN:
             return None
         marked = tuple(self._parts(content))
@@ -127,15 +128,14 @@ class _Reading:
 
     def _drawn(self, node_id: str, message: Mapping[str, Any]) -> FoundNode | None:
         """Pictures that the model had drawn stand in a tool's messages; each leaves its note."""
-        parts = _content(message).get("parts")
-        pictures = [part for part in parts if _is_picture(part)] if isinstance(parts, list) else []
-        drawn = tuple(FoundPicture(lambda: None) for _ in pictures)
+        parts = as_objects(_content(message).get("parts"))
+        drawn = tuple(FoundPicture() for part in parts if _is_picture(part))
         return _node(node_id, Role.ASSISTANT, message, drawn) if drawn else None
 
     def _canvas(self, node_id: str, message: Mapping[str, Any]) -> FoundNode | None:
         """A document beside the conversation: in the model's call, or in a message of the tool."""
         by_model = canvas.is_document(message.get("recipient"))
-        if not by_model and not canvas.is_document(_object(message, "author").get("name")):
+        if not by_model and not canvas.is_document(as_object(message, "author").get("name")):
             return None
         called = "".join(
             part.text for part in self._parts(_content(message)) if isinstance(part, TextPart)
@@ -151,7 +151,7 @@ class _Reading:
         below = self.mapping[node_id].get("children")
         for child in below if isinstance(below, list) else ():
             node = self.mapping.get(child, {}) if isinstance(child, str) else {}
-            about = _object(_object(_object(node, "message"), "metadata"), "canvas")
+            about = as_object(node, "message", "metadata", "canvas")
             if about:
                 return about
         return {}
@@ -169,7 +169,7 @@ class _Reading:
         """Text may be written as a number, or stand in an object, as what was spoken does."""
         if isinstance(part, dict) and _is_picture(part):
             pointer = _POINTER.fullmatch(str(part.get("asset_pointer"))[:_LONGEST_POINTER])
-            return FoundPicture(partial(self.load_asset, pointer[1]) if pointer else lambda: None)
+            return FoundPicture(partial(self.load_asset, pointer[1])) if pointer else FoundPicture()
         text = part.get("text") if isinstance(part, dict) else part
         if isinstance(text, int | float) and not isinstance(text, bool):
             text = str(text)
@@ -191,7 +191,7 @@ def _unmarked(part: FoundPart, metadata: Mapping[str, Any]) -> FoundPart | None:
 def _node(
     node_id: str, role: Role, message: Mapping[str, Any], parts: tuple[FoundPart, ...]
 ) -> FoundNode:
-    record = record_of(role, parts, model=_object(message, "metadata").get("model_slug"))
+    record = record_of(role, parts, model=as_object(message, "metadata").get("model_slug"))
     return FoundNode(node_id, None, role, parts, moment_of(message.get("create_time")), record)
 
 
@@ -201,10 +201,5 @@ def _content(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {"text": content}
 
 
-def _is_picture(part: object) -> bool:
-    return isinstance(part, dict) and part.get("content_type") == _PICTURE
-
-
-def _object(message: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = message.get(name)
-    return found if isinstance(found, dict) else {}
+def _is_picture(part: Mapping[str, Any]) -> bool:
+    return part.get("content_type") == _PICTURE

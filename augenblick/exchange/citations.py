@@ -11,7 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
+
+from augenblick.exchange.parsed import as_object, as_objects, as_text
 
 _BEGIN, _END, _BETWEEN = "\ue200", "\ue201", "\ue202"
 _MARK = re.compile(r"( ?)(\ue200[^\ue200\ue201]*\ue201|【[^【】]{1,100}】)")
@@ -34,8 +37,8 @@ def without_marks(text: str, references: object, citations: object = None) -> st
         return text
     known = {
         matched: found
-        for found in (*_older(citations), *(references if isinstance(references, list) else ()))
-        if isinstance(found, dict) and (matched := _matched(found, text))
+        for found in (*_older(citations), *as_objects(references))
+        if (matched := _matched(found, text))
     }
 
     def written(mark: re.Match[str]) -> str:
@@ -57,11 +60,9 @@ def without_marks(text: str, references: object, citations: object = None) -> st
 
 def _older(citations: object) -> Iterator[dict[str, Any]]:
     """Citations in the form of references."""
-    for found in citations if isinstance(citations, list) else ():
-        about = found.get("metadata") if isinstance(found, dict) else None
-        if isinstance(about, dict):
-            place = {"start_idx": found.get("start_ix"), "end_idx": found.get("end_ix")}
-            yield {**about, **place}
+    for found in as_objects(citations):
+        if about := as_object(found, "metadata"):
+            yield {**about, "start_idx": found.get("start_ix"), "end_idx": found.get("end_ix")}
 
 
 def _matched(reference: Mapping[str, Any], text: str) -> str:
@@ -84,20 +85,20 @@ def _meaning(reference: Mapping[str, Any]) -> str:
 def _links(reference: Mapping[str, Any]) -> Iterator[str]:
     if reference.get("type") == "hidden":
         return
-    listed = [reference.get(key) for key in _LINK_LISTS]
-    for found in (reference, *(each for some in listed if isinstance(some, list) for each in some)):
-        if isinstance(found, dict) and (link := _link(_name(found), found.get("url"))):
+    listed = (as_objects(reference.get(key)) for key in _LINK_LISTS)
+    for found in chain((reference,), *listed):
+        if link := _link(_name(found), as_text(found.get("url"))):
             yield link
 
 
 def _name(found: Mapping[str, Any]) -> str:
-    names = (found.get(key) for key in _NAMES)
-    return next((" ".join(name.split()) for name in names if isinstance(name, str) and name), "")
+    names = (as_text(found.get(key)) for key in _NAMES)
+    return next((" ".join(name.split()) for name in names if name), "")
 
 
-def _link(name: str, url: object) -> str:
+def _link(name: str, url: str) -> str:
     """A Markdown link; "" where there is no address of the web."""
-    if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+    if not url.startswith(("https://", "http://")):
         return ""
     address = "".join(f"%{ord(sign):02X}" if sign in ' ()<>"\\' else sign for sign in url.strip())
     name = re.sub(r"[\[\]\\`]", " ", name).strip() or url.split("/")[2]

@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from augenblick.core.errors import ImportDamaged, ImportRefused, ImportTooLarge
-from augenblick.exchange.parsed import clean
 
 _FIRST_READ_BYTES = 64 * 1024
 _LONGEST_REST = 16  # of a word, a number or an escape that goes on in the next piece
+_NO_TEXT = re.compile("[\ud800-\udfff]")  # halves of a character, which JSON can spell
 _SPACE = re.compile(r"[ \t\r\n]*")
 # NaN and Infinity are no JSON, and no database takes them for it.
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
@@ -27,7 +27,7 @@ class JsonFile:
     `read` gives the next so many bytes of the file, none at its end.
 
     Raises ImportRefused for what is no JSON object or list from its beginning, ImportDamaged for
-    what breaks off or down later, ImportTooLarge past `max_bytes`. Text is clean (`found.clean`).
+    what breaks off or down later, ImportTooLarge past `max_bytes`. Text is `_clean`.
     """
 
     def __init__(self, read: Callable[[int], bytes], *, max_bytes: int) -> None:
@@ -86,7 +86,7 @@ class JsonFile:
             else:
                 if end < len(self._text) or self._is_over:  # else a number may go on
                     self._at = end
-                    return clean(value)
+                    return _clean(value)
             self._read()
 
     def _next(self) -> str:
@@ -114,3 +114,35 @@ class JsonFile:
         except UnicodeDecodeError as error:
             raise ImportDamaged("not UTF-8") from error
         self._at = 0
+
+
+def _clean(document: object) -> object:
+    """A JSON value of nothing but text; changes lists and dicts in place.
+
+    Uses no recursion, so that depth costs nothing.
+    """
+    holder = [document]
+    open_values: list[list[object] | dict[str, object]] = [holder]
+    while open_values:
+        value = open_values.pop()
+        if isinstance(value, list):
+            entries: Iterator[tuple[int | str, object]] = iter(enumerate(value))
+        else:
+            _clean_keys(value)
+            entries = iter(list(value.items()))
+        for place, inner in entries:
+            if isinstance(inner, str):
+                value[place] = _clean_text(inner)  # type: ignore[index]  # a key of its own
+            elif isinstance(inner, list | dict):
+                open_values.append(inner)
+    return holder[0]
+
+
+def _clean_text(text: str) -> str:
+    """The text with a replacement for what can't be written as UTF-8."""
+    return text if text.isascii() else _NO_TEXT.sub("\ufffd", text)
+
+
+def _clean_keys(value: dict[str, object]) -> None:
+    for key in [key for key in value if _clean_text(key) != key]:
+        value[_clean_text(key)] = value.pop(key)

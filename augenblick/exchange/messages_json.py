@@ -18,6 +18,9 @@ from augenblick.exchange.parsed import (
     FoundNode,
     FoundPart,
     FoundPicture,
+    as_object,
+    as_objects,
+    as_text,
     believable,
     record_of,
 )
@@ -42,14 +45,14 @@ def read_document(document: Mapping[str, Any]) -> FoundConversation:
     """
     if KEY in document:
         return _read_own(document)
-    messages, title = document.get("messages"), document.get("title")
+    messages = document.get("messages")
     if not isinstance(messages, list):
         raise ImportMalformed("the messages are no list")
     nodes: list[FoundNode] = []
     for message in messages:
         node = _node(message, len(nodes) + 1, document.get("model"))
         nodes += [node] if node is not None else []
-    return FoundConversation(title if isinstance(title, str) else "", tuple(nodes))
+    return FoundConversation(as_text(document.get("title")), tuple(nodes))
 
 
 def picture_bytes(uri: object) -> bytes | None:
@@ -92,8 +95,8 @@ def _part(part: object) -> FoundPart | None:
     kind = str(part.get("type"))
     if kind in _PICTURES:
         return _picture(part)
-    text = part.get(_TEXT_FIELDS.get(kind, ""))
-    return TextPart(text) if isinstance(text, str) and text else None
+    text = as_text(part.get(_TEXT_FIELDS.get(kind, "")))
+    return TextPart(text) if text else None
 
 
 def _picture(part: Mapping[str, Any]) -> FoundPicture:
@@ -145,10 +148,8 @@ class _Contents:
         self._by_sha256: dict[str, str] = {}  # base64
         for uri in _uris(document.get("messages")):
             self._add(uri.partition(",")[2])
-        beside = document[KEY].get("pictures")
-        for picture in beside.values() if isinstance(beside, dict) else ():
-            if isinstance(picture, dict) and isinstance(picture.get("data"), str):
-                self._add(picture["data"])
+        for picture in as_object(document, KEY, "pictures").values():
+            self._add(as_text(as_object(picture).get("data")))
 
     def picture(self, sha256: str, receipt: Provenance, detail: Detail) -> FoundPicture:
         """A picture of the tree."""
@@ -166,12 +167,10 @@ class _Contents:
 
 
 def _uris(messages: object) -> Iterator[str]:
-    for message in messages if isinstance(messages, list) else ():
-        content = message.get("content") if isinstance(message, dict) else None
-        for part in content if isinstance(content, list) else ():
-            address = part.get("image_url") if isinstance(part, dict) else None
-            uri = address.get("url") if isinstance(address, dict) else None
-            if isinstance(uri, str) and uri.startswith("data:"):
+    for message in as_objects(messages):
+        for part in as_objects(message.get("content")):
+            uri = as_text(as_object(part, "image_url").get("url"))
+            if uri.startswith("data:"):
                 yield uri
 
 

@@ -6,11 +6,10 @@ name them, so that neither side ever decodes more than a batch at once.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
@@ -20,7 +19,6 @@ from augenblick.core.messages import ChoiceText, Detail, Provenance, ReplyEnd, R
 
 IMPORTED = "import"  # stands where the name of an endpoint would
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
-_NO_TEXT = re.compile("[\ud800-\udfff]")  # halves of a character, which JSON can spell
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def record_of(role: Role, parts: Sequence[FoundPart], *, model: object) -> Reply
     if role is not Role.ASSISTANT:
         return None
     text = "\n\n".join(part.text for part in parts if isinstance(part, TextPart))
-    return answer_record(text, model=model if isinstance(model, str) else "")
+    return answer_record(text, model=as_text(model))
 
 
 def parents_first(nodes: Sequence[FoundNode]) -> tuple[FoundNode, ...]:
@@ -130,33 +128,18 @@ def moment_of(seconds: object) -> datetime | None:
         return None
 
 
-def clean(document: object) -> object:
-    """A JSON value of nothing but text; changes lists and dicts in place.
-
-    Uses no recursion, so that depth costs nothing.
-    """
-    holder = [document]
-    open_values: list[list[object] | dict[str, object]] = [holder]
-    while open_values:
-        value = open_values.pop()
-        if isinstance(value, list):
-            entries: Iterator[tuple[int | str, object]] = iter(enumerate(value))
-        else:
-            _clean_keys(value)
-            entries = iter(list(value.items()))
-        for place, inner in entries:
-            if isinstance(inner, str):
-                value[place] = clean_text(inner)  # type: ignore[index]  # a key of its own
-            elif isinstance(inner, list | dict):
-                open_values.append(inner)
-    return holder[0]
+def as_object(value: object, *keys: str) -> Mapping[str, Any]:
+    """A JSON object, or the one under these keys, each in the object before; else an empty one."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
-def clean_text(text: str) -> str:
-    """The text with a replacement for what can't be written as UTF-8."""
-    return text if text.isascii() else _NO_TEXT.sub("\ufffd", text)
+def as_objects(value: object) -> list[Mapping[str, Any]]:
+    """The objects in a JSON list; none in anything else."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _clean_keys(value: dict[str, object]) -> None:
-    for key in [key for key in value if clean_text(key) != key]:
-        value[clean_text(key)] = value.pop(key)
+def as_text(value: object) -> str:
+    """A JSON string; "" in place of anything else."""
+    return value if isinstance(value, str) else ""

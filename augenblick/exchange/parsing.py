@@ -17,7 +17,7 @@ from augenblick.exchange.chatgpt import LoadAsset, read_chatgpt
 from augenblick.exchange.import_limits import ImportLimits
 from augenblick.exchange.json_items import JsonFile
 from augenblick.exchange.messages_json import read_document
-from augenblick.exchange.parsed import FoundConversation, parents_first
+from augenblick.exchange.parsed import FoundConversation, as_text, parents_first
 from augenblick.exchange.tree import KEY
 
 _ZIP_START = b"PK"
@@ -57,13 +57,12 @@ def parse(file: IO[bytes], limits: ImportLimits) -> Iterator[FoundConversation |
 def _read(found: object, load_asset: LoadAsset) -> FoundConversation:
     if not isinstance(found, dict):
         raise ImportMalformed("a conversation is no object")
-    title = found.get("title")
     try:
         if "mapping" in found:
             return read_chatgpt(found, load_asset=load_asset)
         return read_document(found)
     except ImportMalformed as error:
-        if isinstance(title, str) and title.strip():
+        if title := as_text(found.get("title")).strip():
             error.params["title"] = title[:_LONGEST_TITLE]
         raise
 
