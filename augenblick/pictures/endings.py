@@ -213,17 +213,27 @@ def _webp(content: bytes) -> Ending:
     return Ending(whole, is_mended=True)
 
 
-def _container(content: bytes) -> Ending:
-    """HEIF and AVIF: boxes one after the other (ISO/IEC 14496-12, 4.2)."""
+def boxes(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and end of the content of each outermost box (ISO/IEC 14496-12, 4.2)."""
     at = 0
-    while at + 8 <= len(content) and content[at + 4 : at + 8] in _BOXES:
+    while at + 8 <= len(content):
         length = int.from_bytes(content[at : at + 4], "big")
         if length == 1:
             length = int.from_bytes(content[at + 8 : at + 16], "big")
         stop = at + length if length else len(content)
-        if content[at + 4 : at + 8] == b"mdat" and content[at + 8 : stop].endswith(bytes(_HOLE)):
-            raise UnreadableImage("a hole in the pixel data")
         if stop <= at:
-            break
+            return
+        yield content[at + 4 : at + 8], at + 8, stop
         at = stop
-    return _more_behind(content, at)
+
+
+def _container(content: bytes) -> Ending:
+    """HEIF and AVIF, whose boxes stand one after the other."""
+    end = 0
+    for name, start, stop in boxes(content):
+        if name not in _BOXES:
+            break
+        if name == b"mdat" and content[start:stop].endswith(bytes(_HOLE)):
+            raise UnreadableImage("a hole in the pixel data")
+        end = stop
+    return _more_behind(content, end)

@@ -11,24 +11,30 @@ import importlib
 import io
 import struct
 import zlib
-from collections.abc import Iterator
-from typing import Literal, Protocol, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Literal
 
 import pillow_heif
 from PIL import Image, ImageFile
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from augenblick.core.errors import ImageError, UnreadableImage
 
-_PLUGINS = {
-    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
-    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
-    "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
-    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
-    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
-    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
-    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
-    "HEIF": ("pillow_heif", "HeifImageFile"),  # the only one that is not part of Pillow
+_PLUGINS: Mapping[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "WEBP": WebPImageFile,
+    "GIF": GifImageFile,
+    "TIFF": TiffImageFile,
+    "BMP": BmpImageFile,
+    "AVIF": AvifImageFile,
+    "HEIF": pillow_heif.HeifImageFile,  # the only one that is not part of Pillow
 }
 SUPPORTED_FORMATS = (*_PLUGINS, "PDF")
 
@@ -53,7 +59,7 @@ _BMP_HEADER_BYTES = {12, 16, 40, 52, 56, 64, 108, 124}
 
 _IMPORTED_LATE = (
     "PIL.JpegPresets", "PIL.MpoImagePlugin", "PIL.ImageOps", "PIL.ImagePalette", "PIL.ImageCms",
-    "PIL.TiffTags", "PIL.ImageSequence", "PIL._deprecate", "pillow_heif", "encodings.latin_1",
+    "PIL.TiffTags", "PIL.ImageSequence", "PIL._deprecate", "encodings.latin_1",
     "encodings.ascii", "encodings.utf_16", "encodings.utf_16_le", "encodings.utf_16_be",
 )  # fmt: skip
 
@@ -77,14 +83,10 @@ not among them: it means a picture that is too large."""
 
 
 def load_decoders() -> None:
-    """Import every decoder and what they import on first use; afterwards no file is opened."""
-    for module in (*(module for module, _ in _PLUGINS.values()), *_IMPORTED_LATE):
+    """Import what decoders import on first use; afterwards no file is opened."""
+    for module in _IMPORTED_LATE:
         importlib.import_module(module)
     Image.preinit()
-
-
-class _Opener(Protocol):
-    def __call__(self, fp: io.BytesIO) -> ImageFile.ImageFile: ...
 
 
 def picture_format(content: bytes) -> str | None:
@@ -119,12 +121,10 @@ def open_picture(content: bytes) -> tuple[str, ImageFile.ImageFile]:
     leaves Pillow's process-wide pixel limit to those who use `Image.open`.
     """
     kind = picture_format(content)
-    if kind not in _PLUGINS:
+    if kind is None or kind not in _PLUGINS:
         raise ImageError(code="image_unsupported")
-    module, name = _PLUGINS[kind]
-    opener = cast("_Opener", getattr(importlib.import_module(module), name))
     try:
-        opened = opener(fp=io.BytesIO(content))
+        opened = _PLUGINS[kind](io.BytesIO(content))
         if isinstance(opened, TiffImageFile):
             opened = _main_page(opened, content)
             _mend_planes(opened)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image, ImageFile
 
+from augenblick.pictures.endings import boxes
 from augenblick.pictures.formats import DECODER_FAILURES
 
 _CAMERA_TAGS = {
@@ -124,14 +125,9 @@ def before(turn: Turn, box: Box, size: tuple[int, int]) -> Box:
 
 def _container_turns(content: bytes) -> bool:
     """Whether a `meta` box among the outermost boxes declares a rotation or a mirroring."""
-    at = 0
-    while at + 8 <= len(content):
-        length = int.from_bytes(content[at : at + 4], "big")
-        if content[at + 4 : at + 8] == b"meta":
-            return re.search(rb"irot|imir", content[at : at + length]) is not None
-        if length < 8:  # noqa: PLR2004 - a header; 0 and 1 mark boxes too large for a photograph
-            return False
-        at += length
+    for name, start, stop in boxes(content):
+        if name == b"meta":
+            return re.search(rb"irot|imir", content[start:stop]) is not None
     return False
 
 
