@@ -32,32 +32,29 @@ class PictureInspector:
 
     def zoom(self, picture: Attachment, region: Region) -> PreparedPicture:
         """The region as a picture, pixel for pixel up to 4096. Raises ImageError."""
-        source, options = self._sharpest(picture, region)
-        return self._pool.prepare(source.content, name=source.name, options=options)
+        source = self._sharpest(picture, region)
+        return self._pool.prepare(source.content, name=source.name, options=source.options)
 
     def codes(self, picture: Attachment, region: Region) -> tuple[PictureCode, ...]:
         """The codes in the region. Raises ImageError."""
-        source, options = self._sharpest(picture, region)
-        return self._pool.read_codes(source, options=options)
+        return self._pool.read_codes(self._sharpest(picture, region))
 
-    def _sharpest(
-        self, picture: Attachment, region: Region
-    ) -> tuple[PictureSource, PictureOptions]:
+    def _sharpest(self, picture: Attachment, region: Region) -> PictureSource:
         """A file, and how to show the region of it."""
-        kept = self._pool.original(picture)
-        if kept is None:
+        source = self._pool.original(picture)
+        if source is None:
             content = self._stored(picture)
             whole = TileOf(1, 1, 0, 0, picture.width_px, picture.height_px)
-            source = PictureSource(picture.receipt.source_name, content)
-            return source, replace(_BEST, tile=_part(whole, region))
-        source, options = kept
-        return source, replace(
-            options,
+            options = replace(_BEST, tile=_part(whole, region))
+            return PictureSource(picture.receipt.source_name, content, options)
+        options = replace(
+            source.options,
             longest_side_px=SHARPEST_SIDE_PX,
-            quality=max(_QUALITY, options.quality),
-            tile=_part(self._shown(source, options), region),
+            quality=max(_QUALITY, source.options.quality),
+            tile=_part(self._shown(source), region),
             marks=(),  # they would hide what stands there
         )
+        return replace(source, options=options)
 
     def _stored(self, picture: Attachment) -> bytes:
         try:
@@ -65,13 +62,13 @@ class PictureInspector:
         except KeyError:  # deleted meanwhile
             raise UnreadableImage(name=picture.receipt.source_name) from None
 
-    def _shown(self, source: PictureSource, options: PictureOptions) -> TileOf:
+    def _shown(self, source: PictureSource) -> TileOf:
         """What of the file the picture shows, in pixels of the whole upright one."""
-        if options.tile is not None:
-            return options.tile
-        facts = self._pool.look(source, page=options.page or 0)
+        if source.options.tile is not None:
+            return source.options.tile
+        facts = self._pool.look(source)
         sides = facts.width_px, facts.height_px
-        return TileOf(1, 1, 0, 0, *(sides[::-1] if options.rotate_degrees % 180 else sides))
+        return TileOf(1, 1, 0, 0, *(sides[::-1] if source.options.rotate_degrees % 180 else sides))
 
 
 def _part(shown: TileOf, region: Region) -> TileOf:

@@ -19,11 +19,11 @@ _MOST_ORIGINS_BYTES = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class PictureSource:
-    """A file as a person handed it in."""
+    """A file as a person handed it in, and how a picture is prepared from it."""
 
     name: str
     content: bytes = field(repr=False)
-    options: PictureOptions | None = None  # for this one, where it differs from the others
+    options: PictureOptions = field(default_factory=PictureOptions)
 
 
 class _Kept(NamedTuple):

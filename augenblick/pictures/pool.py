@@ -123,20 +123,18 @@ class PicturePool:
         self,
         sources: Sequence[PictureSource],
         *,
-        options: PictureOptions = DEFAULT_OPTIONS,
         already: int = 0,
         on_done: Callable[[], None] | None = None,
         person: str = "",
     ) -> list[PreparedPicture | ImageError]:
         """Each picture or the reason why there is none, in the order of the sources.
 
-        A source's own options win. Together with `already` others they may be `limits.max_count`:
-        those beyond become image_too_many; the others go on. `on_done` is called after each, in any
-        thread.
+        Together with `already` others they may be `limits.max_count`: those beyond become
+        image_too_many; the others go on. `on_done` is called after each, in any thread.
         """
 
         def prepared(source: PictureSource) -> PreparedPicture | ImageError:
-            outcome = self._outcome(source, options, person)
+            outcome = self._outcome(source, person)
             if on_done is not None:
                 on_done()
             return outcome
@@ -150,7 +148,6 @@ class PicturePool:
         self,
         source: PictureSource,
         *,
-        options: PictureOptions = DEFAULT_OPTIONS,
         max_parts: int = MAX_PARTS,
         person: str = "",
     ) -> tuple[PreparedPicture, ...]:
@@ -158,27 +155,22 @@ class PicturePool:
 
         A picture that needs no parts is prepared as a whole, alone. Raises what `prepare` raises.
         """
-        options = source.options or options
-        size = self._turned_size(source, options, person)
-        tiles = plan_tiles(*size, longest_side_px=options.longest_side_px, max_parts=max_parts)
-        wishes = [replace(options, tile=tile) for tile in tiles or (None,)]
+        longest_px = source.options.longest_side_px
+        size = self._turned_size(source, person)
+        tiles = plan_tiles(*size, longest_side_px=longest_px, max_parts=max_parts)
+        wishes = [replace(source.options, tile=tile) for tile in tiles or (None,)]
         return tuple(self._prepare_each(source, wishes, person))
 
     def prepare_regions(
-        self,
-        source: PictureSource,
-        regions: Sequence[Region],
-        *,
-        options: PictureOptions = DEFAULT_OPTIONS,
-        person: str = "",
+        self, source: PictureSource, regions: Sequence[Region], *, person: str = ""
     ) -> tuple[PreparedPicture, ...]:
         """The picture with the regions drawn in, then each region as sharp as the file has it.
 
-        Regions are those of the picture as turned by `options`; no side of one comes out longer
+        Regions are those of the picture as turned by its options; no side of one comes out longer
         than SHARPEST_SIDE_PX. Raises what `prepare` raises.
         """
-        options = source.options or options
-        overview, *parts = region_tiles(regions, *self._turned_size(source, options, person))
+        options = source.options
+        overview, *parts = region_tiles(regions, *self._turned_size(source, person))
         quality = max(options.quality, SHARP_QUALITY)
         sharp = replace(options, longest_side_px=SHARPEST_SIDE_PX, quality=quality, marks=())
         wishes = [
@@ -187,11 +179,13 @@ class PicturePool:
         ]
         return tuple(self._prepare_each(source, wishes, person))
 
-    def look(self, source: PictureSource, *, page: int = 0, person: str = "") -> PictureFacts:
+    def look(self, source: PictureSource, *, person: str = "") -> PictureFacts:
         """Format, upright size and number of pages, without preparing anything.
 
-        `page` is that of a PDF. Raises what `prepare` raises, as far as the header tells.
+        The size is that of the page and of all of it, not turned. Raises what `prepare` raises, as
+        far as the header tells.
         """
+        page = source.options.page or 0
         with self._examined(source):
             key = hashlib.sha256(source.content).digest(), page
             facts = self._facts.get(key)
@@ -219,34 +213,22 @@ class PicturePool:
             pages = range(first, first + min(count, MAX_PAGE_THUMBNAILS))
             return self._thumbnails(source.content, pages, person)
 
-    def read_codes(
-        self,
-        source: PictureSource,
-        *,
-        options: PictureOptions = DEFAULT_OPTIONS,
-        person: str = "",
-    ) -> tuple[PictureCode, ...]:
+    def read_codes(self, source: PictureSource, *, person: str = "") -> tuple[PictureCode, ...]:
         """The QR and bar codes in a picture as it would be prepared, from top to bottom.
 
-        Positions are those in what `options` show of it. Raises what `prepare` raises.
+        Positions are those in what its options show of it. Raises what `prepare` raises.
         """
-        options = source.options or options
         with self._examined(source):
-            return self._ask(_CODES, "codes", source.content, person, options=options)
+            return self._ask(_CODES, "codes", source.content, person, options=source.options)
 
     def pixelate(
-        self,
-        source: PictureSource,
-        regions: Sequence[Region],
-        *,
-        options: PictureOptions = DEFAULT_OPTIONS,
-        person: str = "",
+        self, source: PictureSource, regions: Sequence[Region], *, person: str = ""
     ) -> PictureSource:
-        """The file anew, upright as `options` show it and whole, with these regions pixelated.
+        """The file anew, upright as its options show it and whole, with these regions pixelated.
 
-        They count in what `options` show without its tile. Raises what `prepare` raises.
+        They count in what the options show without their tile. Raises what `prepare` raises.
         """
-        wanted = {"options": options, "regions": list(regions)}
+        wanted = {"options": source.options, "regions": list(regions)}
         with self._examined(source):
             content = self._ask(_FILE, "pixelate", source.content, person, **wanted)
             return PictureSource(source.name, content)
@@ -263,13 +245,10 @@ class PicturePool:
             finally:
                 worker.rest()
 
-    def original(self, picture: Attachment) -> tuple[PictureSource, PictureOptions] | None:
+    def original(self, picture: Attachment) -> PictureSource | None:
         """The file a picture was made from, and how; None when it is no longer kept."""
         found = self._originals.get(picture.sha256)
-        if found is None:
-            return None
-        content, options = found
-        return PictureSource(picture.receipt.source_name, content), options
+        return None if found is None else PictureSource(picture.receipt.source_name, *found)
 
     def forget(self, sha256: str) -> None:
         """Drop a prepared picture and the file it was made from, now and not after some hours."""
@@ -298,16 +277,14 @@ class PicturePool:
         self._cache.clear()
         self._originals.clear()
 
-    def _turned_size(self, source: PictureSource, options: PictureOptions, person: str) -> Size:
-        facts = self.look(source, page=options.page or 0, person=person)
+    def _turned_size(self, source: PictureSource, person: str) -> Size:
+        facts = self.look(source, person=person)
         size = facts.width_px, facts.height_px
-        return size[::-1] if options.rotate_degrees % 180 else size
+        return size[::-1] if source.options.rotate_degrees % 180 else size
 
-    def _outcome(
-        self, source: PictureSource, options: PictureOptions, person: str
-    ) -> PreparedPicture | ImageError:
+    def _outcome(self, source: PictureSource, person: str) -> PreparedPicture | ImageError:
         try:
-            return self._prepare_each(source, (source.options or options,), person)[0]
+            return self._prepare_each(source, (source.options,), person)[0]
         except ImageError as error:
             return error
 

@@ -347,8 +347,7 @@ def _keep(
 
 def page_count(source: PictureSource, pool: PicturePool, *, person: str) -> int:
     """How many pictures a file can become; 1 for one that can't be opened, which preparing says."""
-    is_page = source.options is not None and source.options.page is not None
-    if is_page or picture_format(source.content) != "PDF":
+    if source.options.page is not None or picture_format(source.content) != "PDF":
         return 1
     try:
         return pool.look(source, person=person).page_count
@@ -358,19 +357,18 @@ def page_count(source: PictureSource, pool: PicturePool, *, person: str) -> int:
 
 def pages_of(source: PictureSource, pages: Iterable[int]) -> list[PictureSource]:
     """Pages of a PDF, which count from 0, as files of their own."""
-    options = source.options or PictureOptions()
-    return [replace(source, options=replace(options, page=page)) for page in pages]
+    return [replace(source, options=replace(source.options, page=page)) for page in pages]
 
 
 def turn(tray: Tray, pool: PicturePool, item: TrayItem, *, person: str) -> None:
     """Turn a picture to the right by a quarter. Raises ImageError."""
     if item.picture is None:
         return
-    source, options = origin(item.picture, pool, tray.options)
-    degrees = (options.rotate_degrees + _QUARTER_DEGREES) % 360
-    wanted = replace(options, rotate_degrees=degrees)
+    source = origin(item.picture, pool, tray.options)
+    degrees = (source.options.rotate_degrees + _QUARTER_DEGREES) % 360
+    turned = replace(source, options=replace(source.options, rotate_degrees=degrees))
     regions = tuple(region.turned() for region in item.regions)
-    _change(tray, pool, item, replace(source, options=wanted), regions, person=person)
+    _change(tray, pool, item, turned, regions, person=person)
 
 
 def mark(
@@ -391,8 +389,8 @@ def mark(
     before = len(item.regions)
     if len(regions) > max(before, min(MAX_REGIONS, tray.room() + before)):
         raise ImageError(code="image_too_many", name=item.name, limit=tray.max_count)
-    source, options = origin(item.picture, pool, tray.options)
-    marked = _marked(pool, replace(source, options=options), regions, person=person)
+    source = origin(item.picture, pool, tray.options)
+    marked = _marked(pool, source, regions, person=person)
     held = [content for each in marked for content in (each.content, each.thumbnail)]
     picture = item.picture
     take(held, lambda: tray.exchange(item, picture, tuple(regions), marked))
@@ -407,9 +405,8 @@ def _change(
     *,
     person: str,
 ) -> None:
-    """Prepare an item's picture, and what is sent for regions of it, by the source's options."""
-    options = source.options or tray.options
-    picture = pool.prepare(source.content, name=source.name, options=options, person=person)
+    """Prepare an item's picture, and what is sent for regions of it."""
+    picture = pool.prepare(source.content, name=source.name, options=source.options, person=person)
     marked = _marked(pool, source, regions, person=person)
     tray.exchange(item, picture, regions, marked)
 
@@ -433,21 +430,21 @@ def prepare_anew(
         is_as_sent = bool(item.marked) and not item.regions
         if item.picture is None or is_as_sent:
             continue
-        source, before = origin(item.picture, pool, tray.options)
-        wanted = replace(before, longest_side_px=options.longest_side_px, quality=options.quality)
-        if wanted == before:
+        source = origin(item.picture, pool, tray.options)
+        wanted = replace(
+            source.options, longest_side_px=options.longest_side_px, quality=options.quality
+        )
+        if wanted == source.options:
             continue
         with suppress(ImageError):
             chosen = replace(source, options=wanted)
             _change(tray, pool, item, chosen, item.regions, person=person)
 
 
-def origin(
-    picture: PreparedPicture, pool: PicturePool, options: PictureOptions
-) -> tuple[PictureSource, PictureOptions]:
+def origin(picture: PreparedPicture, pool: PicturePool, options: PictureOptions) -> PictureSource:
     """The file of a picture and how it was prepared; itself where the file is no longer kept."""
-    found = pool.original(picture.attachment)
-    if found is not None:
-        return found
     receipt = picture.attachment.receipt
-    return PictureSource(receipt.source_name, picture.content), replace(options, history=receipt)
+    itself = replace(options, history=receipt)
+    return pool.original(picture.attachment) or PictureSource(
+        receipt.source_name, picture.content, itself
+    )

@@ -54,7 +54,10 @@ class _Waiting:
     item: TrayItem
     picture: PreparedPicture
     source: PictureSource
-    options: PictureOptions
+
+    @property
+    def options(self) -> PictureOptions:
+        return self.source.options
 
     @property
     def receipt(self) -> Provenance:
@@ -64,7 +67,7 @@ class _Waiting:
 def _waiting(tray: Tray, pool: PicturePool) -> Iterator[_Waiting]:
     for item in tray.items:
         if item.picture is not None:
-            yield _Waiting(item, item.picture, *origin(item.picture, pool, tray.options))
+            yield _Waiting(item, item.picture, origin(item.picture, pool, tray.options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class _NewFile:
         if tile is not None:
             shown = (tile.left_px, tile.top_px, tile.width_px, tile.height_px)
             regions = within(regions, Region(*map(truediv, shown, 2 * size)))
-        source = pool.pixelate(first.source, regions, options=first.options, person=person)
+        source = pool.pixelate(first.source, regions, person=person)
         width_px = pool.look(source, person=person).width_px
         return cls(first, source, len(regions), width_px / size[0])
 
@@ -94,7 +97,7 @@ class _NewFile:
         if waiting.item.regions:
             regions = pool.prepare_regions(source, waiting.item.regions, person=person)
             return [self._prepared(waiting.options, pool, person), *regions]
-        marked = [origin(each, pool, waiting.options)[1] for each in waiting.item.marked]
+        marked = [origin(each, pool, waiting.options).options for each in waiting.item.marked]
         return [self._prepared(options, pool, person) for options in (waiting.options, *marked)]
 
     def _prepared(self, options: PictureOptions, pool: PicturePool, person: str) -> PreparedPicture:

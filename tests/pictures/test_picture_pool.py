@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -163,14 +164,14 @@ def test_each_file_may_have_its_own_options(pool: PicturePool) -> None:
 def test_a_large_picture_in_parts(pool: PicturePool) -> None:
     """Overview and parts, each known by its number; made again, nothing is prepared twice."""
     content = corpus.encoded(corpus.scene((600, 2400)), "PNG", exif=corpus.exif(6))
-    source = PictureSource("long.png", content)
     options = PictureOptions(longest_side_px=900, rotate_degrees=90)
-    pictures = pool.prepare_tiles(source, options=options)
+    source = PictureSource("long.png", content, options)
+    pictures = pool.prepare_tiles(source)
     tiles = [picture.attachment.receipt.tile for picture in pictures]
     assert tiles == list(plan_tiles(600, 2400, longest_side_px=900))
     assert [picture.attachment.height_px for picture in pictures] == [900, 858, 858, 858]
     assert {picture.attachment.receipt.source_name for picture in pictures} == {"long.png"}
-    again = pool.prepare_tiles(source, options=options)
+    again = pool.prepare_tiles(source)
     assert [picture.content for picture in again] == [picture.content for picture in pictures]
     assert all(new.content is old.content for new, old in zip(again, pictures, strict=True))
     (whole,) = pool.prepare_tiles(PictureSource("small.jpg", photograph()))
@@ -207,10 +208,10 @@ def test_the_original_is_there_to_be_sent_sharper(pool: PicturePool) -> None:
     content = corpus.encoded(corpus.scene((3000, 1000)), "JPEG")
     picture = pool.prepare(content, name="wide.jpg").attachment
     found = pool.original(picture)
-    assert found == (PictureSource("wide.jpg", content), PictureOptions())
-    wish = sharper(found[1], picture.receipt)
+    assert found == PictureSource("wide.jpg", content, PictureOptions())
+    wish = sharper(found.options, picture.receipt)
     assert wish is not None
-    better = pool.prepare(found[0].content, name=found[0].name, options=wish).attachment
+    better = pool.prepare(found.content, name=found.name, options=wish).attachment
     assert (picture.width_px, better.width_px) == (2048, 3000)
     assert sharper(wish, better.receipt) is None
     pool.forget(better.sha256)
@@ -237,9 +238,7 @@ def test_an_original_has_the_name_of_whoever_asks(pool: PicturePool) -> None:
     content = photograph()
     mine, theirs = (pool.prepare(content, name=name).attachment for name in ("my.jpg", "x.jpg"))
     assert mine.sha256 == theirs.sha256
-    found = pool.original(mine)
-    assert found is not None
-    assert found[0] == PictureSource("my.jpg", content)
+    assert pool.original(mine) == PictureSource("my.jpg", content)
 
 
 def _label() -> PictureSource:
@@ -261,7 +260,7 @@ def test_codes_are_read_where_they_stand(pool: PicturePool) -> None:
         ("EAN-13", "4711081520269"),
     ]
     assert (round(found[0].x, 1), round(found[0].y, 1)) == (0.7, 0.4)
-    (below,) = pool.read_codes(source, options=lower)
+    (below,) = pool.read_codes(replace(source, options=lower))
     assert below.text == "4711081520269"
     assert below.y == pytest.approx((found[1].y - 0.5) * 2, abs=0.02)
 

@@ -78,7 +78,7 @@ def _take(_files: Sequence[bytes], keep: Callable[[], None]) -> None:
 
 def _file(pool: PicturePool, picture: PreparedPicture) -> bytes:
     """What it would be prepared from again."""
-    return origin(picture, pool, PictureOptions())[0].content
+    return origin(picture, pool, PictureOptions()).content
 
 
 @pytest.mark.parametrize("name", _FILES)
@@ -171,7 +171,7 @@ def test_a_region_of_a_part_is_gone_from_all_parts(
     _put(tray, pool, "large.jpg", content)
     _put(tray, pool, "again.jpg", content, file=2)
     options = PictureOptions(longest_side_px=600, rotate_degrees=degrees)
-    tiles = pool.prepare_tiles(PictureSource("large.jpg", content), options=options)
+    tiles = pool.prepare_tiles(PictureSource("large.jpg", content, options))
     tray.replace(tray.items[0].id, tiles)
     seen = [bool(faces_in(each.content)) for each in tiles]
     part = next(at for at, is_seen in enumerate(seen) if at and is_seen)

@@ -32,7 +32,4 @@ class PictureChoice:
 
     def of(self, sources: Iterable[PictureSource]) -> tuple[PictureSource, ...]:
         """The files with how each is to be prepared; options of its own keep page and rotation."""
-        return tuple(
-            replace(source, options=self.applied_to(source.options or PictureOptions()))
-            for source in sources
-        )
+        return tuple(replace(source, options=self.applied_to(source.options)) for source in sources)

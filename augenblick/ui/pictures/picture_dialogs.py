@@ -343,11 +343,9 @@ def _cut_up(item_id: str) -> None:
     item = memory.tray.item(item_id)
     if item is None or item.picture is None:
         return
-    source, options = origin(item.picture, parts.pictures, memory.tray.options)
+    source = origin(item.picture, parts.pictures, memory.tray.options)
     try:
-        tiles = parts.pictures.prepare_tiles(
-            source, options=options, max_parts=_most_parts(), person=parts.owner()
-        )
+        tiles = parts.pictures.prepare_tiles(source, max_parts=_most_parts(), person=parts.owner())
     except ImageError as error:
         memory.failure = error.failure
         return
@@ -360,8 +358,8 @@ def _put_together(item_id: str) -> None:
     item = memory.tray.item(item_id)
     if item is None or item.picture is None:
         return
-    source, options = origin(item.picture, parts.pictures, memory.tray.options)
-    whole = replace(source, options=replace(options, tile=None))
+    source = origin(item.picture, parts.pictures, memory.tray.options)
+    whole = replace(source, options=replace(source.options, tile=None))
     (outcome,) = parts.prepare([whole], person=parts.owner())
     if isinstance(outcome, PreparedPicture):
         memory.tray.finish(item.file, item.name, [outcome])

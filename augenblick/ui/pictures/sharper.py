@@ -9,7 +9,7 @@ from functools import partial
 from augenblick.core.conversations import Conversation, Node
 from augenblick.core.errors import AugenblickError
 from augenblick.core.messages import Attachment, Detail, ImagePart, PreparedPicture
-from augenblick.pictures import PictureOptions, PictureSource, sharper
+from augenblick.pictures import PictureSource, sharper
 from augenblick.store.store_values import NewQuestion
 from augenblick.ui.chat.model_choice import ModelChoice
 from augenblick.ui.experts.active_settings import sendable_settings
@@ -35,14 +35,13 @@ def find_sharper(
     part = node.message.parts[place]
     if not isinstance(part, ImagePart) or conversation.live_node is not None:
         return Sharper()
-    found = parts.pictures.original(part.attachment)
-    if found is None:
+    source = parts.pictures.original(part.attachment)
+    if source is None:
         return Sharper(is_original_gone=has_more_detail(part.attachment))
-    source, options = found
-    wanted = sharper(options, part.attachment.receipt)
+    wanted = sharper(source.options, part.attachment.receipt)
     if wanted is None:
         return Sharper()
-    again = _Again(node, place, source, wanted)
+    again = _Again(node, place, replace(source, options=wanted))
     return Sharper(partial(_ask_sharper, again, parts, conversation, choice))
 
 
@@ -65,7 +64,6 @@ class _Again:
     node: Node
     place: int
     source: PictureSource
-    options: PictureOptions
 
 
 def _ask_sharper(
@@ -77,7 +75,7 @@ def _ask_sharper(
         picture = parts.pictures.prepare(
             again.source.content,
             name=again.source.name,
-            options=again.options,
+            options=again.source.options,
             person=parts.owner(),
         )
         question = _question(again, picture, parts, conversation, choice)
