@@ -15,7 +15,6 @@ from augenblick.pictures.sizes import (
     SHARPEST_SIDE_PX,
     plan_tiles,
     sharper,
-    target_size,
     would_lose_detail,
 )
 
@@ -36,6 +35,5 @@ __all__ = [
     "plan_tiles",
     "prepare_image",
     "sharper",
-    "target_size",
     "would_lose_detail",
 ]

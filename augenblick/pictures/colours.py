@@ -61,17 +61,18 @@ def _edges(grey: Image.Image, alpha: Image.Image, on: Ground) -> int:
     """How much of a picture stands out on a ground."""
     laid = Image.new("L", grey.size, on.grey)
     laid.paste(grey, mask=alpha)
-    width, height = grey.size
-    steps = (
-        ImageChops.difference(
-            laid.crop((0, 0, width - 1, height)), laid.crop((1, 0, width, height))
-        ),
-        ImageChops.difference(
-            laid.crop((0, 0, width, height - 1)), laid.crop((0, 1, width, height))
-        ),
-    )
+    steps = (neighbour_steps(laid, across=1), neighbour_steps(laid, down=1))
     counts = [step.histogram() for step in steps if min(step.size)]
     return sum(min(_PLAIN, size) * many for count in counts for size, many in enumerate(count))
+
+
+def neighbour_steps(channel: Image.Image, *, across: int = 0, down: int = 0) -> Image.Image:
+    """By how much each pixel differs from the one so far to the right and below."""
+    width, height = channel.size
+    return ImageChops.difference(
+        channel.crop((0, 0, width - across, height - down)),
+        channel.crop((across, down, width, height)),
+    )
 
 
 def is_transparent(image: Image.Image) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image, ImageChops, ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -147,19 +147,11 @@ class _Loaded:
     """A decoded file, possibly at a fraction of its size, and what is still to be done."""
 
     image: Image.Image
-    kind: str
-    byte_count: int
+    whole: Whole  # so that parts look alike
     full_size: Size  # of this picture, were it not at a fraction
     done: metadata.Turn
     missing: metadata.Turn
-    removed: tuple[str, ...]
-    remarks: tuple[str, ...]
-
-    @property
-    def stored_size(self) -> Size:
-        """Before the decoder turned it."""
-        width_px, height_px = self.full_size
-        return (height_px, width_px) if self.done.degrees % 180 else self.full_size
+    receipt: Provenance  # what is the same for all views
 
 
 def _views(
@@ -186,39 +178,40 @@ def _views(
         remarks.append("reduced")
     else:
         raise _too_many_pixels(limits.max_decoded_pixels, has=opened.width * opened.height)
-    removed = tuple(_removed(kind, opened, ending))
-    loaded = _Loaded(image, kind, len(content), full_size, done, missing, removed, tuple(remarks))
+    stored_size = full_size[::-1] if done.degrees % 180 else full_size  # before it was turned
+    receipt = Provenance(
+        source_name=name,
+        source_format=kind,
+        source_bytes=len(content),
+        source_width_px=stored_size[0],
+        source_height_px=stored_size[1],
+        removed=tuple(_removed(kind, opened, ending)),
+        remarks=tuple(remarks),
+    )
+    loaded = _Loaded(image, Whole.of(image), full_size, done, missing, receipt)
     del opened, image
     for wish in options[:-1]:
-        yield _view(loaded, name, wish)
-    last = _view(loaded, name, options[-1])
+        yield _view(loaded, wish)
+    last = _view(loaded, options[-1])
     del loaded  # whoever takes the last one needs the memory to encode it
     yield last
 
 
-def _view(loaded: _Loaded, name: str, options: PictureOptions) -> DecodedPicture:
+def _view(loaded: _Loaded, options: PictureOptions) -> DecodedPicture:
     missing = loaded.missing.and_rotated(options.rotate_degrees)
-    whole = colours.Whole.of(loaded.image)  # so that parts look alike
     part = _part(loaded.image, loaded.full_size, missing, options)
-    image, saw_through = _small_upright(part, options.longest_side_px, missing, whole)
+    image, saw_through = _small_upright(part, options.longest_side_px, missing, loaded.whole)
     done = loaded.done
     applied = missing if done == metadata.Turn() else done.and_rotated(missing.degrees)
-    return DecodedPicture(
-        image,
-        Provenance(
-            source_name=name,
-            source_format=loaded.kind,
-            source_bytes=loaded.byte_count,
-            source_width_px=loaded.stored_size[0],
-            source_height_px=loaded.stored_size[1],
-            rotation_degrees=applied.degrees,
-            was_mirrored=applied.mirrored,
-            removed=(*loaded.removed, *((whole.ground.receipt,) if saw_through else ())),
-            tile=options.tile,
-            remarks=loaded.remarks,
-        ),
-        was_lossless=loaded.kind in _LOSSLESS,
+    ground = (loaded.whole.ground.receipt,) if saw_through else ()
+    receipt = replace(
+        loaded.receipt,
+        rotation_degrees=applied.degrees,
+        was_mirrored=applied.mirrored,
+        removed=(*loaded.receipt.removed, *ground),
+        tile=options.tile,
     )
+    return DecodedPicture(image, receipt, was_lossless=receipt.source_format in _LOSSLESS)
 
 
 def _part(

@@ -210,8 +210,17 @@ class PicturePool:
         with self._examined(source) as kind:
             if kind != "PDF":
                 raise ImageError(code="image_unsupported")
-            pages = range(first, first + min(count, MAX_PAGE_THUMBNAILS))
-            return self._thumbnails(source.content, pages, person)
+            thumbnails: list[PageThumbnail] = []
+            stop = first + min(count, MAX_PAGE_THUMBNAILS)
+            while True:  # in several trips, so that a slow document is not one slow picture
+                chosen = {"pages": [first, stop], "seconds": _THUMBNAIL_SECONDS}
+                pages, tried = self._ask(
+                    _THUMBNAILS, "thumbnails", source.content, person, **chosen
+                )
+                thumbnails += pages.thumbnails
+                first += tried
+                if not tried or first >= min(stop, pages.page_count):
+                    return PdfPages(pages.page_count, tuple(thumbnails))
 
     def read_codes(self, source: PictureSource, *, person: str = "") -> tuple[PictureCode, ...]:
         """The QR and bar codes in a picture as it would be prepared, from top to bottom.
@@ -361,18 +370,6 @@ class PicturePool:
             with self._lock:
                 for recipe in ours:
                     del self._pending[person, recipe]
-
-    def _thumbnails(self, content: bytes, wanted: range, person: str) -> PdfPages:
-        """In several trips, so that a document that is slow to draw is not one slow picture."""
-        thumbnails: list[PageThumbnail] = []
-        at = wanted.start
-        while True:
-            chosen = {"pages": [at, wanted.stop], "seconds": _THUMBNAIL_SECONDS}
-            pages, tried = self._ask(_THUMBNAILS, "thumbnails", content, person, **chosen)
-            thumbnails += pages.thumbnails
-            at += tried
-            if not tried or at >= min(wanted.stop, pages.page_count):
-                return PdfPages(pages.page_count, tuple(thumbnails))
 
     def _ask(
         self, answer: TypeAdapter[T], task: str, content: bytes, person: str, **arguments: object

@@ -18,6 +18,7 @@ from PIL import Image, ImageChops
 
 from augenblick.core.errors import UnreadableImage
 from augenblick.core.messages import Attachment, PreparedPicture, Provenance
+from augenblick.pictures.colours import neighbour_steps
 from augenblick.pictures.decode import DecodedPicture, decode, refusing
 from augenblick.pictures.facts import PageThumbnail, PdfPages
 from augenblick.pictures.limits import PictureLimits, PictureOptions
@@ -177,14 +178,8 @@ def _has_fine_colour(rows: Image.Image) -> bool:
 
 def _steps(*channels: Image.Image) -> list[int]:
     """How often neighbours differ by so much, in the channel in which they differ most."""
-    largest = functools.reduce(ImageChops.lighter, map(_differences, channels))
-    return largest.histogram()
-
-
-def _differences(channel: Image.Image) -> Image.Image:
-    left = channel.crop((0, 0, channel.width - 1, channel.height))
-    right = channel.crop((1, 0, channel.width, channel.height))
-    return ImageChops.difference(left, right)
+    steps = (neighbour_steps(channel, across=1) for channel in channels)
+    return functools.reduce(ImageChops.lighter, steps).histogram()
 
 
 def _jpeg(image: Image.Image, quality: int, *, chroma: str) -> bytes:

@@ -25,22 +25,6 @@ _OVERLAP = 0.1  # of a part's side, so that a line of text is whole in one of tw
 Size = tuple[int, int]
 
 
-def target_size(
-    width_px: int, height_px: int, options: PictureOptions, *, source_format: str = "JPEG"
-) -> Size:
-    """Width and height that preparing will give, to the pixel for all but the thinnest strips."""
-    if options.rotate_degrees % 180:
-        width_px, height_px = height_px, width_px
-    if options.tile is not None:
-        width_px, height_px = options.tile.width_px, options.tile.height_px
-    size = width_px, height_px
-    if source_format != "PDF":
-        if source_format == "JPEG":
-            size = divided(size, decoder_factor(max(size), options.longest_side_px))
-        size = divided(size, whole_factor(max(size), options.longest_side_px))
-    return fitted(size, options.longest_side_px)
-
-
 def would_lose_detail(width_px: int, height_px: int, options: PictureOptions) -> bool:
     """Whether small print may be lost, so that sending parts (`plan_tiles`) should be offered."""
     longest, shortest = max(width_px, height_px), min(width_px, height_px)
@@ -98,11 +82,6 @@ def whole_factor(side_px: int, longest_px: int) -> int:
     factor = max(1, side_px // longest_px)
     snaps = longest_px * SNAP <= math.ceil(side_px / (factor + 1)) <= longest_px
     return factor + 1 if snaps and side_px > longest_px else factor
-
-
-def divided(size: Size, factor: int) -> Size:
-    """Both sides divided, rounded up."""
-    return math.ceil(size[0] / factor), math.ceil(size[1] / factor)
 
 
 def fitted(size: Size, longest_px: int) -> Size:
