@@ -6,8 +6,9 @@ Without a script: a found value is a link to its outlines, which are seen while 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -79,7 +80,28 @@ class PageValues:
         words = sorted((value.text for value in values), key=len, reverse=True)
         choices = "|".join(r"\s+".join(map(re.escape, each.split())) for each in words)
         pattern = re.compile(f"{_BEFORE}(?:{choices}){_AFTER}")
-        return _Marker(pattern, self._ids[node_id], self._language, has_links=self._has_links)
+        left = _MOST_MARKS
+
+        def mark(text: str) -> Markup | None:
+            nonlocal left
+            pieces: list[Markup] = []
+            end = 0
+            for match in islice(pattern.finditer(text), left):
+                left -= 1
+                marked = self._marked(match[0], self._ids[node_id].get(_plain(match[0])))
+                pieces += [escape(text[end : match.start()]), marked]
+                end = match.end()
+            return Markup().join([*pieces, escape(text[end:])]) if pieces else None
+
+        return mark
+
+    def _marked(self, text: str, outline_id: str | None) -> Markup:
+        if outline_id is None:
+            return _MISSING.format(self._language.text("evidence.missing"), text)
+        title = self._language.text("evidence.found")
+        if not self._has_links:
+            return _MARKED.format(title, text)
+        return _FOUND.format(outline_id, title, text)
 
     def _outlined(self, number: int, values: Sequence[Value]) -> Sequence[tuple[str, str]]:
         """Take down the outlines of an answer's values: in the first picture that has it."""
@@ -90,45 +112,6 @@ class PageValues:
             places = tuple(place for place in value.places if place.sha256 == sha256)
             self._outlines.setdefault(sha256, []).append(Outline(name, places))
         return ids
-
-
-class _Marker:
-    """Marks the values of one answer, piece by piece."""
-
-    def __init__(
-        self,
-        pattern: re.Pattern[str],
-        ids: Mapping[str, str],
-        language: Language,
-        *,
-        has_links: bool,
-    ) -> None:
-        self._has_links = has_links
-        self._pattern = pattern
-        self._ids = ids
-        self._found = language.text("evidence.found")
-        self._missing = language.text("evidence.missing")
-        self._left = _MOST_MARKS
-
-    def __call__(self, text: str) -> Markup | None:
-        """A piece with its marks."""
-        pieces: list[Markup] = []
-        end = 0
-        for match in self._pattern.finditer(text):
-            if not self._left:
-                break
-            self._left -= 1
-            pieces += [escape(text[end : match.start()]), self._mark(match[0])]
-            end = match.end()
-        return Markup().join([*pieces, escape(text[end:])]) if pieces else None
-
-    def _mark(self, text: str) -> Markup:
-        name = self._ids.get(_plain(text))
-        if name is None:
-            return _MISSING.format(self._missing, text)
-        if not self._has_links:
-            return _MARKED.format(self._found, text)
-        return _FOUND.format(name, self._found, text)
 
 
 def _plain(text: str) -> str:
