@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -243,16 +244,13 @@ def _tag(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as a rule 
     return True
 
 
-def _emphasis(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as a rule is called
-    return _unhindered(state, emphasis.tokenize(state, silent))
-
-
-def _strikethrough(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
-    return _unhindered(state, strikethrough.tokenize(state, silent))
-
-
-def _unhindered(state: StateInline, is_found: bool) -> bool:  # noqa: FBT001
-    """Let the row of asterisks or tildes that was just found open and close emphasis."""
+def _unhindered(
+    rule: Callable[[StateInline, bool], bool],
+    state: StateInline,
+    silent: bool,  # noqa: FBT001 - as a rule is called
+) -> bool:
+    """Let the row of asterisks or tildes that a rule finds open and close emphasis."""
+    is_found = rule(state, silent)
     if not is_found or not state.delimiters:
         return is_found
     last = state.delimiters[-1]
@@ -317,8 +315,8 @@ def _markdown() -> MarkdownIt:
     markdown.block.ruler.before("fence", "details", _details, interrupting)
     markdown.inline.ruler.before("escape", "formula", _formula)
     markdown.inline.ruler.before("html_inline", "tag", _tag)
-    markdown.inline.ruler.at("emphasis", _emphasis)
-    markdown.inline.ruler.at("strikethrough", _strikethrough)
+    markdown.inline.ruler.at("emphasis", partial(_unhindered, emphasis.tokenize))
+    markdown.inline.ruler.at("strikethrough", partial(_unhindered, strikethrough.tokenize))
     markdown.core.ruler.push("layout", lambda state: _lay_out(state.tokens))
     markdown.add_render_rule("image", _picture_link)
     markdown.add_render_rule("link_open", _link_open)

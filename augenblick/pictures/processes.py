@@ -146,7 +146,7 @@ class Worker:
                 write_message(pipe(process.stdin), order)
                 return _answer(read_message(pipe(process.stdout)), answer)
             except (OSError, EOFError, ValueError, LookupError):  # also closed meanwhile, no JSON
-                self._replace(process)
+                self.rest()  # a killed process may still look alive
                 if deadline.has_passed:
                     limit = self._time_limit_seconds
                     raise ImageTooLarge(code="image_too_slow", limit=limit) from None
@@ -167,12 +167,6 @@ class Worker:
                 terminate(process)
                 raise ImageError("the picture worker did not start") from None
         return process
-
-    def _replace(self, process: subprocess.Popen[bytes]) -> None:
-        """Have the next `start` start another one; a killed process may still look alive."""
-        with self._lock:
-            if self._process is process:
-                self._end()
 
     def _end(self) -> None:
         if self._process is not None:

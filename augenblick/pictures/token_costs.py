@@ -34,11 +34,12 @@ def estimate_pictures(model: str, pictures: Iterable[PictureSize]) -> TokenEstim
     A vendor's prefix ("openai/gpt-4o", "models/gemini-2.5-pro") makes no difference.
     """
     name = model.lower()
-    found = next((rule for rule in _RULES if rule.names.search(name)), None)
-    if found is None or found.cost is None:
+    rules = ((family, cost) for family, names, cost in _RULES if re.search(names, name))
+    family, cost = next(rules, ("", None))
+    if cost is None:
         return None
-    each = tuple(found.cost(width, height, detail) for width, height, detail in pictures)
-    return TokenEstimate(sum(each), each, found.family)
+    each = tuple(cost(width, height, detail) for width, height, detail in pictures)
+    return TokenEstimate(sum(each), each, family)
 
 
 def estimate_text(text: str) -> int:
@@ -149,47 +150,37 @@ def _cells(width_px: float, height_px: float, side_px: int) -> int:
     return math.ceil(round(width_px / side_px, 6)) * math.ceil(round(height_px / side_px, 6))
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    family: str
-    names: re.Pattern[str]
-    cost: Cost | None  # None: of this family we know that its rule differs from the ones below
-
-
-def _rule(family: str, names: str, cost: Cost | None) -> _Rule:
-    return _Rule(family, re.compile(names), cost)
-
-
-# The first that matches counts, so a variant stands before its family. The factors of gpt-5-mini
-# and -nano are those of the calculator on https://openai.com/api/pricing, which bills agree with;
-# the guide says 1.62 and 2.46. One fixed number: LLaVA 1.5 has (336 / 14)^2 patches
-# (https://huggingface.co/llava-hf/llava-1.5-7b-hf), Gemma 3 `mm_tokens_per_image`
-# (https://huggingface.co/google/gemma-3-4b-it), Gemini 3 its default media resolution
-# (https://ai.google.dev/gemini-api/docs/media-resolution).
-_RULES = (
-    _rule("Augenblick", r"^augenblick-reader$", partial(_tiles, base=85, tile=170)),
-    _rule("GPT-4o mini", r"gpt-4o-mini", partial(_tiles, base=2833, tile=5667)),
-    _rule("GPT-4.1 mini", r"gpt-4\.1-mini", partial(_patches, factor=1.62)),
-    _rule("GPT-4.1 nano", r"gpt-4\.1-nano", partial(_patches, factor=2.46)),
-    _rule("GPT-4o", r"gpt-4o|chatgpt-4o|gpt-4\.[15]|gpt-4-(turbo|vision)",
-          partial(_tiles, base=85, tile=170)),
-    _rule("GPT-5 mini", r"gpt-5-mini", partial(_patches, factor=1.2)),
-    _rule("GPT-5 nano", r"gpt-5-nano", partial(_patches, factor=1.5)),
-    _rule("GPT-5", r"gpt-5(\.1)?(-chat|-codex|-\d|$)", partial(_tiles, base=70, tile=140)),
-    _rule("o4-mini", r"\bo4-mini", partial(_patches, factor=1.72)),
-    _rule("OpenAI o", r"(^|/)o[13]-mini", None),
-    _rule("OpenAI o", r"(^|/)o[13]\b", partial(_tiles, base=75, tile=150)),
-    _rule("Claude", r"claude-(opus|sonnet|haiku)-(4[.-][7-9]|[5-9])(?!\d)",
-          partial(_claude, side_px=2576, most=4784)),
-    _rule("Claude", r"claude-", partial(_claude, side_px=1568, most=1568)),
-    _rule("Gemini 3", r"gemini-3", partial(_fixed, tokens=1120)),
-    _rule("Gemini", r"gemini-[12]", _gemini),
-    _rule("Gemma 3", r"gemma-?3(?!n)", partial(_fixed, tokens=256)),
-    _rule("Qwen3-VL", r"qwen-?3-?vl", partial(_qwen, cell_px=32)),
-    _rule("Qwen2.5-VL", r"qwen-?2(\.5)?-?vl|\bqvq", partial(_qwen, cell_px=28)),
-    _rule("Pixtral", r"pixtral", partial(_pixtral, cell_px=16, side_px=1024)),
-    _rule("Mistral", r"mistral-small-?3\.[12]|mistral-small-25|mistral-medium-(3|25)",
-          partial(_pixtral, cell_px=28, side_px=1540)),
-    _rule("Llama 3.2 Vision", r"llama-?3\.2.{0,40}vision", _llama),
-    _rule("LLaVA 1.5", r"llava-?(v|:)?1\.5|bakllava", partial(_fixed, tokens=576)),
+# Family, what its models are called, and its rule; None where we know that it differs from those
+# below. The first that matches counts, so a variant stands before its family.
+# The factors of gpt-5-mini and -nano are those of the calculator on https://openai.com/api/pricing,
+# which bills agree with; the guide says 1.62 and 2.46. One fixed number: LLaVA 1.5 has
+# (336 / 14)^2 patches (https://huggingface.co/llava-hf/llava-1.5-7b-hf), Gemma 3
+# `mm_tokens_per_image` (https://huggingface.co/google/gemma-3-4b-it), Gemini 3 its default media
+# resolution (https://ai.google.dev/gemini-api/docs/media-resolution).
+_RULES: tuple[tuple[str, str, Cost | None], ...] = (
+    ("Augenblick", r"^augenblick-reader$", partial(_tiles, base=85, tile=170)),
+    ("GPT-4o mini", r"gpt-4o-mini", partial(_tiles, base=2833, tile=5667)),
+    ("GPT-4.1 mini", r"gpt-4\.1-mini", partial(_patches, factor=1.62)),
+    ("GPT-4.1 nano", r"gpt-4\.1-nano", partial(_patches, factor=2.46)),
+    ("GPT-4o", r"gpt-4o|chatgpt-4o|gpt-4\.[15]|gpt-4-(turbo|vision)",
+     partial(_tiles, base=85, tile=170)),
+    ("GPT-5 mini", r"gpt-5-mini", partial(_patches, factor=1.2)),
+    ("GPT-5 nano", r"gpt-5-nano", partial(_patches, factor=1.5)),
+    ("GPT-5", r"gpt-5(\.1)?(-chat|-codex|-\d|$)", partial(_tiles, base=70, tile=140)),
+    ("o4-mini", r"\bo4-mini", partial(_patches, factor=1.72)),
+    ("OpenAI o", r"(^|/)o[13]-mini", None),
+    ("OpenAI o", r"(^|/)o[13]\b", partial(_tiles, base=75, tile=150)),
+    ("Claude", r"claude-(opus|sonnet|haiku)-(4[.-][7-9]|[5-9])(?!\d)",
+     partial(_claude, side_px=2576, most=4784)),
+    ("Claude", r"claude-", partial(_claude, side_px=1568, most=1568)),
+    ("Gemini 3", r"gemini-3", partial(_fixed, tokens=1120)),
+    ("Gemini", r"gemini-[12]", _gemini),
+    ("Gemma 3", r"gemma-?3(?!n)", partial(_fixed, tokens=256)),
+    ("Qwen3-VL", r"qwen-?3-?vl", partial(_qwen, cell_px=32)),
+    ("Qwen2.5-VL", r"qwen-?2(\.5)?-?vl|\bqvq", partial(_qwen, cell_px=28)),
+    ("Pixtral", r"pixtral", partial(_pixtral, cell_px=16, side_px=1024)),
+    ("Mistral", r"mistral-small-?3\.[12]|mistral-small-25|mistral-medium-(3|25)",
+     partial(_pixtral, cell_px=28, side_px=1540)),
+    ("Llama 3.2 Vision", r"llama-?3\.2.{0,40}vision", _llama),
+    ("LLaVA 1.5", r"llava-?(v|:)?1\.5|bakllava", partial(_fixed, tokens=576)),
 )  # fmt: skip
