@@ -134,15 +134,23 @@ class PicturePool:
         """
 
         def prepared(source: PictureSource) -> PreparedPicture | ImageError:
-            outcome = self._outcome(source, person)
+            outcome: PreparedPicture | ImageError
+            try:
+                (outcome,) = self._prepare_each(source, (source.options,), person)
+            except ImageError as error:
+                outcome = error
             if on_done is not None:
                 on_done()
             return outcome
 
-        room = max(0, self.limits.max_count - already)
+        limit = self.limits.max_count
+        room = max(0, limit - already)
+        too_many = (
+            ImageError(f"limit: {limit}", code="image_too_many", name=source.name, limit=limit)
+            for source in sources[room:]
+        )
         with ThreadPoolExecutor(max_workers=self._turns.most_per_person) as threads:
-            outcomes = threads.map(prepared, sources[:room])
-            return [*outcomes, *map(self._one_too_many, sources[room:])]
+            return [*threads.map(prepared, sources[:room]), *too_many]
 
     def prepare_tiles(
         self,
@@ -291,16 +299,6 @@ class PicturePool:
         size = facts.width_px, facts.height_px
         return size[::-1] if source.options.rotate_degrees % 180 else size
 
-    def _outcome(self, source: PictureSource, person: str) -> PreparedPicture | ImageError:
-        try:
-            return self._prepare_each(source, (source.options,), person)[0]
-        except ImageError as error:
-            return error
-
-    def _one_too_many(self, source: PictureSource) -> ImageError:
-        limit = self.limits.max_count
-        return ImageError(f"limit: {limit}", code="image_too_many", name=source.name, limit=limit)
-
     @contextmanager
     def _examined(self, source: PictureSource) -> Iterator[str]:
         """The format of a file. What needs no decoder to be refused costs no trip to a worker.
@@ -359,11 +357,12 @@ class PicturePool:
         try:
             options = [recipe.options for recipe in ours]
             pictures = self._ask(_PICTURES, "prepare", content, person, options=options)
+            made = list(zip(ours.items(), pictures, strict=True))
         except BaseException as error:  # noqa: BLE001 - whoever waits must wake; result() raises it
             for future in ours.values():
                 future.set_exception(error)
         else:
-            for (recipe, future), picture in zip(ours.items(), pictures, strict=True):
+            for (recipe, future), picture in made:
                 self._cache.put(recipe, picture)
                 future.set_result(picture)
         finally:
