@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import zxingcpp
 from PIL import Image
 
@@ -25,11 +23,7 @@ def read_codes(
 
 def codes_in(image: Image.Image) -> tuple[PictureCode, ...]:
     """The codes in a decoded picture, from top to bottom; each once."""
-    found = sorted(_codes(image), key=lambda code: (code.y, code.x))
-    return tuple({(code.kind, code.text): code for code in found}.values())
-
-
-def _codes(image: Image.Image) -> Iterator[PictureCode]:
+    codes: list[PictureCode] = []
     for found in zxingcpp.read_barcodes(image.convert("L")):
         corners = (
             found.position.top_left, found.position.top_right,
@@ -37,4 +31,6 @@ def _codes(image: Image.Image) -> Iterator[PictureCode]:
         )  # fmt: skip
         x = sum(corner.x for corner in corners) / len(corners) / image.width
         y = sum(corner.y for corner in corners) / len(corners) / image.height
-        yield PictureCode(str(found.format), found.text, x, y)
+        codes.append(PictureCode(str(found.format), found.text, x, y))
+    codes.sort(key=lambda code: (code.y, code.x))
+    return tuple({(code.kind, code.text): code for code in codes}.values())

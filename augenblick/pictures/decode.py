@@ -321,22 +321,17 @@ def _small_upright(
     Each step lets go of the one before: at most two full pictures are in memory.
     """
     profile = image.info.get("icc_profile")
-    image, saw_through = _shrunk(image, longest_px, whole)
+    factor = sizes.whole_factor(max(image.size), longest_px)
+    image, saw_through = _reduced(image, factor, whole)
+    size = sizes.fitted(image.size, longest_px)
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.LANCZOS)
     image = colours.to_srgb(image, profile if isinstance(profile, bytes) else None)
     image = metadata.transposed(image, turn)
     if isinstance(image, ImageFile.ImageFile):
         image = image.copy()  # a plain Image, without what the plugin class remembers
     image.info = {}
     return image, saw_through
-
-
-def _shrunk(image: Image.Image, longest_px: int, whole: Whole) -> tuple[Image.Image, bool]:
-    factor = sizes.whole_factor(max(image.size), longest_px)
-    image, saw_through = _reduced(image, factor, whole)
-    size = sizes.fitted(image.size, longest_px)
-    if size == image.size:
-        return image, saw_through
-    return image.resize(size, Image.Resampling.LANCZOS), saw_through
 
 
 def _reduced(image: Image.Image, factor: int, whole: Whole) -> tuple[Image.Image, bool]:
