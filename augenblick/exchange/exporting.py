@@ -17,7 +17,7 @@ from typing import IO
 
 from augenblick.core.conversations import Conversation, Node, as_wire_messages, called_pictures
 from augenblick.core.language import Language
-from augenblick.core.messages import Attachment, Role
+from augenblick.core.messages import Attachment
 from augenblick.core.settings import RequestSettings
 from augenblick.endpoint.payload import DataUris, build_payload
 from augenblick.exchange import pages, tree
@@ -171,18 +171,12 @@ def _markdown(
     path = conversation.path()
     yield f"# {pages.title_of(conversation, language)}"
     yield pages.summary_of(path, language)
-    for node in path:
-        if node.message.role is Role.USER:
-            yield f"## {language.text('document.question')}"
-            yield from _picture_lines(node.message.attachments, language, numbers)
-            yield node.message.text
-        elif node.message.role is Role.ASSISTANT:
-            yield f"## {language.text('document.answer')}"
-            yield pages.answer_text(node)
-            yield from _picture_lines(pages.answer_pictures(node), language, numbers)
-            note = pages.answer_note(node.reply, language) if node.reply else ""
-            origin = pages.answer_origin(node, language)
-            yield "\n\n".join(f"*{line}*" for line in (note, origin) if line)
+    for entry in pages.entries(path, language):
+        yield f"## {entry.heading}"
+        pictures = list(_picture_lines(entry.attachments, language, numbers))
+        yield from (entry.text, *pictures) if entry.is_answer else (*pictures, entry.text)
+        if notes := [f"*{line}*" for line in (entry.note, entry.origin) if line]:
+            yield "\n\n".join(notes)
 
 
 def _picture_lines(
@@ -205,7 +199,7 @@ def _picture_path(attachment: Attachment, numbers: dict[str, int]) -> str:
 def _pictures(nodes: Iterable[Node]) -> Iterator[Attachment]:
     for node in nodes:
         yield from node.message.attachments
-        yield from pages.answer_pictures(node)
+        yield from (part.attachment for part in (node.reply.pictures if node.reply else ()))
 
 
 def _entry(name: str, conversation: Conversation, compression: int) -> zipfile.ZipInfo:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from augenblick.core.conversations import Conversation, Node, ReplyRecord
 from augenblick.core.language import Language
@@ -49,16 +48,35 @@ class PagePicture:
 
 
 @dataclass(frozen=True, slots=True)
-class PageEntry:
-    """A question or an answer on the page."""
+class Entry:
+    """A question or an answer as a page, and Markdown, shows it."""
 
-    kind: str  # "question" or "answer"
+    node_id: str
     heading: str
-    text: Markup
-    pictures: tuple[PagePicture, ...] = ()
-    found: str = ""  # how many values of an answer stand in the pictures
+    text: str  # of an answer Markdown
+    attachments: Sequence[Attachment]
+    is_answer: bool = False
     note: str = ""
     origin: str = ""  # model and time of an answer
+
+
+def entries(path: Iterable[Node], language: Language) -> Iterator[Entry]:
+    """What is shown of a path: questions, and of answers what a model said or why it refused."""
+    for node in path:
+        record = node.reply
+        if node.message.role is Role.USER:
+            heading = language.text("document.question")
+            yield Entry(node.id, heading, node.message.text, node.message.attachments)
+        elif node.message.role is Role.ASSISTANT:
+            yield Entry(
+                node.id,
+                language.text("document.answer"),
+                text=node.message.text or (record.picked.refusal if record else ""),
+                attachments=[part.attachment for part in record.pictures] if record else (),
+                is_answer=True,
+                note=_note(record, language) if record else "",
+                origin=_origin(node, language),
+            )
 
 
 def share_page(
@@ -82,11 +100,22 @@ def share_page(
     path = conversation.path(leaf_id)
     values = PageValues(path, values_of, language, has_links=not is_framed)
     pictures = _Pictures(language, load_content, load_thumbnail, max_picture_bytes, values)
+    drawn = (
+        (
+            entry,
+            tuple(map(pictures.picture, entry.attachments)),
+            answer_html(entry.text, values.marks(entry.node_id))
+            if entry.is_answer
+            else plain_html(entry.text),
+            values.line(entry.node_id),
+        )
+        for entry in entries(path, language)
+    )
     return _templates.get_template("conversation.html").render(
         language_code=language.code,
         title=title_of(conversation, language),
         summary=summary_of(path, language),
-        entries=_entries(path, language, pictures, values),
+        drawn=drawn,
         made_with=language.text("document.made", when=moment(datetime.now(UTC), language)),
     )
 
@@ -156,7 +185,7 @@ def moment(when: datetime, language: Language) -> str:
     return language.moment(when.astimezone(language.zone))
 
 
-def answer_note(record: ReplyRecord, language: Language) -> str:
+def _note(record: ReplyRecord, language: Language) -> str:
     """What was called on the way, and how an answer ended, unless it is complete."""
     return " ".join(filter(None, (_called(record, language), _ending(record, language))))
 
@@ -178,47 +207,13 @@ def _ending(record: ReplyRecord, language: Language) -> str:
     return language.text(key) if end is not ReplyEnd.COMPLETE and language.has(key) else ""
 
 
-def answer_origin(node: Node, language: Language) -> str:
+def _origin(node: Node, language: Language) -> str:
     """Model and time of an answer, and of how many it is the picked one."""
     model = node.reply.model if node.reply else ""
     one_of = ""
     if node.reply is not None and node.reply.is_several:
         one_of = language.text("document.one_of", count=len(node.reply.choices))
     return " · ".join(filter(None, (model, moment(node.created_at, language), one_of)))
-
-
-def answer_text(node: Node) -> str:
-    """What an answer says; what a model said instead when it refused."""
-    picked = node.reply.picked if node.reply else None
-    return node.message.text or (picked.refusal if picked else "")
-
-
-def _entries(
-    path: tuple[Node, ...], language: Language, pictures: _Pictures, values: PageValues
-) -> Iterator[PageEntry]:
-    for node in path:
-        if node.message.role is Role.USER:
-            yield PageEntry(
-                kind="question",
-                heading=language.text("document.question"),
-                text=plain_html(node.message.text),
-                pictures=tuple(map(pictures.picture, node.message.attachments)),
-            )
-        elif node.message.role is Role.ASSISTANT:
-            yield PageEntry(
-                kind="answer",
-                heading=language.text("document.answer"),
-                text=answer_html(answer_text(node), values.marks(node.id)),
-                pictures=tuple(map(pictures.picture, answer_pictures(node))),
-                found=values.line(node.id),
-                note=answer_note(node.reply, language) if node.reply else "",
-                origin=answer_origin(node, language),
-            )
-
-
-def answer_pictures(node: Node) -> tuple[Attachment, ...]:
-    """The pictures that an answer itself holds."""
-    return tuple(part.attachment for part in node.reply.pictures) if node.reply else ()
 
 
 class _Pictures:
