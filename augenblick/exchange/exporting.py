@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import IO
 
-from augenblick.core.conversations import Conversation, Node, as_wire_messages, called_pictures
+from augenblick.core.conversations import Conversation, as_wire_messages, called_pictures
 from augenblick.core.language import Language
 from augenblick.core.messages import Attachment
 from augenblick.core.settings import RequestSettings
@@ -57,7 +58,7 @@ def write_html(
         leaf_id=None,
         language=language,
         load_content=load_content,
-        max_picture_bytes=sum(a.byte_count for a in _pictures(conversation.path())),
+        max_picture_bytes=sys.maxsize,
         values_of=values_of,
     )
     file.write(page.encode())
@@ -87,8 +88,9 @@ def write_json(conversation: Conversation, file: IO[bytes], *, load_content: Loa
         written |= {attachment.sha256 for attachment in message.attachments}
     described = _json(tree.tree_json(conversation))
     file.write(b'\n], "%s": %s, "pictures": {' % (tree.KEY.encode(), described[:-1]))
-    every = list(_pictures(conversation.nodes))
+    every: list[Attachment] = []
     for node in conversation.nodes:
+        every += node.message.attachments
         every += [part.attachment for part in called_pictures(node.reply)] if node.reply else []
     others = {a.sha256: a for a in every if a.sha256 not in written}
     _write_pictures(others, file, load_content)
@@ -149,57 +151,31 @@ def _add_markdown(
     language: Language,
     load_content: LoadBytes,
 ) -> None:
-    numbers: dict[str, int] = {}
-    for attachment in _pictures(conversation.path()):
-        if attachment.sha256 in numbers:
-            continue
-        try:
-            content = load_content(attachment.sha256)
-        except KeyError:
-            continue
-        numbers[attachment.sha256] = len(numbers) + 1
-        name = folder + _picture_path(attachment, numbers)
-        archive.writestr(_entry(name, conversation, zipfile.ZIP_STORED), content)
-    text = "\n\n".join(_markdown(conversation, language, numbers)) + "\n"
-    entry = _entry(f"{folder}conversation.md", conversation, zipfile.ZIP_DEFLATED)
-    archive.writestr(entry, text.encode())
+    lines: dict[str, str] = {}  # by picture that is in the archive
 
-
-def _markdown(
-    conversation: Conversation, language: Language, numbers: dict[str, int]
-) -> Iterator[str]:
-    path = conversation.path()
-    yield f"# {pages.title_of(conversation, language)}"
-    yield pages.summary_of(path, language)
-    for entry in pages.entries(path, language):
-        yield f"## {entry.heading}"
-        pictures = list(_picture_lines(entry.attachments, language, numbers))
-        yield from (entry.text, *pictures) if entry.is_answer else (*pictures, entry.text)
-        if notes := [f"*{line}*" for line in (entry.note, entry.origin) if line]:
-            yield "\n\n".join(notes)
-
-
-def _picture_lines(
-    attachments: Iterable[Attachment], language: Language, numbers: dict[str, int]
-) -> Iterator[str]:
-    for attachment in attachments:
-        number = numbers.get(attachment.sha256)
-        if number is None:
-            yield f"*{language.text('document.picture_missing', number='')}*"
-        else:
+    def picture_line(attachment: Attachment) -> str:
+        if attachment.sha256 not in lines:
+            try:
+                content = load_content(attachment.sha256)
+            except KeyError:
+                return f"*{language.text('document.picture_missing', number='')}*"
+            number, suffix = len(lines) + 1, _SUFFIXES.get(attachment.media_type, "bin")
+            name = f"pictures/picture-{number:03}.{suffix}"
+            archive.writestr(_entry(folder + name, conversation, zipfile.ZIP_STORED), content)
             alt = language.text("document.picture", number=number)
-            yield f"![{alt}]({_picture_path(attachment, numbers)})"
+            lines[attachment.sha256] = f"![{alt}]({name})"
+        return lines[attachment.sha256]
 
-
-def _picture_path(attachment: Attachment, numbers: dict[str, int]) -> str:
-    suffix = _SUFFIXES.get(attachment.media_type, "bin")
-    return f"pictures/picture-{numbers[attachment.sha256]:03}.{suffix}"
-
-
-def _pictures(nodes: Iterable[Node]) -> Iterator[Attachment]:
-    for node in nodes:
-        yield from node.message.attachments
-        yield from (part.attachment for part in (node.reply.pictures if node.reply else ()))
+    path = conversation.path()
+    parts = [f"# {pages.title_of(conversation, language)}", pages.summary_of(path, language)]
+    for entry in pages.entries(path, language):
+        pictures = [picture_line(attachment) for attachment in entry.attachments]
+        content = [entry.text, *pictures] if entry.is_answer else [*pictures, entry.text]
+        notes = [f"*{line}*" for line in (entry.note, entry.origin) if line]
+        parts += [f"## {entry.heading}", *content, *notes]
+    text = "\n\n".join(parts) + "\n"
+    document = _entry(f"{folder}conversation.md", conversation, zipfile.ZIP_DEFLATED)
+    archive.writestr(document, text.encode())
 
 
 def _entry(name: str, conversation: Conversation, compression: int) -> zipfile.ZipInfo:
