@@ -7,16 +7,14 @@ line ends, harmless tags, emphasis in East Asian texts. Formulas stand there as 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock, blockquote, lheading, table
 from markdown_it.rules_inline import StateInline, emphasis, strikethrough
 from markdown_it.token import Token
-from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
 from augenblick.core.blocks.emphasis import Side, hindered_side
@@ -47,6 +45,7 @@ _DETAILS = re.compile(
 _COMPARED = re.compile(r"(?:[-+*]|\d{1,9}[.)])[ \t]+>[ \t]?[$€£¥]?\d")
 _BOLD_TAG = re.compile(r"</?(?:b|strong|h[1-6])>", re.IGNORECASE)
 _DIRECTED = {"bullet_list_open", "ordered_list_open", "table_open", "blockquote_open"}
+_LINK = Markup('<a href="{}" target="_blank" rel="noreferrer nofollow">{}</a>')
 _AND = re.compile(r"&(?=[#A-Za-z])")
 
 
@@ -61,7 +60,7 @@ def answer_html(text: str, mark: Mark | None = None) -> Markup:
     for token in tokens:
         if found := _HEADING.fullmatch(token.tag):
             token.tag = f"h{min(int(found[1]) + _ABOVE, _DEEPEST)}"
-    _take_links_beyond(size, tokens)
+    _settle_links(size, tokens)
     html: str = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     if len(html.encode()) > MOST_TIMES * size + _SPARE_BYTES:
         return Markup('<div class="plain">{}</div>').format(plain_html(text))
@@ -77,21 +76,27 @@ def plain_html(text: str) -> Markup:
     return Markup(escaped)  # noqa: S704  # no tag, comment or character reference is left
 
 
-def _take_links_beyond(most_bytes: int, tokens: Iterable[Token]) -> None:
-    """Keep the words alone of links, once addresses from definitions are as long as the text."""
+def _settle_links(most_bytes: int, tokens: Iterable[Token]) -> None:
+    """Have links open elsewhere, for the frame of a preview would lead away, and pictures be links.
+
+    Once addresses from definitions are as long as the text, only the words of links are kept.
+    """
     used = 0
     for token in tokens:
         is_taken = False
         for child in token.children or ():
             if child.type == "link_open":
-                used += len(str(child.attrs.get("href", ""))) + len(
-                    str(child.attrs.get("title", ""))
-                )
+                used += len(str(child.attrs.get("href", "")))
+                used += len(str(child.attrs.get("title", "")))
                 is_taken = used > most_bytes
+                child.attrs |= {"target": "_blank", "rel": "noreferrer nofollow"}
             if child.type == "image":
-                used += len(str(child.attrs.get("src", "")))
-                if used > most_bytes:
-                    child.type = "text"
+                address = str(child.attrs.get("src", ""))
+                used += len(address)
+                child.type = "text"
+                if used <= most_bytes:
+                    child.type = "html_inline"
+                    child.content = _LINK.format(address, child.content or address)
             if is_taken and child.type in {"link_open", "link_close"}:
                 is_taken = child.type == "link_open"
                 child.type, child.content = "text", ""
@@ -112,43 +117,6 @@ def _mark_all(tokens: Iterable[Token], mark: Mark) -> None:
             if (marked := mark(child.content)) is not None:
                 child.type = "html_inline"
                 child.content = Markup("<code>{}</code>").format(marked) if is_code else marked
-
-
-def _picture_link(
-    _renderer: RendererHTML,
-    tokens: Sequence[Token],
-    at: int,
-    _options: OptionsDict,
-    _env: EnvType,
-) -> str:
-    address = str(tokens[at].attrs.get("src", ""))
-    return Markup('<a href="{0}" target="_blank" rel="noreferrer nofollow">{1}</a>').format(
-        address, tokens[at].content or address
-    )
-
-
-def _link_open(
-    renderer: RendererHTML,
-    tokens: Sequence[Token],
-    at: int,
-    options: OptionsDict,
-    env: EnvType,
-) -> str:
-    tokens[at].attrSet("target", "_blank")  # else the frame of a preview leads away; no opener
-    tokens[at].attrSet("rel", "noreferrer nofollow")
-    return renderer.renderToken(tokens, at, options, env)
-
-
-def _cell_open(
-    _renderer: RendererHTML,
-    tokens: Sequence[Token],
-    at: int,
-    _options: OptionsDict,
-    _env: EnvType,
-) -> str:
-    token = tokens[at]
-    side = str(token.attrs.get("style", ""))[len("text-align:") :][:1]
-    return f"<{token.tag} class={side}>" if side else f"<{token.tag}>"
 
 
 def _formula(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as a rule is called
@@ -290,9 +258,14 @@ def _quote(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # no
 
 
 def _lay_out(tokens: Iterable[Token]) -> None:
-    """Make line ends line ends, outside of lists and headings; lists run the way of their text."""
+    """Make line ends line ends, outside of lists and headings; lists run the way of their text.
+
+    The side of a cell is a class, which is shorter than its style.
+    """
     depth = 0
     for token in tokens:
+        if side := str(token.attrs.pop("style", "")).removeprefix("text-align:")[:1]:
+            token.attrs["class"] = side
         if token.type in _DIRECTED:
             token.attrSet("dir", "auto")
         if token.type in {"list_item_open", "heading_open"}:
@@ -318,10 +291,6 @@ def _markdown() -> MarkdownIt:
     markdown.inline.ruler.at("emphasis", partial(_unhindered, emphasis.tokenize))
     markdown.inline.ruler.at("strikethrough", partial(_unhindered, strikethrough.tokenize))
     markdown.core.ruler.push("layout", lambda state: _lay_out(state.tokens))
-    markdown.add_render_rule("image", _picture_link)
-    markdown.add_render_rule("link_open", _link_open)
-    markdown.add_render_rule("td_open", _cell_open)
-    markdown.add_render_rule("th_open", _cell_open)
     return markdown
 
 
