@@ -35,18 +35,21 @@ ValueRange = tuple[float, float]
 class Whole:
     """What has to be known of a whole picture to flatten a strip or a part of it."""
 
-    values: ValueRange
+    values: ValueRange  # of a picture with 32-bit pixels; (0, 255) for all others
     ground: Ground
 
     @classmethod
     def of(cls, image: Image.Image) -> Whole:
         """Look at a decoded picture."""
-        return cls(value_range(image), ground(image))
+        values = 0.0, 255.0
+        if image.mode in ("I", "F"):
+            values = cast("ValueRange", image.getextrema())  # of a picture with one channel
+        return cls(values, _ground(image))
 
 
-def ground(image: Image.Image) -> Ground:
+def _ground(image: Image.Image) -> Ground:
     """White, unless the picture would lose too much of its edges on it: a white logo, say."""
-    if not is_transparent(image) or image.mode in _SIXTEEN_BIT:
+    if not _is_transparent(image) or image.mode in _SIXTEEN_BIT:
         return WHITE
     scale = min(1.0, _SAMPLE_PX / max(image.size))
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
@@ -75,16 +78,9 @@ def neighbour_steps(channel: Image.Image, *, across: int = 0, down: int = 0) -> 
     )
 
 
-def is_transparent(image: Image.Image) -> bool:
+def _is_transparent(image: Image.Image) -> bool:
     """Whether the file declares transparency (it may still be opaque everywhere)."""
     return image.mode in _TRANSPARENT or "transparency" in image.info
-
-
-def value_range(image: Image.Image) -> ValueRange:
-    """The smallest and largest value of a picture with 32-bit pixels, (0, 255) for all others."""
-    if image.mode not in ("I", "F"):
-        return 0.0, 255.0
-    return cast("ValueRange", image.getextrema())  # of a picture with one channel
 
 
 def flat_mode(image: Image.Image) -> str:
@@ -96,7 +92,7 @@ def flat_mode(image: Image.Image) -> str:
 
 def is_flat(image: Image.Image) -> bool:
     """Whether `flatten` would change nothing."""
-    return image.mode == flat_mode(image) and not is_transparent(image)
+    return image.mode == flat_mode(image) and not _is_transparent(image)
 
 
 def flatten(image: Image.Image, whole: Whole) -> tuple[Image.Image, bool]:
@@ -109,7 +105,7 @@ def flatten(image: Image.Image, whole: Whole) -> tuple[Image.Image, bool]:
         return image.point(lambda value: value * (1 / 257)).convert("L"), False
     if image.mode in ("I", "F"):
         return _eight_bit(image, whole.values), False
-    if is_transparent(image):
+    if _is_transparent(image):
         return _on_ground(image, flat_mode(image), whole.ground)
     return (image if image.mode == flat_mode(image) else image.convert(flat_mode(image))), False
 
