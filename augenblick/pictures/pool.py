@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from typing import NamedTuple, Self, TypeVar
-
-from pydantic import TypeAdapter
+from functools import cache, partial
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from augenblick.core.byte_lru import ByteLru
 from augenblick.core.errors import ImageError
@@ -36,13 +34,6 @@ MAX_PAGE_THUMBNAILS = 50
 _FACTS_BYTES = 500  # of one file, about
 _MOST_FACTS_BYTES = 500_000
 _THUMBNAIL_SECONDS = 4.0  # of pages at once; then the others get the worker in between
-
-_CODES = TypeAdapter(tuple[PictureCode, ...])
-_FACTS = TypeAdapter(PictureFacts)
-_FILE = TypeAdapter(bytes)
-_PICTURES = TypeAdapter(list[PreparedPicture])
-_REGIONS = TypeAdapter(tuple[Region, ...])
-_THUMBNAILS = TypeAdapter(tuple[PdfPages, int])
 
 T = TypeVar("T")
 
@@ -198,7 +189,7 @@ class PicturePool:
             key = hashlib.sha256(source.content).digest(), page
             facts = self._facts.get(key)
             if facts is None:
-                facts = self._ask(_FACTS, "look", source.content, person, page=page)
+                facts = self._ask(PictureFacts, "look", source.content, person, page=page)
                 self._facts.put(key, facts)
             return facts
 
@@ -223,7 +214,7 @@ class PicturePool:
             while True:  # in several trips, so that a slow document is not one slow picture
                 chosen = {"pages": [first, stop], "seconds": _THUMBNAIL_SECONDS}
                 pages, tried = self._ask(
-                    _THUMBNAILS, "thumbnails", source.content, person, **chosen
+                    tuple[PdfPages, int], "thumbnails", source.content, person, **chosen
                 )
                 thumbnails += pages.thumbnails
                 first += tried
@@ -236,7 +227,9 @@ class PicturePool:
         Positions are those in what its options show of it. Raises what `prepare` raises.
         """
         with self._examined(source):
-            return self._ask(_CODES, "codes", source.content, person, options=source.options)
+            return self._ask(
+                tuple[PictureCode, ...], "codes", source.content, person, options=source.options
+            )
 
     def pixelate(
         self, source: PictureSource, regions: Sequence[Region], *, person: str = ""
@@ -247,7 +240,7 @@ class PicturePool:
         """
         wanted = {"options": source.options, "regions": list(regions)}
         with self._examined(source):
-            content = self._ask(_FILE, "pixelate", source.content, person, **wanted)
+            content = self._ask(bytes, "pixelate", source.content, person, **wanted)
             return PictureSource(source.name, content)
 
     def find_faces(self, picture: PreparedPicture, *, person: str = "") -> tuple[Region, ...]:
@@ -258,7 +251,10 @@ class PicturePool:
         """
         with self._face_turns.worker(person) as worker:
             try:
-                return worker.ask({"task": "faces", "content": picture.content}, _REGIONS)
+                return worker.ask(
+                    {"task": "faces", "content": picture.content},
+                    partial(_checked, tuple[Region, ...]),
+                )
             finally:
                 worker.rest()
 
@@ -356,7 +352,7 @@ class PicturePool:
     ) -> None:
         try:
             options = [recipe.options for recipe in ours]
-            pictures = self._ask(_PICTURES, "prepare", content, person, options=options)
+            pictures = self._ask(list[PreparedPicture], "prepare", content, person, options=options)
             made = list(zip(ours.items(), pictures, strict=True))
         except BaseException as error:  # noqa: BLE001 - whoever waits must wake; result() raises it
             for future in ours.values():
@@ -370,13 +366,24 @@ class PicturePool:
                 for recipe in ours:
                     del self._pending[person, recipe]
 
-    def _ask(
-        self, answer: TypeAdapter[T], task: str, content: bytes, person: str, **arguments: object
-    ) -> T:
-        """What a function of `worker_process` returns for these arguments."""
+    def _ask(self, kind: type[T], task: str, content: bytes, person: str, **arguments: object) -> T:
+        """What a function of `worker_process` returns for these arguments, of this type."""
         order = {"task": task, "content": content, "limits": self.limits, **arguments}
         with self._turns.worker(person) as worker:
-            return worker.ask(order, answer)
+            return worker.ask(order, partial(_checked, kind))
+
+
+def _checked(kind: type[T], value: object) -> T:
+    """What a worker answered as a value of this type. Raises ValueError for anything else."""
+    adapter = _adapter(kind)  # type: ignore[arg-type]  # a type has a hash
+    return cast("T", adapter.validate_python(value))
+
+
+@cache
+def _adapter(kind: Any) -> Any:  # noqa: ANN401 - of any type
+    from pydantic import TypeAdapter  # noqa: PLC0415 - not for workers, which import this file too
+
+    return TypeAdapter(kind)
 
 
 def _renamed(picture: PreparedPicture, name: str) -> PreparedPicture:

@@ -11,12 +11,10 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar, cast
-
-from pydantic import TypeAdapter
 
 from augenblick.core.errors import ImageError, ImageTooLarge, UnreadableImage
 from augenblick.pictures.worker_protocol import read_message, write_message
@@ -107,15 +105,16 @@ class Worker:
         self._lock = threading.Lock()
         self._closed = False
 
-    def ask(self, order: Mapping[str, object], answer: TypeAdapter[T]) -> T:
+    def ask(self, order: Mapping[str, object], check: Callable[[object], T]) -> T:
         """What the task of the order returns, from a second process if the first one dies.
 
+        `check` makes a value of what came, or raises ValueError for something else.
         Raises the ImageError of the task; UnreadableImage where both die of whatever reason or
         answer something else than asked for, ImageTooLarge for too much time or memory.
         """
         for _ in range(2):
             with suppress(_WorkerDied):
-                return self._ask_once(order, answer)
+                return self._ask_once(order, check)
         raise UnreadableImage("the decoder died")
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -139,12 +138,12 @@ class Worker:
             self._closed = True
             self._end()
 
-    def _ask_once(self, order: Mapping[str, object], answer: TypeAdapter[T]) -> T:
+    def _ask_once(self, order: Mapping[str, object], check: Callable[[object], T]) -> T:
         process = self.start()
         with Deadline(process, self._time_limit_seconds) as deadline:
             try:
                 write_message(pipe(process.stdin), order)
-                return _answer(read_message(pipe(process.stdout)), answer)
+                return _answer(read_message(pipe(process.stdout)), check)
             except (OSError, EOFError, ValueError, LookupError):  # also closed meanwhile, no JSON
                 self.rest()  # a killed process may still look alive
                 if deadline.has_passed:
@@ -174,11 +173,11 @@ class Worker:
             self._process = None
 
 
-def _answer(message: Any, answer: TypeAdapter[T]) -> T:  # noqa: ANN401 - of JSON
+def _answer(message: Any, check: Callable[[object], T]) -> T:  # noqa: ANN401 - of JSON
     """What came back. Raises ImageError where that is a failure, ValueError for anything else."""
     match message:
         case {"failure": {"code": str(code), "detail": str(detail), "params": dict(params)}}:
             raise ImageError.of(code, detail, **params)
         case {"answer": value}:
-            return answer.validate_python(value)
+            return check(value)
     raise ValueError("no answer")

@@ -455,7 +455,13 @@ def test_an_answer_of_another_kind_counts_as_none(message: bytes) -> None:
     """A decoder that was taken over may say anything."""
     stream = io.BytesIO(struct.pack("!QQ", 0, len(message)) + message)
     with pytest.raises((ValueError, LookupError)):
-        _answer(read_message(stream), TypeAdapter(PictureFacts))
+        _answer(read_message(stream), TypeAdapter(PictureFacts).validate_python)
+
+
+def test_a_worker_does_not_pay_for_what_it_does_not_need() -> None:
+    """Only the server checks answers; the library for it would cost each worker 6 MB."""
+    code = "import sys, augenblick.pictures.worker_process; sys.exit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_workers_know_no_secret_and_hold_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
