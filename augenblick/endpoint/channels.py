@@ -1,19 +1,30 @@
-"""Sorting what a model says: replays are dropped, characters joined, thinking is set apart.
+"""Sorting what a model says: replays are dropped, thinking and pictures are set apart.
 
-All work on pieces cut anywhere and never take back a piece that was handed out, with one
-exception: `Sorted.is_all_reasoning`.
+`ReplayFilter` takes the text of a channel as it comes. What is left of the answer's text goes
+through the stages `TemplateMarks`, `ThinkSplitter` and `EmbeddedPictures`, one after the other.
+A stage takes text cut anywhere, holds what it can't judge yet, and gives out pieces; what was given
+out stays, with one exception: `MOVED`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from io import StringIO
 from itertools import groupby
 from operator import itemgetter
+from typing import Final, Protocol
+
+TEXT: Final = "text"
+REASONING: Final = "reasoning"
+REFUSAL: Final = "refusal"
+PICTURE: Final = "picture"  # the piece is the address of one, a data URI
+MOVED: Final = "moved"  # all that was given out as text so far was thinking
+
+Piece = tuple[str, str]
+"""A channel, `PICTURE` or `MOVED`, and what was said there."""
 
 _LONG_CHARS = 16  # from here on a piece that begins with everything said so far is no accident
-_PART_CHARS = 400
 # Thinking at the start of an answer; it ends with the same tag with a slash.
 _TAGS = (
     "<think>",  # DeepSeek R1, Qwen 3, GLM, MiniMax M2
@@ -107,6 +118,71 @@ _LONGEST_BEGUN = 310
 _END_OF_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 
 
+class Stage(Protocol):
+    """One step of sorting the text of an answer."""
+
+    def feed(self, piece: str) -> Iterable[Piece]:
+        """Sort a piece of text; what can't be judged yet is held for the next one or `flush`."""
+
+    def flush(self) -> Iterable[Piece]:
+        """What is still held, at the end."""
+
+
+def sort_text(
+    stages: Iterable[Stage], channel: str, piece: str, *, is_end: bool = False
+) -> Iterator[Piece]:
+    """Send a piece through all stages; at the end with what each of them still holds."""
+    pieces: Iterator[Piece] = iter([(channel, piece)])
+    for stage in stages:
+        pieces = _through(stage, pieces, is_end=is_end)
+    return pieces
+
+
+def _through(stage: Stage, pieces: Iterator[Piece], *, is_end: bool) -> Iterator[Piece]:
+    for channel, piece in pieces:
+        if channel != TEXT:
+            yield channel, piece
+        elif piece:
+            yield from stage.feed(piece)
+    if is_end:
+        yield from stage.flush()
+
+
+class GrowingText:
+    """A text that grows by pieces, in whole characters.
+
+    Some servers cut an emoji between the two JSON escapes it is written with. A half that stays
+    alone becomes U+FFFD, for no encoder takes it.
+    """
+
+    def __init__(self) -> None:
+        self._text = StringIO()
+        self._half = ""
+
+    def add(self, piece: str, *, is_end: bool = False) -> str:
+        """Add a piece and return it, without a first half at its end, which waits for the next."""
+        if self._half or not piece.isascii():
+            piece, self._half = self._half + piece, ""
+            if not is_end and piece and "\ud800" <= piece[-1] <= "\udbff":
+                piece, self._half = piece[:-1], piece[-1]
+            piece = without_halves(piece)
+        self._text.write(piece)
+        return piece
+
+    def __str__(self) -> str:
+        """All of it."""
+        return self._text.getvalue()
+
+
+def without_halves(text: str) -> str:
+    """The text with surrogate pairs joined and lone halves replaced by U+FFFD."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
 class ReplayFilter:
     """Drops what an endpoint sends twice: deltas that each hold the whole text so far.
 
@@ -120,7 +196,7 @@ class ReplayFilter:
     """
 
     def __init__(self) -> None:
-        self._parts: list[str] = []
+        self._text = StringIO()
         self._chars = 0
         self._count = 0
         self._held: list[str] = []
@@ -129,20 +205,33 @@ class ReplayFilter:
     @property
     def is_empty(self) -> bool:
         """Whether nothing has come."""
-        return not self._count and not self._held
+        return not self._chars
 
-    def take(self, piece: str) -> str:
+    def feed(self, piece: str) -> str:
         """What is new in a piece."""
-        if not piece:
+        if self._held:
+            return self._feed_held(piece)
+        if len(piece) < self._chars and not self._is_cumulative:  # most of what comes
+            return self._keep(piece)
+        text = self._text.getvalue()
+        is_replay = self._chars > 0 and piece.startswith(text)
+        if self._is_cumulative:
+            if not is_replay and len(piece) >= _LONG_CHARS and text.startswith(piece):
+                return ""
+            self._is_cumulative = is_replay
+        elif is_replay and (self._count == 1 or self._chars < _LONG_CHARS):
+            if len(piece) == len(text):
+                return self._keep(piece)
+            self._held = [piece]
             return ""
-        if self._is_cumulative and (new := self._continue(piece)) is not None:
-            return new
-        if not self._held:
-            return self._take_first(piece)
-        if len(piece) > len(self._held[-1]) and piece.startswith(self._held[-1]):
-            self._held.append(piece)
-            return self._confirm() if len(piece) >= _LONG_CHARS else ""
-        return self._release() + self._take_first(piece)
+        return self._keep(piece[len(text) :] if is_replay else piece)
+
+    def _feed_held(self, piece: str) -> str:
+        """Judge what is held by the piece after it."""
+        if len(piece) <= len(self._held[-1]) or not piece.startswith(self._held[-1]):
+            return self._release() + self.feed(piece)
+        self._held.append(piece)
+        return self._confirm() if len(piece) >= _LONG_CHARS else ""
 
     def flush(self) -> str:
         """What is still held, at the end."""
@@ -150,29 +239,6 @@ class ReplayFilter:
             return ""
         is_replay = len(self._held) > 1 or self._chars >= _LONG_CHARS
         return self._confirm() if is_replay else self._release()
-
-    def _take_first(self, piece: str) -> str:
-        if not self._chars or len(piece) < self._chars:
-            return self._keep(piece)
-        text = self._text()
-        if not piece.startswith(text):
-            return self._keep(piece)
-        if self._count > 1 and self._chars >= _LONG_CHARS:
-            return self._keep(piece[len(text) :])
-        if len(piece) > len(text):
-            self._held = [piece]
-            return ""
-        return self._keep(piece)
-
-    def _continue(self, piece: str) -> str | None:
-        """What a piece adds in a row of replays; None when the row has ended."""
-        text = self._text()
-        if piece.startswith(text):
-            return self._keep(piece[len(text) :])
-        if len(piece) >= _LONG_CHARS and text.startswith(piece):
-            return ""
-        self._is_cumulative = False
-        return None
 
     def _confirm(self) -> str:
         new = self._held[-1][self._chars :]
@@ -185,128 +251,10 @@ class ReplayFilter:
 
     def _keep(self, piece: str) -> str:
         if piece:
-            add_to(self._parts, piece)
+            self._text.write(piece)
             self._chars += len(piece)
             self._count += 1
         return piece
-
-    def _text(self) -> str:
-        self._parts = ["".join(self._parts)]
-        return self._parts[0]
-
-
-class EmbeddedPictures:
-    """Takes pictures out of a text that holds them as Markdown with a data URI.
-
-    Gateways in front of models that draw write them so, as EPAM's DIAL does. At the very start the
-    address may stand alone. What has only a few bytes is an example in a text about it.
-    """
-
-    def __init__(self) -> None:
-        self._pending = ""
-        self._inside: list[str] | None = None  # what has come of the address we are in
-        self._is_first = True
-        self._found: list[str] = []
-
-    def feed(self, piece: str) -> str:
-        """The text without pictures; what may begin one is held until the next piece or `flush`."""
-        piece, self._pending = self._pending + piece, ""
-        text: list[str] = []
-        while piece:
-            if self._inside is None:
-                piece = self._seek(piece, text)
-            else:
-                piece = self._take(piece, self._inside)
-        return "".join(text)
-
-    def flush(self) -> str:
-        """What is still held, at the end."""
-        rest, self._pending = self._pending, ""
-        self._close()
-        return rest
-
-    def take_found(self) -> list[str]:
-        """The addresses that were found since the last call."""
-        found, self._found = self._found, []
-        return found
-
-    def _seek(self, piece: str, text: list[str]) -> str:
-        found = _FIRST_PICTURE.match(piece) if self._is_first else None
-        if (found := found or _PICTURE.search(piece)) is not None:
-            text.append(piece[: found.start()])
-            self._inside, self._is_first = [found["address"]], False
-            return piece[found.end() :]
-        begun = _MAY_BE_FIRST.match(piece) if self._is_first else None
-        begun = begun or _MAY_BE_PICTURE.search(piece, max(0, len(piece) - _LONGEST_BEGUN))
-        end = begun.start() if begun else len(piece)
-        text.append(piece[:end])
-        self._pending = piece[end:]
-        self._is_first = self._is_first and not piece[:end].strip()
-        return ""
-
-    def _take(self, piece: str, inside: list[str]) -> str:
-        end = _END_OF_BASE64.search(piece)
-        inside.append(piece[: end.start()] if end else piece)
-        if end is None:
-            return ""
-        self._close()
-        return piece[end.start() :].removeprefix(")")
-
-    def _close(self) -> None:
-        if self._inside is not None:
-            self._found.append("".join(self._inside))
-            self._inside = None
-
-
-def add_to(parts: list[str], piece: str) -> None:
-    """Add a piece to a text in parts; short ones are joined, for each object costs fifty bytes."""
-    if parts and len(parts[-1]) < _PART_CHARS:
-        parts[-1] += piece
-    else:
-        parts.append(piece)
-
-
-class WholeCharacters:
-    """Joins the two halves of a character that JSON escapes spread over two pieces.
-
-    Some servers cut an emoji between the two escapes it is written with. A half that stays alone
-    becomes U+FFFD, for no encoder takes it.
-    """
-
-    def __init__(self) -> None:
-        self._half = ""
-
-    def take(self, piece: str) -> str:
-        """The piece in whole characters; a first half at its end waits for the next one."""
-        if not self._half and (piece.isascii() or piece == without_halves(piece)):
-            return piece
-        piece, self._half = self._half + piece, ""
-        if piece and "\ud800" <= piece[-1] <= "\udbff":
-            piece, self._half = piece[:-1], piece[-1]
-        return without_halves(piece)
-
-    def flush(self) -> str:
-        """What is left at the end."""
-        half, self._half = self._half, ""
-        return without_halves(half)
-
-
-def without_halves(text: str) -> str:
-    """The text with surrogate pairs joined and lone halves replaced by U+FFFD."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text
-
-
-@dataclass(frozen=True, slots=True)
-class Sorted:
-    """A piece by channel. `is_all_reasoning`: what was handed out as text was thinking, too."""
-
-    reasoning: str = ""
-    text: str = ""
-    is_all_reasoning: bool = False
 
 
 class TemplateMarks:
@@ -318,66 +266,66 @@ class TemplateMarks:
 
     def __init__(self) -> None:
         self._pending = ""
-        self._is_thinking = False
+        self._channel = TEXT
         self._heading = ""  # the mark that opened the heading we are in
         self._fence = self._inline = 0  # how many backticks opened the code we are in
         self._is_line_blank = True
         self._has_strike = False  # whether `<s>` of HTML is open
 
-    def feed(self, piece: str) -> list[tuple[bool, str]]:
-        """The text without marks, in parts of (is thinking, text)."""
+    def feed(self, piece: str) -> list[Piece]:
+        """The text without marks."""
         if not self._pending and _TOKEN_START.search(piece) is None:  # most of what comes
             self._is_line_blank = self._is_line_blank and not piece.strip()
-            return [(self._is_thinking, piece)]
+            return [(self._channel, piece)]
         piece, self._pending = self._pending + piece, ""
-        parts: list[tuple[bool, str]] = []
+        pieces: list[Piece] = []
         at = 0
         while at < len(piece):
-            at = self._skip(piece, at, parts) if self._heading else self._read(piece, at, parts)
+            at = self._skip(piece, at, pieces) if self._heading else self._read(piece, at, pieces)
         return [
-            (is_thinking, "".join(text for _, text in run))
-            for is_thinking, run in groupby(parts, key=itemgetter(0))
+            (channel, "".join(text for _, text in run))
+            for channel, run in groupby(pieces, key=itemgetter(0))
         ]
 
-    def flush(self) -> list[tuple[bool, str]]:
-        """What is still held, at the end."""
+    def flush(self) -> list[Piece]:
+        """What may have begun a mark; a heading that was cut off goes."""
         rest, self._pending = self._pending, ""
         heading, self._heading = self._heading, ""
         is_mark = heading and rest.removeprefix(heading).strip() in {"", "assistant", "model"}
-        return [] if is_mark or not rest else [(self._is_thinking, rest)]
+        return [] if is_mark else [(self._channel, rest)]
 
-    def _read(self, piece: str, at: int, parts: list[tuple[bool, str]]) -> int:
+    def _read(self, piece: str, at: int, pieces: list[Piece]) -> int:
         """Read up to the next heading; returns where that begins."""
         for token in _TOKEN.finditer(piece, at):
             mark = token.group()
             if mark[0] == "`" and token.end() == len(piece) and len(mark) < _LONGEST_MARK:
                 break  # the run may go on
-            self._keep(piece[at : token.start()], parts)
+            self._keep(piece[at : token.start()], pieces)
             at = token.end()
             if mark[0] in "`\n" or self._is_code:
-                self._keep(mark, parts)
+                self._keep(mark, pieces)
                 self._follow_code(mark)
             elif mark in _HEADINGS:
                 self._heading = mark
                 return token.start()
             else:
-                self._take_mark(mark, parts)
+                self._take_mark(mark, pieces)
         end = len(piece) - _held_length(piece[at:])
-        self._keep(piece[at:end], parts)
+        self._keep(piece[at:end], pieces)
         self._pending = piece[end:]
         return len(piece)
 
-    def _take_mark(self, mark: str, parts: list[tuple[bool, str]]) -> None:
+    def _take_mark(self, mark: str, pieces: list[Piece]) -> None:
         """Leave a mark out and follow what it says of thinking; strike-through of HTML stays."""
         if mark == _STRIKE or (mark == _END_OF_STRIKE and self._has_strike):
             self._has_strike = mark == _STRIKE
-            self._keep(mark, parts)
+            self._keep(mark, pieces)
         elif mark in _STARTS_OF_THINKING:
-            self._is_thinking = True
+            self._channel = REASONING
         elif mark in _ENDS_OF_THINKING:
-            self._is_thinking = False
+            self._channel = TEXT
 
-    def _skip(self, piece: str, at: int, parts: list[tuple[bool, str]]) -> int:
+    def _skip(self, piece: str, at: int, pieces: list[Piece]) -> int:
         """Leave out a heading that is whole; returns where it ends."""
         mark, end = self._heading, _HEADINGS[self._heading]
         found = piece.find(end, at, at + _LONGEST_HEADING)
@@ -387,21 +335,21 @@ class TemplateMarks:
         self._heading = ""
         form = _IN_HEADING if end == "<|message|>" else _ROLE
         if found < 0 or not form.fullmatch(piece, at + len(mark), found):
-            self._keep(mark, parts)  # it is none: words about a mark
+            self._keep(mark, pieces)  # it is none: words about a mark
             return at + len(mark)
         heading = piece[at:found]
-        channel = heading.rpartition("<|channel|>")[2] if "<|channel|>" in heading else "final"
-        self._is_thinking = channel.split()[:1] != ["final"]
+        name = heading.rpartition("<|channel|>")[2] if "<|channel|>" in heading else "final"
+        self._channel = TEXT if name.split()[:1] == ["final"] else REASONING
         self._fence = self._inline = 0
         return found + len(end)
 
     @property
     def _is_code(self) -> bool:
-        return not self._is_thinking and bool(self._fence or self._inline)
+        return self._channel == TEXT and bool(self._fence or self._inline)
 
-    def _keep(self, text: str, parts: list[tuple[bool, str]]) -> None:
+    def _keep(self, text: str, pieces: list[Piece]) -> None:
         if text:
-            parts.append((self._is_thinking, text))
+            pieces.append((self._channel, text))
             if text[0] != "`":
                 self._is_line_blank = self._is_line_blank and not text.strip()
 
@@ -434,110 +382,96 @@ class ThinkSplitter:
 
     Some templates put the opening tag into the prompt, so that only the closing one comes. It
     counts if it begins a line or directly follows a sentence, outside of a code block; otherwise,
-    as everywhere in doubt, it is text. Tags around the answer behind it are left out. `said`
-    returns the text handed out so far.
+    as everywhere in doubt, it is text. Tags around the answer behind it are left out.
     """
 
     def __init__(self, said: Callable[[], str]) -> None:
+        """`said` returns the text handed out so far."""
+        self.seeks_bare_close = True  # False also where the endpoint sets the thinking apart itself
         self._said = said
         self._pending = ""
         self._close = ""  # the tag that ends the thinking we are in
-        self._has_started = False
+        self._has_started = False  # whether we are in the answer
         self._is_after_thinking = False
-        self._seeks_bare_close = True
         self._is_in_answer_tag = False
 
-    def feed(self, piece: str) -> Sorted:
-        """Sort a piece; what may be half a tag is held until the next one or `flush`."""
+    def feed(self, piece: str) -> Iterator[Piece]:
+        """The text without tags."""
         piece, self._pending = self._pending + piece, ""
-        if self._close:
-            return self._think(piece)
-        if not self._has_started:
-            return self._start(piece)
-        if self._is_in_answer_tag:
-            return Sorted(text=self._inside_answer_tag(piece))
-        return self._answer(piece) if self._seeks_bare_close else Sorted(text=piece)
+        if self._has_started:
+            return self._answer(piece)
+        return self._start(piece)
 
-    def flush(self) -> Sorted:
-        """What is still held, at the end."""
+    def flush(self) -> list[Piece]:
+        """What may have begun a tag; blanks between the thinking and the answer go."""
         rest, self._pending = self._pending, ""
         if self._close:
-            return Sorted(reasoning=rest)
-        return Sorted(text="" if self._is_after_thinking and not rest.strip() else rest)
+            return [(REASONING, rest)]
+        return [] if self._is_after_thinking and not rest.strip() else [(TEXT, rest)]
 
-    def stop_seeking(self) -> None:
-        """The endpoint sets the thinking apart by itself; a bare tag is text then."""
-        self._seeks_bare_close = False
-
-    def _start(self, piece: str) -> Sorted:
-        thought: list[str] = []
+    def _start(self, piece: str) -> Iterator[Piece]:
+        """Read thinking and the blanks around it, up to the first word of the answer."""
         at = 0
-        while (found := _TAG.match(piece, at)) is not None:
-            self._close = _end_of(found.group(1))
-            end = piece.find(self._close, found.end())
+        while True:
+            if not self._close:
+                if (found := _TAG.match(piece, at)) is None:
+                    break
+                self._close, at = _end_of(found.group(1)), found.end()
+            end = piece.find(self._close, at)
             if end < 0:
-                inside, self._pending = _hold_half(piece[found.end() :], self._close)
-                return Sorted("".join((*thought, inside)))
-            thought.append(piece[found.end() : end])
+                thought, self._pending = _hold_half(piece[at:], self._close)
+                yield REASONING, thought
+                return
+            yield REASONING, piece[at:end]
             at = end + len(self._close)
             self._leave_thinking()
-        piece = piece[at:]
-        visible = piece.lstrip()
-        reasoning = "".join(thought)
+        visible = piece[at:].lstrip()
         folded = visible.lower()
         may_begin_tag = visible == _LOST_CHANNEL or any(
             tag.startswith(folded) for tag in (*_TAGS, _ANSWER)
         )
-        if may_begin_tag and len(piece) < _LONGEST_BLANK:
-            self._pending = piece
-            return Sorted(reasoning)
+        if may_begin_tag and len(piece) - at < _LONGEST_BLANK:
+            self._pending = piece[at:]
+            return
         self._has_started = True
-        if visible.startswith(_ANSWER):
-            self._is_in_answer_tag = True
-            return Sorted(reasoning, self._inside_answer_tag(visible.removeprefix(_ANSWER)))
-        if self._is_after_thinking:
-            return Sorted(reasoning, visible)
-        return self._answer(piece) if self._seeks_bare_close else Sorted(text=piece)
+        self._is_in_answer_tag = visible.startswith(_ANSWER)
+        is_bare = self._is_in_answer_tag or self._is_after_thinking
+        yield from self._answer(visible.removeprefix(_ANSWER) if is_bare else piece[at:])
 
-    def _think(self, piece: str) -> Sorted:
-        thought, tag, rest = piece.partition(self._close)
-        if not tag:
-            thought, self._pending = _hold_half(piece, self._close)
-            return Sorted(reasoning=thought)
-        self._leave_thinking()
-        after = self._start(rest)
-        return Sorted(thought + after.reasoning, after.text)
+    def _answer(self, piece: str) -> Iterator[Piece]:
+        if self._is_in_answer_tag:
+            text, tag, rest = piece.partition(_END_OF_ANSWER)
+            if tag:
+                self._is_in_answer_tag = self.seeks_bare_close = False
+            else:
+                text, self._pending = _hold_half(piece, _END_OF_ANSWER)
+            yield TEXT, text + rest
+        elif not self.seeks_bare_close or ("<" not in piece and "◁" not in piece):
+            yield TEXT, piece
+        elif (found := _BARE_CLOSE.search(piece)) is not None:
+            yield from self._close_bare(piece, found)
+        else:
+            text, self._pending = _hold_half(piece, *_BARE_CLOSES)
+            yield TEXT, text
 
-    def _answer(self, piece: str) -> Sorted:
-        if "<" not in piece and "◁" not in piece:
-            return Sorted(text=piece)
-        found = _BARE_CLOSE.search(piece)
-        if found is None:
-            cuts = [_hold_half(piece, tag) for tag in _BARE_CLOSES]
-            text, self._pending = min(cuts, key=lambda cut: len(cut[0]))
-            return Sorted(text=text)
-        before, rest = piece[: found.start()], piece[found.end() :]
+    def _close_bare(self, piece: str, found: re.Match[str]) -> Iterator[Piece]:
+        """Judge the first closing tag without an opening one."""
+        before = piece[: found.start()]
         said = self._said() + before
-        self._seeks_bare_close = False
+        self.seeks_bare_close = False
         is_behind_sentence = said.endswith(_SENTENCE_ENDS) and "<think>" not in said
         is_end = not said.strip() or said.endswith("\n") or is_behind_sentence
-        if not is_end or said.count("```") % 2:
-            return Sorted(text=piece)
-        self._leave_thinking()
-        after = self._start(rest)
-        return Sorted(before + after.reasoning, after.text, is_all_reasoning=True)
-
-    def _inside_answer_tag(self, piece: str) -> str:
-        text, tag, rest = piece.partition(_END_OF_ANSWER)
-        if tag:
-            self._is_in_answer_tag = self._seeks_bare_close = False
-            return text + rest
-        text, self._pending = _hold_half(piece, _END_OF_ANSWER)
-        return text
+        if is_end and said.count("```") % 2 == 0:
+            self._leave_thinking()
+            yield MOVED, ""
+            yield REASONING, before
+            yield from self._start(piece[found.end() :])
+        else:
+            yield TEXT, piece
 
     def _leave_thinking(self) -> None:
         self._close, self._has_started = "", False
-        self._is_after_thinking, self._seeks_bare_close = True, False
+        self._is_after_thinking, self.seeks_bare_close = True, False
 
 
 def _end_of(tag: str) -> str:
@@ -545,9 +479,54 @@ def _end_of(tag: str) -> str:
     return "assistantfinal" if tag == _LOST_CHANNEL else f"{tag[0]}/{tag[1:]}"
 
 
-def _hold_half(piece: str, tag: str) -> tuple[str, str]:
-    """Cut off an ending that may be the first half of a tag."""
-    for length in range(min(len(tag) - 1, len(piece)), 0, -1):
-        if piece.endswith(tag[:length]):
-            return piece[:-length], piece[-length:]
+def _hold_half(piece: str, *tags: str) -> tuple[str, str]:
+    """Cut off an ending that may be the first half of one of the tags."""
+    for length in range(min(max(map(len, tags)) - 1, len(piece)), 0, -1):
+        ending = piece[-length:]
+        if any(tag.startswith(ending) for tag in tags if len(tag) > length):
+            return piece[:-length], ending
     return piece, ""
+
+
+class EmbeddedPictures:
+    """Takes pictures out of a text that holds them as Markdown with a data URI.
+
+    Gateways in front of models that draw write them so, as EPAM's DIAL does. At the very start the
+    address may stand alone. What has only a few bytes is an example in a text about it.
+    """
+
+    def __init__(self) -> None:
+        self._pending = ""
+        self._address: list[str] = []  # what has come of the address we are in
+        self._is_first = True
+
+    def feed(self, piece: str) -> Iterator[Piece]:
+        """The text without pictures, and the pictures."""
+        piece, self._pending = self._pending + piece, ""
+        while piece:
+            if not self._address:
+                found = _FIRST_PICTURE.match(piece) if self._is_first else None
+                if (found := found or _PICTURE.search(piece)) is None:
+                    break
+                yield TEXT, piece[: found.start()]
+                self._address, self._is_first = [found["address"]], False
+                piece = piece[found.end() :]
+            end = _END_OF_BASE64.search(piece)
+            self._address.append(piece[: end.start()] if end else piece)
+            if end is None:
+                return
+            yield PICTURE, "".join(self._address)
+            self._address = []
+            piece = piece[end.start() :].removeprefix(")")
+        begun = _MAY_BE_FIRST.match(piece) if self._is_first else None
+        begun = begun or _MAY_BE_PICTURE.search(piece, max(0, len(piece) - _LONGEST_BEGUN))
+        end_of_text = begun.start() if begun else len(piece)
+        self._pending = piece[end_of_text:]
+        self._is_first = self._is_first and not piece[:end_of_text].strip()
+        yield TEXT, piece[:end_of_text]
+
+    def flush(self) -> list[Piece]:
+        """What may have begun a picture, or a picture that was cut off."""
+        address, self._address = "".join(self._address), []
+        rest, self._pending = self._pending, ""
+        return [(PICTURE, address)] if address else [(TEXT, rest)]

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from augenblick.core.errors import Failure
 from augenblick.core.messages import Adjustment, ChoiceText, ReplyEnd, Timings, ToolCall, Usage
 from augenblick.endpoint.channels import (
+    MOVED,
+    PICTURE,
+    REASONING,
+    REFUSAL,
+    TEXT,
     EmbeddedPictures,
+    GrowingText,
+    Piece,
     ReplayFilter,
-    Sorted,
     TemplateMarks,
     ThinkSplitter,
-    WholeCharacters,
-    add_to,
+    sort_text,
     without_halves,
 )
 from augenblick.endpoint.chunks import ChoiceDelta, Chunk, ToolCallDelta
@@ -158,12 +163,17 @@ class Reply:
             self.model = without_halves(chunk.model)
         if chunk.system_fingerprint and chunk.system_fingerprint != self.system_fingerprint:
             self.system_fingerprint = without_halves(chunk.system_fingerprint)
-        added = tuple(self._fold_choices(chunk.choices))
+        added: list[Added] = []
+        for delta in chunk.choices:
+            self._note_parts(delta)
+            if (at := self._position(delta.index)) is not None:
+                choice = self._choices.get(at) or self._choices.setdefault(at, _Choice())
+                added += self._keep(at, choice.take(delta))
         if self._is_done:
-            added += tuple(self._flush())
+            added += self._flush()
         if self._first_token_seconds is None and any(one.has_content for one in chunk.choices):
             self._first_token_seconds = at_seconds
-        return added
+        return tuple(added)
 
     def close(
         self,
@@ -174,7 +184,7 @@ class Reply:
     ) -> ReplyEnd:
         """End the reply and say how. A second call returns the first end."""
         if self.end is None:
-            tuple(self._flush())
+            self._flush()
             self._last_seconds = at_seconds if at_seconds is not None else self._last_seconds
             self.end = self._end(failure, was_stopped=was_stopped)
         return self.end
@@ -205,7 +215,7 @@ class Reply:
         )
 
     def _finished_end(self) -> ReplyEnd:
-        first = self._choices.get(0, _Choice())
+        first = self._choices.get(0) or _Choice()
         end = _ENDS.get(first.finish_word or "", ReplyEnd.COMPLETE)
         if end is ReplyEnd.FAILED:
             self.failure = self.failure or Failure(
@@ -219,22 +229,27 @@ class Reply:
             return ReplyEnd.REFUSED
         return ReplyEnd.TOOL_CALLS if first.so_far.tool_calls else end
 
-    def _fold_choices(self, deltas: tuple[ChoiceDelta, ...]) -> Iterator[Added]:
-        for delta in deltas:
-            self._pictures |= dict.fromkeys(delta.pictures)
-            for kind in (kind if _KIND.fullmatch(kind) else "?" for kind in delta.unread):
-                if len(self._unread) < _MAX_KINDS or kind in self._unread:
-                    self._unread[kind] = self._unread.get(kind, 0) + 1
-            at = self._position(delta.index)
-            if at is not None:
-                choice = self._choices.get(at) or self._choices.setdefault(at, _Choice())
-                yield from (Added(at, channel, text) for channel, text in choice.take(delta))
-                self._pictures |= dict.fromkeys(choice.embedded.take_found())
+    def _note_parts(self, delta: ChoiceDelta) -> None:
+        """Keep what came beside the texts: pictures, and the kinds of what can't be read."""
+        self._pictures |= dict.fromkeys(delta.pictures)
+        for kind in (kind if _KIND.fullmatch(kind) else "?" for kind in delta.unread):
+            if len(self._unread) < _MAX_KINDS or kind in self._unread:
+                self._unread[kind] = self._unread.get(kind, 0) + 1
 
-    def _flush(self) -> Iterator[Added]:
-        for at, choice in self._choices.items():
-            yield from (Added(at, channel, text) for channel, text in choice.flush())
-            self._pictures |= dict.fromkeys(choice.embedded.take_found())
+    def _flush(self) -> list[Added]:
+        """Have all choices hand out what they hold back."""
+        held = ((at, choice.flush()) for at, choice in self._choices.items())
+        return [added for at, pieces in held for added in self._keep(at, pieces)]
+
+    def _keep(self, at: int, pieces: Iterable[Piece]) -> list[Added]:
+        """What was added to a choice; its pictures are those of the whole reply."""
+        added = []
+        for channel, piece in pieces:
+            if channel == PICTURE:
+                self._pictures[piece] = None
+            else:
+                added.append(Added(at, channel, piece))
+        return added
 
     def _position(self, index: int) -> int | None:
         if self._n > 1:
@@ -255,20 +270,14 @@ def end_of_choice(choice: ChoiceText, end: ReplyEnd | None) -> ReplyEnd | None:
     return end if end in _BEFORE_TIME else ReplyEnd.COMPLETE
 
 
-_Piece = tuple[str, str]  # channel and text
-_CHANNELS: Final = ("text", "reasoning", "refusal")
-
-
 class _Choice:
     """One choice while it grows."""
 
     def __init__(self) -> None:
-        self._said: dict[str, list[str]] = {channel: [] for channel in _CHANNELS}
-        self._whole = {channel: WholeCharacters() for channel in _CHANNELS}
-        self._new = {channel: ReplayFilter() for channel in ("text", "reasoning")}
-        self._marks = TemplateMarks()
-        self.embedded = EmbeddedPictures()
-        self._splitter = ThinkSplitter(lambda: "".join(self._said["text"]))
+        self._said = {channel: GrowingText() for channel in (REASONING, TEXT, REFUSAL)}
+        self._new = {channel: ReplayFilter() for channel in self._said}
+        self._splitter = ThinkSplitter(lambda: str(self._said[TEXT]))
+        self._stages = (TemplateMarks(), self._splitter, EmbeddedPictures())
         self._calls: list[_GrowingCall] = []
         self.finish_raw: str | None = None
 
@@ -281,72 +290,43 @@ class _Choice:
     @property
     def so_far(self) -> ChoiceText:
         """What was said, as a value."""
-        for parts in self._said.values():
-            parts[:] = ["".join(parts)]  # joined once, however often this is asked
-        text, reasoning, refusal = (self._said[channel][0] for channel in _CHANNELS)
+        reasoning, text, refusal = map(str, self._said.values())
         calls = tuple(call.so_far for call in self._calls)
         return ChoiceText(text, reasoning, refusal, calls, self.finish_word)
 
-    def take(self, delta: ChoiceDelta) -> list[_Piece]:
-        """Take in a delta; returns what it added."""
-        added = self._take_texts(delta)
+    def take(self, delta: ChoiceDelta) -> Iterator[Piece]:
+        """Take in a delta, as far as what it added is read."""
+        if delta.reasoning:
+            self._splitter.seeks_bare_close = False
+        said = ((REASONING, delta.reasoning), (TEXT, delta.text), (REFUSAL, delta.refusal))
+        for channel, piece in said:
+            if piece and (not delta.is_whole or self._new[channel].is_empty):
+                yield from self._add(channel, self._new[channel].feed(piece))
         if not (delta.is_whole and self._calls):
             for call in delta.tool_calls:
                 self._take_call(call)
         if delta.finish_reason:
             self.finish_raw = without_halves(delta.finish_reason)
-            added += self.flush()
-        return added
+            yield from self.flush()
 
-    def flush(self) -> list[_Piece]:
-        """Hand out what was held back."""
-        thought, held = (
-            self._whole[channel].take(self._new[channel].flush()) + self._whole[channel].flush()
-            for channel in ("reasoning", "text")
-        )
-        return [
-            *self._add("reasoning", thought),
-            *self._sort_marked(self._marks.feed(held) if held else []),
-            *self._sort_marked(self._marks.flush()),
-            *self._sort(self._splitter.flush()),
-            *self._add("text", self.embedded.flush()),
-            *self._add("refusal", self._whole["refusal"].flush()),
-        ]
+    def flush(self) -> Iterator[Piece]:
+        """What was held back."""
+        for channel, new in self._new.items():
+            yield from self._add(channel, new.flush(), is_end=True)
 
-    def _take_texts(self, delta: ChoiceDelta) -> list[_Piece]:
-        added: list[_Piece] = []
-        if delta.reasoning and (not delta.is_whole or self._new["reasoning"].is_empty):
-            self._splitter.stop_seeking()
-            new = self._whole["reasoning"].take(self._new["reasoning"].take(delta.reasoning))
-            added += self._add("reasoning", new)
-        if delta.text and (not delta.is_whole or self._new["text"].is_empty):
-            new = self._whole["text"].take(self._new["text"].take(delta.text))
-            added += self._sort_marked(self._marks.feed(new)) if new else []
-        if delta.refusal and (not delta.is_whole or not any(self._said["refusal"])):
-            added += self._add("refusal", self._whole["refusal"].take(delta.refusal))
-        return added
-
-    def _sort_marked(self, parts: list[tuple[bool, str]]) -> list[_Piece]:
-        added: list[_Piece] = []
-        for is_thinking, text in parts:
-            if is_thinking:
-                added += self._add("reasoning", text)
-            else:
-                added += self._sort(self._splitter.feed(text))
-        return added
-
-    def _sort(self, piece: Sorted) -> list[_Piece]:
-        if piece.is_all_reasoning:
-            self._said["reasoning"] += self._said["text"]
-            self._said["text"] = []
-        text = self.embedded.feed(piece.text)
-        return [*self._add("reasoning", piece.reasoning), *self._add("text", text)]
-
-    def _add(self, channel: str, text: str) -> list[_Piece]:
-        if not text:
-            return []
-        add_to(self._said[channel], text)
-        return [(channel, text)]
+    def _add(self, channel: str, new: str, *, is_end: bool = False) -> Iterator[Piece]:
+        """Sort what is new in a channel and keep it; at the end with all that was held back."""
+        stages = self._stages if channel == TEXT else ()
+        for to, piece in sort_text(stages, channel, new, is_end=is_end):
+            if to == MOVED:
+                self._said[REASONING].add(str(self._said[TEXT]))
+                self._said[TEXT] = GrowingText()
+            elif to == PICTURE:
+                yield to, piece
+            elif added := self._said[to].add(piece):
+                yield to, added
+        if is_end and (rest := self._said[channel].add("", is_end=True)):
+            yield channel, rest
 
     def _take_call(self, delta: ToolCallDelta) -> None:
         call = self._call_for(delta)
