@@ -25,6 +25,7 @@ from augenblick.core.errors import ProviderError
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 DONE = "[DONE]"
+_DONE = DONE.encode()
 _MAX_EVENT_LINES = 1000
 _BOM = b"\xef\xbb\xbf"
 
@@ -56,133 +57,96 @@ def read_events(
     Raises ProviderError when an event, its field names included, is above `max_event_bytes` or
     has more than 1,000 lines; whatever `chunks` raises passes through.
     """
-    blocks = _blocks(chunks, max_event_bytes, on_comment)
-    for event in SSEClient(blocks).events():
+    events = _whole_events(chunks, max_event_bytes, on_comment)
+    for event in SSEClient(events).events():
         yield Event(event.event, event.data, event.id or "")
 
 
-class _Lines:
-    """Cuts bytes into lines at LF, CR and CRLF, wherever the chunks were cut."""
+def _whole_events(
+    chunks: Iterable[bytes], max_event_bytes: int, on_comment: Callable[[str], None] | None
+) -> Iterator[bytes]:
+    """The events as sseclient gets them, one at a time."""
+    block = _Block(max_event_bytes)
+    for line in _lines(chunks, max_event_bytes):
+        if not line:
+            yield block.dispatch()
+        elif not line.startswith(b":"):
+            yield from block.take(line)
+        elif on_comment is not None:
+            on_comment(line[1:].decode("utf-8", "replace").removeprefix(" "))
+    if _is_whole(b"\n".join(block.values).strip()):
+        yield block.dispatch()
 
-    def __init__(self) -> None:
-        self._pending: list[bytes] = []
-        self._ended_with_cr = False
-        self._is_first = True
-        self.pending_bytes = 0
 
-    def push(self, chunk: bytes) -> list[bytes]:
-        """The lines that this chunk completes, without their ends."""
-        if self._ended_with_cr and chunk:
-            self._ended_with_cr = False
-            chunk = chunk.removeprefix(b"\n")
-        if b"\n" not in chunk and b"\r" not in chunk:
-            self._pending.append(chunk)
-            self.pending_bytes += len(chunk)
-            return []
-        self._ended_with_cr = chunk.endswith(b"\r")
-        whole = b"".join((*self._pending, chunk))
-        lines = whole.splitlines()  # of bytes: CR, LF and CRLF only
-        rest = b"" if whole.endswith((b"\n", b"\r")) else lines.pop()
-        self._pending, self.pending_bytes = [rest], len(rest)
-        if self._is_first:
-            self._is_first = False
-            lines[0] = lines[0].removeprefix(_BOM)
-        return lines
+def _lines(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
+    """The lines without their ends, wherever the chunks were cut; each as soon as it has ended.
 
-    def rest(self) -> bytes:
-        """What stands after the last line end."""
-        line = b"".join(self._pending)
-        return line.removeprefix(_BOM) if self._is_first else line
+    A last one that no line end followed counts if it has data.
+    """
+    pending, is_first, has_ended_with_cr = bytearray(), True, False
+    for chunk in filter(None, chunks):
+        piece = chunk.removeprefix(b"\n") if has_ended_with_cr else chunk
+        has_ended_with_cr = piece.endswith(b"\r")
+        ended = piece.splitlines()  # of bytes: at CR, LF and CRLF only
+        rest = b"" if piece.endswith((b"\n", b"\r")) or not ended else ended.pop()
+        if ended:
+            ended[0] = bytes(pending + ended[0])
+            if is_first:
+                ended[0], is_first = ended[0].removeprefix(_BOM), False
+            pending.clear()
+            yield from ended
+        pending += rest
+        if len(pending) > max_bytes:
+            raise ProviderError(code="event_too_large", limit=max_bytes)
+    last = bytes(pending).removeprefix(_BOM if is_first else b"")
+    if last.startswith(b"data:"):
+        yield last
 
 
 class _Block:
     """The lines of the event being read, without comments."""
 
-    def __init__(self, on_comment: Callable[[str], None] | None) -> None:
-        self._on_comment = on_comment
+    def __init__(self, max_bytes: int) -> None:
+        self.values: list[bytes] = []  # of its data lines, but for empty ones
+        self._max_bytes = max_bytes
         self._lines: list[bytes] = []
-        self._data: list[bytes] = []  # the values of its data lines that are not empty
-        self._data_end = 0  # the number of lines up to the last of these
-        self._has_no_blank_lines = False
+        self._data_end = 0  # the number of lines up to the last with data
         self._size_bytes = 0
+        self._has_no_blank_lines = False
 
     def take(self, line: bytes) -> Iterator[bytes]:
         """Read one line that is not blank; hands out the events that end without a blank one."""
-        if line.startswith(b":"):
-            if self._on_comment is not None:
-                self._on_comment(line[1:].decode("utf-8", "replace").removeprefix(" "))
-            return
-        is_data = line.startswith(b"data:") or line == b"data"
-        value = line[5:].strip()
-        if is_data and self._begins_another(value):
+        name, _, value = line.partition(b":")
+        is_data, value = name == b"data", value.strip()
+        may_begin = is_data and (value.startswith(b"{") or value == _DONE)
+        if may_begin and len(self.values) == 1 and _is_json_object(self.values[0]):
             self._has_no_blank_lines = True
-            lines = self._lines[self._data_end :]  # a name after the data is that of the next event
-            yield from self.dispatch(self._lines[: self._data_end])
-            self._lines = lines
+            yield self.dispatch(self._data_end)  # a name after the data is that of the next event
         if is_data and not value and self._has_no_blank_lines:
             return  # a heartbeat
         self._lines.append(line)
         self._size_bytes += len(line)
+        if self._size_bytes > self._max_bytes or len(self._lines) > _MAX_EVENT_LINES:
+            raise ProviderError(code="event_too_large", limit=self._max_bytes)
         if is_data:
-            if value:
-                self._data.append(value)
             self._data_end = len(self._lines)
+            if value:
+                self.values.append(value)
             if self._has_no_blank_lines and _is_whole(value):
-                yield from self.dispatch()
+                yield self.dispatch()
 
-    def _begins_another(self, value: bytes) -> bool:
-        """Whether a data line begins another event than the one before it."""
-        begins = len(self._data) == 1 and (value.startswith(b"{") or value == DONE.encode())
-        return begins and _is_json_object(self._data[0])
-
-    def is_above(self, max_bytes: int, *, pending_bytes: int = 0) -> bool:
-        """Whether this is too much for one event."""
-        size_bytes = self._size_bytes + pending_bytes
-        return size_bytes > max_bytes or len(self._lines) > _MAX_EVENT_LINES
-
-    def dispatch(self, lines: list[bytes] | None = None) -> Iterator[bytes]:
-        """The event as sseclient gets it, nothing where there is no data; another begins."""
-        lines, has_data = lines or self._lines, self._data_end > 0
-        self._lines, self._data, self._data_end, self._size_bytes = [], [], 0, 0
-        if has_data:
-            yield _valid_utf8(b"\n".join(lines) + b"\n\n")
-
-    def dispatch_unterminated(self, rest: bytes) -> Iterator[bytes]:
-        """The same for a block that the end of the stream cut off, if it is whole all the same."""
-        if rest.startswith(b"data:"):
-            yield from self.take(rest)
-        if _is_whole(b"\n".join(self._data).strip()):
-            yield from self.dispatch()
-
-
-def _blocks(
-    chunks: Iterable[bytes], max_event_bytes: int, on_comment: Callable[[str], None] | None
-) -> Iterator[bytes]:
-    lines, block = _Lines(), _Block(on_comment)
-    for chunk in chunks:
-        for line in lines.push(chunk):
-            if line:
-                yield from block.take(line)
-                if block.is_above(max_event_bytes):
-                    raise ProviderError(code="event_too_large", limit=max_event_bytes)
-            else:
-                yield from block.dispatch()
-        if block.is_above(max_event_bytes, pending_bytes=lines.pending_bytes):
-            raise ProviderError(code="event_too_large", limit=max_event_bytes)
-    yield from block.dispatch_unterminated(lines.rest())
-
-
-def _valid_utf8(block: bytes) -> bytes:
-    try:
-        block.decode("utf-8")
-    except UnicodeDecodeError:
-        return block.decode("utf-8", "replace").encode("utf-8")
-    return block
+    def dispatch(self, line_count: int | None = None) -> bytes:
+        """The event, of all lines or of the first ones, as sseclient gets it; another begins."""
+        count = len(self._lines) if line_count is None else line_count
+        event = b"\n".join(self._lines[:count]).decode("utf-8", "replace")
+        self._lines = self._lines[count:]
+        self.values, self._data_end, self._size_bytes = [], 0, 0
+        return event.encode("utf-8") + b"\n\n"
 
 
 def _is_whole(data: bytes) -> bool:
     """Whether data is `[DONE]` or one JSON object to its end."""
-    return data == DONE.encode() or _is_json_object(data)
+    return data == _DONE or _is_json_object(data)
 
 
 def _is_json_object(data: bytes) -> bool:
