@@ -24,6 +24,7 @@ _REASONING_KEYS = (
     "reasoning_content", "reasoning", "reasoning_details", "thinking", "reasoning_text", "thought",
     "thoughts",
 )  # fmt: skip
+_PLAIN_KEYS = {"role", "content"}  # most of what comes has nothing else
 _TEXT_KEYS = ("text", "content", "value", "output_text")
 _BESIDE_TEXT = {"annotations", "citations", "id", "index", "logprobs", "role"}
 _REASONING_TYPES = {"thinking", "reasoning", "reasoning_text", "reasoning.text", "thought"}
@@ -160,8 +161,8 @@ def _channels(
     if not isinstance(wire, dict):
         wire = {"content": wire}
     content = wire.get("content")
-    if len(wire) == 1 and isinstance(content, str) and content:  # most of what comes
-        return ChoiceDelta(index, content, finish_reason=finish, is_whole=is_whole)
+    if text is None and wire.keys() <= _PLAIN_KEYS and isinstance(content, str | None):
+        return ChoiceDelta(index, content or "", finish_reason=finish, is_whole=is_whole)
     said = _Said()
     said.take(content)
     if not said.text:
