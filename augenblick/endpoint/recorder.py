@@ -15,8 +15,9 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple
+from itertools import count
 from typing import Any, Final
-from urllib.parse import quote, quote_plus, unquote_plus, urlsplit
+from urllib.parse import quote, quote_plus, unquote_plus
 
 from augenblick.core.messages import Attachment
 from augenblick.endpoint.payload import encode_payload
@@ -24,11 +25,12 @@ from augenblick.endpoint.trace import CHECKSUM_BYTES, MARK, MASK, BodyPiece, Wir
 
 MAX_PACKED_BYTES: Final = 4 * 1024 * 1024
 _RESERVE_BYTES: Final = 256 * 1024  # for heads and ends after everything else has been cut
-_MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+_MAX_BODY_CHARS: Final = 8 * 1024 * 1024  # between two pictures
 _LEVEL, _WINDOW_BITS, _MEMORY_LEVEL = 1, 12, 5  # 32 KB of state; an event is like the one before
 _BATCH_CHARS: Final = 16384  # to pack less at a time costs the thread its turn more often
 _MIN_SECRET_CHARS: Final = 12  # shorter ones are the "ollama" of servers that want no key
-_ALWAYS: Final = {"sent", "head", "end"}
+_ALWAYS: Final = {"sent", "head", "end", "cut"}
+_QUERY_FIELD: Final = re.compile(r"(?<=[?&])([^=&#]*)=([^&#]+)")
 _JSON: Final = json.JSONEncoder(separators=(",", ":")).encode
 _SECRET_NAME: Final = re.compile(
     r"auth|(?:^|[-_.])(?:api)?key(?:$|[-_.])|token|secret|passw|credential|signature|^sig$|^code$|cookie|jwt",
@@ -53,8 +55,8 @@ class Recorder:
         self._waiting_chars = 0
         self._packed: list[bytes] = []
         self._packed_bytes = 0
-        self._exchanges = 0
-        self._bodies = 0
+        self._bodies = count(1)
+        self._exchange_count = 0
         self.cut_records = 0
         self.cut_bytes = 0
 
@@ -70,23 +72,46 @@ class Recorder:
 
     def open(self, payload: Mapping[str, Any], *, secrets: Iterable[str] = ()) -> ExchangeRecorder:
         """Begin to record a request; `secrets` are masked wherever they come back."""
-        with self._lock:
-            number = self._bodies = self._bodies + 1
+        number = next(self._bodies)
         for piece in _fold(payload, self._known):
             if isinstance(piece, WirePicture):
-                self._write("picture", number, *astuple(piece))
-            elif len(piece) <= _MAX_BODY_BYTES:
-                self._write("body", number, as_text(piece))
+                self.write("picture", number, _JSON(astuple(piece)))
             else:
-                with self._lock:
-                    self._count_as_cut(len(piece))
+                self.write("body", number, _JSON([as_text(piece)]))
         return ExchangeRecorder(self, number, secrets)
+
+    def write(self, kind: str, number: int, values: str) -> None:
+        """Keep a line of a body or an exchange as `trace` has it, while there is room."""
+        with self._lock:
+            room = self._max_packed_bytes + (_RESERVE_BYTES if kind in _ALWAYS else 0)
+            is_large_body = kind == "body" and len(values) > _MAX_BODY_CHARS
+            if self._packed_bytes > room or is_large_body:
+                self.cut_records += 1
+                self.cut_bytes += len(values)
+                return
+            at = int((time.monotonic() - self._started) * 1_000_000)
+            line = f"{kind} {number} {at} {values}\n"
+            self._waiting.append(line)
+            self._waiting_chars += len(line)
+            if self._waiting_chars >= _BATCH_CHARS:
+                self._compress()
+
+    def begin_exchange(self) -> int:
+        """The number of another exchange."""
+        with self._lock:
+            self._exchange_count += 1
+            return self._exchange_count
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was sent."""
+        return not self._exchange_count
 
     def pack(self) -> bytes:
         """What is to be kept; nothing more is recorded after it."""
+        if self.cut_records:
+            self.write("cut", 0, _JSON([self.cut_records, self.cut_bytes]))
         with self._lock:
-            if self.cut_records:
-                self._append("cut", 0, _JSON([self.cut_records, self.cut_bytes]))
             self._compress()
             kept = b"".join((MARK, *self._packed, self._packer.flush()))
             self._packed.clear()
@@ -95,43 +120,9 @@ class Recorder:
         return kept + zlib.crc32(kept).to_bytes(CHECKSUM_BYTES)
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing was sent."""
-        return not self._exchanges
-
-    @property
     def held_bytes(self) -> int:
         """How much has been packed so far."""
         return self._packed_bytes + self._waiting_chars
-
-    def _begin(self, body: int, method: str, url: str, headers: Iterable[tuple[str, str]]) -> int:
-        with self._lock:
-            number = self._exchanges = self._exchanges + 1
-        self._write("sent", number, body, method, url, list(headers), time.time())
-        return number
-
-    def _write(self, kind: str, number: int, *values: object) -> None:
-        self._write_text(kind, number, _JSON(values))
-
-    def _write_text(self, kind: str, number: int, values: str) -> None:
-        room = self._max_packed_bytes + (_RESERVE_BYTES if kind in _ALWAYS else 0)
-        with self._lock:
-            if self._packed_bytes > room:
-                self._count_as_cut(len(values))
-            else:
-                self._append(kind, number, values)
-
-    def _append(self, kind: str, number: int, values: str) -> None:
-        at = int((time.monotonic() - self._started) * 1_000_000)
-        line = f"{kind} {number} {at} {values}\n"
-        self._waiting.append(line)
-        self._waiting_chars += len(line)
-        if self._waiting_chars >= _BATCH_CHARS:
-            self._compress()
-
-    def _count_as_cut(self, size: int) -> None:
-        self.cut_records += 1
-        self.cut_bytes += size
 
     def _compress(self) -> None:
         packed = self._packer.compress("".join(self._waiting).encode("utf-8", "surrogatepass"))
@@ -153,18 +144,17 @@ class ExchangeRecorder:
 
     def sent(self, method: str, url: str, headers: Iterable[tuple[str, str]]) -> None:
         """Record that it is being sent, for the first time or again."""
-        pairs = [(name, value) for name, value in headers]
-        found = [value for name, value in pairs if is_secret(name, value)]
-        found += [value.rpartition(" ")[2] for value in found]  # the key alone, without "Bearer"
-        found += [value for _, value in _query_secrets(url)]
+        pairs = list(headers)
+        hidden = {name: value for name, value in pairs if is_secret(name, value)}
+        url, found = mask_url(url)
+        found += [*hidden.values(), *(value.rpartition(" ")[2] for value in hidden.values())]
         self._secrets = tuple(dict.fromkeys((*self._secrets, *_spellings(found))))
         masked = [
-            (name, _masked(value) if is_secret(name, value) else self._clean(value))
+            (name, _masked(value) if name in hidden else self._clean(value))
             for name, value in pairs
         ]
-        self._number = self._recorder._begin(  # noqa: SLF001 - one unit
-            self._body, method, mask_url(url), masked
-        )
+        self._number = self._recorder.begin_exchange()
+        self._write("sent", self._body, method, url, masked, time.time())
         self._has_ended = False
 
     def answered(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
@@ -177,11 +167,9 @@ class ExchangeRecorder:
 
     def event(self, data: str, event: str = "message", id: str = "") -> None:  # noqa: A002 - the name on the wire
         """Record an event as it was read."""
-        for secret in self._secrets:
-            if secret in data:
-                data = data.replace(secret, MASK)
+        data = self._clean(data)
         if event == "message" and not id and "\n" not in data:
-            self._recorder._write_text("event", self._number, data)  # noqa: SLF001 - one unit
+            self._recorder.write("event", self._number, data)
         else:
             self._write("named", data, self._clean(event), self._clean(id))
 
@@ -191,9 +179,7 @@ class ExchangeRecorder:
 
     def content(self, content: bytes) -> None:
         """Record a body that is no stream, in pieces or whole."""
-        for secret in self._secrets:
-            content = content.replace(secret.encode(), MASK.encode())
-        self._write("content", as_text(content))
+        self._write("content", self._clean(as_text(content)))
 
     def ended(self, how: str) -> None:
         """Record the end, once for each time it was sent."""
@@ -202,7 +188,7 @@ class ExchangeRecorder:
             self._write("end", how)
 
     def _write(self, kind: str, *values: object) -> None:
-        self._recorder._write(kind, self._number, *values)  # noqa: SLF001 - one unit
+        self._recorder.write(kind, self._number, _JSON(values))
 
     def _clean(self, text: str) -> str:
         for secret in self._secrets:
@@ -215,11 +201,18 @@ def is_secret(name: str, value: str) -> bool:
     return bool(_SECRET_NAME.search(name) or _LOOKS_SECRET.fullmatch(value))
 
 
-def mask_url(url: str) -> str:
-    """An address without what is secret in its query."""
-    for written, _ in _query_secrets(url):
-        url = url.replace(written, written.partition("=")[0] + "=" + MASK)
-    return url
+def mask_url(url: str) -> tuple[str, list[str]]:
+    """An address without the values of the secret fields in its query, and these values."""
+    found: list[str] = []
+
+    def mask(field: re.Match[str]) -> str:
+        name, value = unquote_plus(field[1]), unquote_plus(field[2])
+        if not is_secret(name, value):
+            return field[0]
+        found.append(value)
+        return f"{field[1]}={MASK}"
+
+    return _QUERY_FIELD.sub(mask, url), found
 
 
 def _fold(payload: Mapping[str, Any], known: Mapping[int, Attachment]) -> Iterator[BodyPiece]:
@@ -264,16 +257,6 @@ def _masked(value: str) -> str:
     """The kind of a secret stays: "Bearer …"."""
     kind, space, _ = value.partition(" ")
     return f"{kind} {MASK}" if space and kind.isalpha() else MASK
-
-
-def _query_secrets(url: str) -> list[tuple[str, str]]:
-    """The secret fields of a query: as they stand there, and the value meant."""
-    fields = [each.partition("=") for each in urlsplit(url).query.split("&")]
-    return [
-        (f"{name}={value}", unquote_plus(value))
-        for name, _, value in fields
-        if value and is_secret(unquote_plus(name), unquote_plus(value))
-    ]
 
 
 def _spellings(secrets: Iterable[str]) -> tuple[str, ...]:

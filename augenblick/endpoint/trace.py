@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -116,31 +117,63 @@ class Trace:
 
 def read_trace(packed: bytes) -> Trace:
     """Read what `Recorder.pack` gave, this version's or an older one's. Raises StoreError."""
-    bodies: dict[int, list[BodyPiece]] = {}
-    exchanges: dict[int, _OpenExchange] = {}
-    cut_records, cut_bytes = 0, 0
-    rows = old_rows(packed) if is_old_trace(packed) else _rows(packed)
     try:
-        for kind, number, microseconds, values in rows:
-            seconds = microseconds / 1_000_000
-            match kind:
-                case "body":
-                    bodies.setdefault(number, []).append(as_bytes(*values))
-                case "picture":
-                    bodies.setdefault(number, []).append(WirePicture(*values))
-                case "sent":
-                    exchanges[number] = _OpenExchange(seconds, *values)
-                case "cut":
-                    cut_records, cut_bytes = (int(value) for value in values)
-                case _:
-                    exchanges[number].take(kind, seconds, values)
-        whole = tuple(each.whole(tuple(bodies.get(each.body, ()))) for each in exchanges.values())
+        return _read(old_rows(packed) if is_old_trace(packed) else _rows(packed))
     except (
         *(zlib.error, struct.error, RecursionError),
         *(AttributeError, LookupError, TypeError, ValueError),
     ) as error:
         raise StoreError(type(error).__name__, code="trace_unreadable") from None
-    return Trace(whole, cut_records, cut_bytes)
+
+
+def _read(rows: Iterable[TraceRow]) -> Trace:
+    """Put the rows together; those of a body come before the exchanges it is sent in."""
+    bodies: defaultdict[int, list[BodyPiece]] = defaultdict(list)
+    events: dict[int, list[WireEvent]] = {}
+    sent: dict[int, int] = {}
+    exchanges: dict[int, WireExchange] = {}
+    cut_records, cut_bytes = 0, 0
+    for kind, number, microseconds, values in rows:
+        seconds = (microseconds - sent.get(number, 0)) / 1_000_000
+        match kind:
+            case "body":
+                bodies[number].append(as_bytes(*values))
+            case "picture":
+                bodies[number].append(WirePicture(*values))
+            case "sent":
+                body, method, url, headers, started_at = values
+                pieces = tuple(bodies[body])
+                request = WireRequest(
+                    str(method), str(url), _pairs(headers), pieces, is_whole=_is_whole(pieces)
+                )
+                exchanges[number] = WireExchange(request, float(started_at))
+                sent[number], events[number] = microseconds, []
+            case "event" | "named":
+                events[number].append(WireEvent(seconds, *values))
+            case "comment":
+                events[number].append(WireEvent(seconds, str(values[0]), is_comment=True))
+            case "cut":
+                cut_records, cut_bytes = (int(value) for value in values)
+            case _:
+                exchanges[number] = _continued(exchanges[number], kind, seconds, values)
+    whole = (replace(each, events=tuple(events[number])) for number, each in exchanges.items())
+    return Trace(tuple(whole), cut_records, cut_bytes)
+
+
+def _continued(
+    exchange: WireExchange, kind: str, seconds: float, values: Sequence[Any]
+) -> WireExchange:
+    """The exchange with what a row adds to it."""
+    match kind:
+        case "head":
+            status, headers = int(values[0]), _pairs(values[1])
+            return replace(exchange, status=status, headers=headers, headers_seconds=seconds)
+        case "content":
+            return replace(exchange, content=exchange.content + as_bytes(*values))
+        case "end":
+            return replace(exchange, end=str(values[0]), end_seconds=seconds)
+        case _:
+            raise StoreError("an unknown row", code="trace_unreadable")
 
 
 def _rows(packed: bytes) -> Iterator[TraceRow]:
@@ -152,58 +185,6 @@ def _rows(packed: bytes) -> Iterator[TraceRow]:
     for line in zlib.decompress(packed[len(MARK) :]).split(b"\n")[:-1]:
         kind, number, at, values = line.decode("utf-8", "surrogatepass").split(" ", 3)
         yield kind, int(number), int(at), [values] if kind == "event" else json.loads(values)
-
-
-@dataclass(slots=True)
-class _OpenExchange:
-    """An exchange while its rows are read; the first fields are those of its row."""
-
-    sent: float
-    body: int
-    method: str
-    url: str
-    headers: Iterable[Sequence[object]]
-    started_at: float
-    status: int = 0
-    answer_headers: tuple[tuple[str, str], ...] = ()
-    headers_seconds: float | None = None
-    events: list[WireEvent] = field(default_factory=list)
-    content: list[bytes] = field(default_factory=list)
-    end: str = ""
-    end_seconds: float | None = None
-
-    def take(self, kind: str, at: float, values: Sequence[Any]) -> None:
-        seconds = round(at - self.sent, 6)
-        match kind:
-            case "head":
-                self.status, self.answer_headers = int(values[0]), _pairs(values[1])
-                self.headers_seconds = seconds
-            case "event" | "named":
-                self.events.append(WireEvent(seconds, *values))
-            case "comment":
-                self.events.append(WireEvent(seconds, str(values[0]), is_comment=True))
-            case "content":
-                self.content.append(as_bytes(values[0]))
-            case "end":
-                self.end, self.end_seconds = str(values[0]), seconds
-            case _:
-                raise StoreError("an unknown row", code="trace_unreadable")
-
-    def whole(self, body: tuple[BodyPiece, ...]) -> WireExchange:
-        request = WireRequest(
-            str(self.method), str(self.url), _pairs(self.headers), body, is_whole=_is_whole(body)
-        )
-        return WireExchange(
-            request,
-            float(self.started_at),
-            self.status,
-            self.answer_headers,
-            self.headers_seconds,
-            tuple(self.events),
-            b"".join(self.content),
-            self.end,
-            self.end_seconds,
-        )
 
 
 def _is_whole(body: tuple[BodyPiece, ...]) -> bool:

@@ -252,8 +252,9 @@ def test_what_is_masked(name: str, value: str, *, is_masked: bool) -> None:
 
 def test_a_masked_address_keeps_its_other_fields() -> None:
     """Only the value of a secret field goes."""
-    assert mask_url("http://h/v1?a=1&sig=xyz&b=2") == f"http://h/v1?a=1&sig={MASK}&b=2"
-    assert mask_url("http://h/v1") == "http://h/v1"
+    masked = f"http://h/v1?a=1&sig={MASK}&b=2"
+    assert mask_url("http://h/v1?a=1&sig=x+y&b=2") == (masked, ["x y"])
+    assert mask_url("http://h/v1") == ("http://h/v1", [])
 
 
 def _picture(content: bytes) -> Attachment:
