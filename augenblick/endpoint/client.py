@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from typing import Any, Final, Self
 
@@ -27,8 +28,8 @@ from augenblick.endpoint.recorder import Recorder
 from augenblick.endpoint.retries import RetryPolicy, Wait
 from augenblick.endpoint.round_trip import RoundTrip
 from augenblick.endpoint.scrubbing import private_texts
-from augenblick.endpoint.sse import DONE, Event, read_events
-from augenblick.endpoint.transport import Cancellation, Deadlines, new_session
+from augenblick.endpoint.sse import DONE, read_events
+from augenblick.endpoint.transport import Call, Cancellation, Deadlines, new_session
 
 __all__ = ["Cancellation", "ChatClient", "ChatStream", "Deadlines", "RetryPolicy", "Wait"]
 
@@ -85,16 +86,13 @@ class ChatClient:
         if recorder is not None:
             key = self.provider.api_key.reveal()
             recording = recorder.open(payload, secrets=[key])
-        trip = RoundTrip(
-            self._post, self.deadlines, self.retry, is_stream=is_stream,
-            secrets=(*self._secrets(), *private_texts(payload.get("messages"))),
-            recorder=recording,
-        )  # fmt: skip
-        trip.call.coalesces_reads = self._coalesces_reads
-        with trip, (cancellation or Cancellation()).watched_by(trip.call.cancel):
+        call = Call(self.deadlines, is_stream=is_stream, coalesces_reads=self._coalesces_reads)
+        secrets = (*self._secrets(), *private_texts(payload.get("messages")))
+        trip = RoundTrip(self._post, call, self.retry, secrets=secrets, recorder=recording)
+        with trip, (cancellation or Cancellation()).watched_by(call.cancel):
             pieces = trip.send(request, on_wait)
             del payload, body, request  # megabytes of pictures, which a long answer would hold
-            stream = ChatStream(trip, pieces, self.deadlines)
+            stream = ChatStream(trip, pieces)
             try:
                 yield stream
             finally:
@@ -121,10 +119,9 @@ class ChatClient:
             raise ProviderError(code="not_an_endpoint") from None
 
     def _short_trip(self) -> RoundTrip:
-        return RoundTrip(
-            self._post, self.deadlines, self.retry, is_stream=False, secrets=self._secrets(),
-            total_seconds=min(_LIST_SECONDS, self.deadlines.total_seconds),
-        )  # fmt: skip
+        seconds = min(_LIST_SECONDS, self.deadlines.total_seconds)
+        call = Call(replace(self.deadlines, total_seconds=seconds))
+        return RoundTrip(self._post, call, self.retry, secrets=self._secrets())
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -181,14 +178,13 @@ class ChatStream:
     JSON; text is missing there.
     """
 
-    def __init__(self, trip: RoundTrip, pieces: Iterator[bytes], deadlines: Deadlines) -> None:
+    def __init__(self, trip: RoundTrip, pieces: Iterator[bytes]) -> None:
         self.headers_seconds = trip.headers_seconds  # since the first send
         self.was_streamed = False
         self._trip = trip
-        self._deadlines = deadlines
         self._chunks = self._read(pieces)
         self._is_done = False
-        self._good_count = self._malformed_count = 0
+        self._malformed_count = 0
 
     def __iter__(self) -> Iterator[Chunk]:
         return self._chunks
@@ -218,8 +214,8 @@ class ChatStream:
 
     def _read_json(self, first: bytes, pieces: Iterator[bytes]) -> Iterator[Chunk]:
         """The whole answer in one piece."""
-        self._trip.call.lift("first_token")
-        self._trip.call.allow_silence(self._deadlines.idle_seconds)
+        self._trip.call.coalesces_reads = False  # these bytes are no events
+        self._trip.call.text_began()
         content = b"".join((first, *pieces)).strip()
         self._trip.record(content)
         try:
@@ -230,55 +226,54 @@ class ChatStream:
             raise ProviderError(code=code) from None
         if isinstance(wire, str):  # nothing but words
             raise self._trip.refuse(ErrorBody(wire))
-        yield from self._from_wire(wire, event="message")
+        yield from self._read_wire(wire, event="message")
         if not isinstance(wire, dict) or "choices" not in wire:
             beginning = content[:_MAX_SHOWN_BYTES].decode("utf-8", "replace")
             raise ProviderError(self._trip.scrubbed(beginning)[:200], code="foreign_json")
 
     def _read_stream(self, first: bytes, pieces: Iterator[bytes]) -> Iterator[Chunk]:
-        self.was_streamed = True
+        self.was_streamed, has_read_any = True, False
         call, recorder = self._trip.call, self._trip.recorder
-        call.allow_silence(self._deadlines.first_token_seconds)
+        call.idle_seconds = call.deadlines.first_token_seconds
         on_comment = recorder.comment if recorder is not None else None
         for event in read_events(chain([first], pieces), on_comment=on_comment):
             call.event_count += 1
             if recorder is not None:
                 recorder.event(event.data, event.event, event.id)
-            yield from self._from_event(event)
-            if self._is_done:
+            data = _TWICE_NAMED.sub("", event.data.strip())
+            if data.strip('"').startswith(DONE):
+                self._is_done = True
+                yield Chunk(is_done=True)
                 return
-        if self._malformed_count and not self._good_count:
+            if not data or data.startswith(":"):  # a heartbeat that came as data
+                continue
+            try:
+                wire = decode(data)
+            except (ValueError, RecursionError):
+                yield self._malformed(event.event, data)
+            else:
+                has_read_any = True
+                yield from self._read_wire(wire, event=event.event)
+        if self._malformed_count and not has_read_any:
             raise ProviderError(code="malformed_stream", count=self._malformed_count)
         is_stream = self._trip.content_type == "text/event-stream"
         if not is_stream and not call.event_count and self._trip.received_bytes:
             self._trip.record(first)
             raise ProviderError(code="not_an_endpoint")
 
-    def _from_event(self, event: Event) -> Iterator[Chunk]:
-        data = _TWICE_NAMED.sub("", event.data.strip())
-        if data.strip('"').startswith(DONE):
-            self._is_done = True
-            yield Chunk(is_done=True)
-            return
-        if not data or data.startswith(":"):  # a heartbeat that came as data
-            return
-        try:
-            wire = decode(data)
-        except (ValueError, RecursionError):
-            if event.event == "error":
-                raise self._trip.refuse(ErrorBody(data)) from None
-            self._malformed_count += 1
-            if self._malformed_count > _MAX_MALFORMED:
-                raise ProviderError(code="malformed_stream", count=self._malformed_count) from None
-            yield Chunk(is_malformed=True)
-        else:
-            yield from self._from_wire(wire, event=event.event)
+    def _malformed(self, event: str, data: str) -> Chunk:
+        """What stands for an event that is no JSON, unless that is an error or one too many."""
+        if event == "error":
+            raise self._trip.refuse(ErrorBody(data)) from None
+        self._malformed_count += 1
+        if self._malformed_count > _MAX_MALFORMED:
+            raise ProviderError(code="malformed_stream", count=self._malformed_count) from None
+        return Chunk(is_malformed=True)
 
-    def _from_wire(self, wire: object, *, event: str) -> Iterator[Chunk]:
-        self._good_count += 1
+    def _read_wire(self, wire: object, *, event: str) -> Iterator[Chunk]:
         chunk, body = read_chunk(wire, event=event)
         if not self._trip.call.has_text and any(one.has_content for one in chunk.choices):
-            self._trip.call.text_began(self._deadlines)
+            self._trip.call.text_began()
         if body is None or chunk.choices:
             yield chunk
         if body is not None:

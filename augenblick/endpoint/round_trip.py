@@ -18,11 +18,11 @@ from augenblick.endpoint.foreign_errors import CATCHABLE, translate
 from augenblick.endpoint.recorder import ExchangeRecorder
 from augenblick.endpoint.retries import RetryPolicy, Wait, asked_seconds, shall_retry
 from augenblick.endpoint.scrubbing import scrub
-from augenblick.endpoint.transport import Call, Deadlines, making
+from augenblick.endpoint.transport import Call, making
 
 _READ_BYTES: Final = 65536
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
-_MAX_ERROR_BYTES: Final = 65536
+_MAX_READ_WITHIN_BYTES: Final = 65536  # of what a refusal says, or follows `[DONE]`
 _ERROR_BODY_SECONDS: Final = 10.0
 _DRAIN_SECONDS: Final = 0.15  # above the 40 ms that a delayed acknowledgement can cost
 _REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id", "apim-request-id", "x-generation-id")
@@ -46,24 +46,20 @@ class RoundTrip:
     def __init__(
         self,
         post: Callable[[requests.PreparedRequest], HTTPResponse],
-        deadlines: Deadlines,
+        call: Call,
         retry: RetryPolicy,
         *,
-        is_stream: bool,
         secrets: tuple[str, ...],
-        total_seconds: float | None = None,
         recorder: ExchangeRecorder | None = None,
     ) -> None:
+        self.call = call
         self._post = post
-        self._deadlines = deadlines
         self._retry = retry
-        self._is_stream = is_stream
         self._secrets = secrets
         self._raw: HTTPResponse | None = None
         self._headers: dict[str, str] = {}
         self._codings: set[str] = set()
         self.recorder = recorder
-        self.call = Call(total_seconds=total_seconds or deadlines.total_seconds)
         self.headers_seconds: float | None = None
         self.received_bytes = 0
 
@@ -124,21 +120,12 @@ class RoundTrip:
         """Read the few bytes after `[DONE]`, so that the connection can be used again."""
         raw = self._raw
         has_end = raw is not None and (raw.chunked or raw.length_remaining is not None)
-        if raw is None or not has_end or raw.connection is None or self.call.is_cancelled:
-            return
-        self.call.allow("body", _DRAIN_SECONDS, None)
-        try:
-            while raw.read1(_READ_BYTES, decode_content=True):
-                if self.call.remaining_seconds() <= 0:
-                    return
-        except CATCHABLE:
-            return  # the answer is complete; this connection just isn't kept
-        finally:
-            self.call.lift("body")
+        if raw is not None and has_end and raw.connection and not self.call.is_cancelled:
+            self._read_within(raw, _DRAIN_SECONDS)
 
     def _attempt(self, request: requests.PreparedRequest) -> None:
         self._headers = {}
-        self.call.begin_attempt(self._deadlines, is_stream=self._is_stream)
+        self.call.begin_attempt()
         if self.recorder is not None:
             self.recorder.sent(request.method or "", request.url or "", request.headers.items())
         try:
@@ -169,7 +156,7 @@ class RoundTrip:
             return ProviderError(said, code="redirected", status=raw.status, host=host)
         if raw.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             return CannotConnect(f"HTTP {raw.status}", code="proxy_failed")
-        content = self._error_body(raw)
+        content = self._read_within(raw, _ERROR_BODY_SECONDS)
         self.record(content)
         self.call.check()
         body = read_error(content)
@@ -179,20 +166,20 @@ class RoundTrip:
             retry_after_seconds=pause if raw.status >= _REFUSED else None,
         )  # fmt: skip
 
-    def _error_body(self, raw: HTTPResponse) -> bytes:
-        """The first bytes of a refusal, as far as they come in time."""
-        self.call.allow("body", _ERROR_BODY_SECONDS, None)
+    def _read_within(self, raw: HTTPResponse, seconds: float) -> bytes:
+        """The first bytes of a body, as far as they come in time and unbroken."""
+        self.call.allow("body", seconds, None)
         found = b""
         try:
-            while len(found) < _MAX_ERROR_BYTES:
+            while len(found) < _MAX_READ_WITHIN_BYTES:
                 piece = raw.read1(_READ_BYTES, decode_content=True)
                 if not piece:
                     break
                 found += piece
         except CATCHABLE:
-            pass  # the status alone tells enough
+            pass
         self.call.lift("body")
-        return found[:_MAX_ERROR_BYTES]
+        return found[:_MAX_READ_WITHIN_BYTES]
 
     def _request_id(self) -> str:
         """What the endpoint calls this request, for its operators."""

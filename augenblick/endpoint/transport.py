@@ -111,10 +111,16 @@ class Call:
     """One request in flight, repeats included: its socket, its deadlines, whether it was stopped.
 
     `cancel` may come from any thread; everything else belongs to the thread of the request.
+    `is_stream`: whether a first token is waited for. With `coalesces_reads` one read takes in
+    several events where they come fast.
     """
 
-    def __init__(self, *, total_seconds: float) -> None:
-        self.coalesces_reads = True
+    def __init__(
+        self, deadlines: Deadlines, *, is_stream: bool = False, coalesces_reads: bool = False
+    ) -> None:
+        self.deadlines = deadlines
+        self.coalesces_reads = coalesces_reads
+        self.idle_seconds = math.inf  # how long a read may block; time between reads is free
         self.started = time.monotonic()
         self.is_connected = False
         self.is_cancelled = False
@@ -122,9 +128,9 @@ class Call:
         self.event_count = 0
         self._changed = threading.Condition()
         self._socket: socket.socket | None = None
+        self._is_stream = is_stream
         self._dues: dict[str, _Due] = {}
-        self._idle_seconds = math.inf
-        self.allow("total", total_seconds, "total_timed_out")
+        self.allow("total", deadlines.total_seconds, "total_timed_out")
 
     def allow(self, part: str, seconds: float, error: str | None) -> None:
         """Give a part of the call this long, from now."""
@@ -134,24 +140,21 @@ class Call:
         """That part is over."""
         self._dues.pop(part, None)
 
-    def begin_attempt(self, deadlines: Deadlines, *, is_stream: bool) -> None:
+    def begin_attempt(self) -> None:
         """Get ready for a send."""
         self._dues = {"total": self._dues["total"]}
         self.is_connected = False
         self.check()
-        self.allow("connect", deadlines.connect_seconds, "connect_timed_out")
-        if is_stream:
-            self.allow("first_token", deadlines.first_token_seconds, "first_token_timed_out")
+        self.allow("connect", self.deadlines.connect_seconds, "connect_timed_out")
+        if self._is_stream:
+            seconds = self.deadlines.first_token_seconds
+            self.allow("first_token", seconds, "first_token_timed_out")
 
-    def text_began(self, deadlines: Deadlines) -> None:
+    def text_began(self) -> None:
         """The first token is there: from now on only silence and the total are timed."""
         self.has_text = True
         self.lift("first_token")
-        self.allow_silence(deadlines.idle_seconds)
-
-    def allow_silence(self, seconds: float) -> None:
-        """From now on a read may block this long; time between reads does not count."""
-        self._idle_seconds = seconds
+        self.idle_seconds = self.deadlines.idle_seconds
 
     def remaining_seconds(self) -> float:
         """What is left of the total."""
@@ -233,8 +236,8 @@ class Call:
 
     def begin_read(self) -> float:
         """The timeout of a read that begins now. `lift("idle")` when it has ended in time."""
-        if self._idle_seconds < math.inf:
-            self.allow("idle", self._idle_seconds, "idle_timed_out")
+        if self.idle_seconds < math.inf:
+            self.allow("idle", self.idle_seconds, "idle_timed_out")
         return self.seconds_left()
 
 
