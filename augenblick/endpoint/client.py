@@ -86,10 +86,12 @@ class ChatClient:
         if recorder is not None:
             key = self.provider.api_key.reveal()
             recording = recorder.open(payload, secrets=[key])
-        call = Call(self.deadlines, is_stream=is_stream, coalesces_reads=self._coalesces_reads)
+        call = Call(
+            self.deadlines, cancellation, is_stream=is_stream, coalesces_reads=self._coalesces_reads
+        )
         secrets = (*self._secrets(), *private_texts(payload.get("messages")))
         trip = RoundTrip(self._post, call, self.retry, secrets=secrets, recorder=recording)
-        with trip, (cancellation or Cancellation()).watched_by(call.cancel):
+        with trip, call.cancellation.watched_by(call.shut):
             pieces = trip.send(request, on_wait)
             del payload, body, request  # megabytes of pictures, which a long answer would hold
             stream = ChatStream(trip, pieces)

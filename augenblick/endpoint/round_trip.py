@@ -96,7 +96,7 @@ class RoundTrip:
                 attempt += 1
                 if on_wait is not None:
                     on_wait(Wait(pause, attempt, error.code))
-                self.call.wait(pause)
+                self.call.cancellation.wait(pause)
 
     def refuse(self, body: ErrorBody) -> ProviderError:
         """Our error for one that came inside a successful answer."""
@@ -120,7 +120,8 @@ class RoundTrip:
         """Read the few bytes after `[DONE]`, so that the connection can be used again."""
         raw = self._raw
         has_end = raw is not None and (raw.chunked or raw.length_remaining is not None)
-        if raw is not None and has_end and raw.connection and not self.call.is_cancelled:
+        is_stopped = self.call.cancellation.is_cancelled
+        if raw is not None and has_end and raw.connection and not is_stopped:
             self._read_within(raw, _DRAIN_SECONDS)
 
     def _attempt(self, request: requests.PreparedRequest) -> None:

@@ -108,25 +108,30 @@ class _Due:
 
 
 class Call:
-    """One request in flight, repeats included: its socket, its deadlines, whether it was stopped.
+    """One request in flight, repeats included: its socket and its deadlines.
 
-    `cancel` may come from any thread; everything else belongs to the thread of the request.
+    `shut` may come from any thread; everything else belongs to the thread of the request.
     `is_stream`: whether a first token is waited for. With `coalesces_reads` one read takes in
     several events where they come fast.
     """
 
     def __init__(
-        self, deadlines: Deadlines, *, is_stream: bool = False, coalesces_reads: bool = False
+        self,
+        deadlines: Deadlines,
+        cancellation: Cancellation | None = None,
+        *,
+        is_stream: bool = False,
+        coalesces_reads: bool = False,
     ) -> None:
         self.deadlines = deadlines
+        self.cancellation = cancellation or Cancellation()
         self.coalesces_reads = coalesces_reads
         self.idle_seconds = math.inf  # how long a read may block; time between reads is free
         self.started = time.monotonic()
         self.is_connected = False
-        self.is_cancelled = False
         self.has_text = False
         self.event_count = 0
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._is_stream = is_stream
         self._dues: dict[str, _Due] = {}
@@ -169,7 +174,7 @@ class Call:
 
     def check(self) -> None:
         """Raise Cancelled, or the error of a deadline that has passed."""
-        if self.is_cancelled:
+        if self.cancellation.is_cancelled:
             raise Cancelled
         for due in sorted(self._dues.values(), key=lambda one: one.at):
             if due.error is not None and due.at <= time.monotonic():
@@ -177,39 +182,11 @@ class Call:
                 seconds = whole if whole == due.seconds else round(due.seconds, 1)
                 raise ProviderError.of(due.error, seconds=seconds)
 
-    def cancel(self) -> None:
-        """Shut the socket and end every wait; from any thread."""
-        with self._changed:
-            self.is_cancelled = True
-            self._changed.notify()
+    def shut(self) -> None:
+        """End whatever blocks on the socket; from any thread."""
+        with self._lock, suppress(OSError):  # not connected any more: nothing blocks on it
             if self._socket is not None:
-                with suppress(OSError):  # not connected any more: nothing blocks on it
-                    self._socket.shutdown(socket.SHUT_RDWR)
-
-    def wait(self, seconds: float, *, until: Callable[[], object] = lambda: False) -> None:
-        """Wait that long, until then, or until the call is stopped, whichever comes first."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.is_cancelled or until(), seconds)
-
-    def run(self, work: Callable[[], object]) -> None:
-        """Have another thread do what can't be stopped, and wait for it as long as there is time.
-
-        Raises Cancelled or TimeoutError; the thread is then left to end by itself.
-        """
-        is_done = False
-
-        def do() -> None:
-            nonlocal is_done
-            work()
-            with self._changed:
-                is_done = True
-                self._changed.notify()
-
-        threading.Thread(target=do, name="look-up", daemon=True).start()
-        self.wait(self.seconds_left(), until=lambda: is_done)
-        self.check()
-        if not is_done:
-            raise TimeoutError
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def attach(self, sock: socket.socket) -> None:
         """Record the socket in use, as a duplicate: TLS takes the original over.
@@ -217,13 +194,13 @@ class Call:
         Raises Cancelled where the stop came before.
         """
         self.detach()
-        with self._changed:
+        with self._lock:
             self._socket = socket.socket(fileno=os.dup(sock.fileno()))
         self.check()
 
     def detach(self) -> None:
         """Let go of the socket: it is closed, or somebody else's from now on."""
-        with self._changed:
+        with self._lock:
             if self._socket is not None:
                 self._socket.close()
             self._socket = None
@@ -287,7 +264,7 @@ class _Reader(io.RawIOBase):
             is_short = self._waited_seconds < _GATHER_SECONDS / 2
             self._has_paused = came > 1 if self._has_paused else is_short
             if self._has_paused:
-                call.wait(_GATHER_SECONDS)
+                call.cancellation.wait(_GATHER_SECONDS)
         began = time.monotonic()
         self._sock.settimeout(call.begin_read())
         count = self._raw.readinto(buffer)
@@ -347,14 +324,23 @@ class _StoppableTlsConnection(_StoppableConnection, HTTPSConnection):
 
 
 def _look_up(call: Call, host: str, port: int) -> list[Any]:
-    """The addresses of a host, none where it is unknown. The system's look-up can't be stopped."""
+    """The addresses of a host, none where it is unknown.
+
+    The system's look-up can't be stopped: after a stop or at the deadline its thread is left alone.
+    """
     found: list[Any] = []
+    is_over = threading.Event()
 
     def look_up() -> None:
         with suppress(OSError, UnicodeError):
             found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        is_over.set()
 
-    call.run(look_up)
+    with call.cancellation.watched_by(is_over.set):
+        threading.Thread(target=look_up, name="look-up", daemon=True).start()
+        if not is_over.wait(call.seconds_left()):
+            raise TimeoutError
+    call.check()
     return found
 
 
