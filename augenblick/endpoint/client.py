@@ -29,7 +29,7 @@ from augenblick.endpoint.retries import RetryPolicy, Wait
 from augenblick.endpoint.round_trip import RoundTrip
 from augenblick.endpoint.scrubbing import private_texts
 from augenblick.endpoint.sse import DONE, read_events
-from augenblick.endpoint.transport import Call, Cancellation, Deadlines, new_session
+from augenblick.endpoint.transport import Call, Cancellation, Deadlines, StoppableAdapter
 
 __all__ = ["Cancellation", "ChatClient", "ChatStream", "Deadlines", "RetryPolicy", "Wait"]
 
@@ -62,7 +62,7 @@ class ChatClient:
         self.retry = retry or RetryPolicy()
         self._verify: bool | str = provider.ca_bundle or True
         self._coalesces_reads = coalesces_reads
-        self._session = new_session()
+        self._adapter = StoppableAdapter()
 
     @contextmanager
     def stream(
@@ -127,7 +127,7 @@ class ChatClient:
 
     def close(self) -> None:
         """Close every pooled connection."""
-        self._session.close()
+        self._adapter.close()
 
     def __enter__(self) -> Self:
         return self
@@ -154,16 +154,15 @@ class ChatClient:
         url = self.provider.base_url + path
         request = requests.Request(method, url, headers, data=body, params=self.provider.query)
         try:
-            return self._session.prepare_request(request)
+            return request.prepare()
         except CATCHABLE as error:
             raise translate(error, is_connected=False) from None
 
     def _post(self, request: requests.PreparedRequest) -> HTTPResponse:
-        """Send once. `Session.send` would read the body of a redirect, so its adapter is asked."""
+        """Send once. A `Session` would read the body of a redirect, so the adapter is asked."""
         proxy = self.provider.proxy
         proxies = {"http": proxy, "https": proxy} if proxy else {}
-        adapter = self._session.get_adapter(request.url or "")
-        response = adapter.send(
+        response = self._adapter.send(
             request, stream=True, timeout=None, verify=self._verify, proxies=proxies
         )
         raw = response.raw

@@ -20,13 +20,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.wait import wait_for_read, wait_for_write
 
 from augenblick.core import errors
@@ -373,37 +371,26 @@ def _connect(
     return sock
 
 
-class _StoppablePool(HTTPConnectionPool):
-    ConnectionCls = _StoppableConnection
-
-
-class _StoppableTlsPool(HTTPSConnectionPool):
-    ConnectionCls = _StoppableTlsConnection
-
-
-_POOLS: Final = {"http": _StoppablePool, "https": _StoppableTlsPool}
-
-
 class StoppableAdapter(HTTPAdapter):
-    """What requests sends with; only inside `making`."""
+    """What requests sends with; only inside `making`. It takes nothing from its surroundings."""
 
     def __init__(self) -> None:
         super().__init__(pool_maxsize=_POOLED_CONNECTIONS)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
-        """Give every pool connections that can be stopped and that notice a dead peer."""
+        """Have connections notice a dead peer."""
         options = [
             *HTTPConnection.default_socket_options,
             (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
         ]
         super().init_poolmanager(*args, socket_options=options, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
 
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:  # noqa: ANN401 - passed on
-        """The same for connections through a proxy."""
-        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
+        """A pool, also one through a proxy, of connections that can be stopped."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        is_tls = isinstance(pool, HTTPSConnectionPool)
+        pool.ConnectionCls = _StoppableTlsConnection if is_tls else _StoppableConnection
+        return pool
 
     def close(self) -> None:
         """Close every idle connection now; urllib3 leaves that to the garbage collector."""
@@ -413,13 +400,3 @@ class StoppableAdapter(HTTPAdapter):
                 if pool is not None:
                     pool.close()
         super().close()
-
-
-def new_session() -> requests.Session:
-    """A session that takes nothing from its surroundings: no netrc and no proxy variables."""
-    session = requests.Session()
-    session.trust_env = False
-    session.headers.clear()
-    for prefix in ("http://", "https://"):
-        session.mount(prefix, StoppableAdapter())
-    return session
