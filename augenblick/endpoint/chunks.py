@@ -15,6 +15,7 @@ from typing import Self
 
 from augenblick.core.errors import Failure
 from augenblick.core.messages import Usage
+from augenblick.endpoint.channels import PICTURE, REASONING, REFUSAL, TEXT, Piece
 from augenblick.endpoint.error_body import ErrorBody, error_in_chunk
 from augenblick.endpoint.error_mapping import refusal
 
@@ -33,6 +34,7 @@ _PICTURE_KEYS = (
     "image_url", "url", "image", "source", "inline_data", "inlineData", "b64_json", "data",
     "result", "base64", "image_base64", "file", "file_data",
 )  # fmt: skip
+_UNREAD = "unread"
 _MAX_DEPTH = 8
 _LONG_DIGITS = 18
 _TOO_MANY = 2**53  # from here on a float is no count any more
@@ -163,75 +165,67 @@ def _channels(
     content = wire.get("content")
     if text is None and wire.keys() <= _PLAIN_KEYS and isinstance(content, str | None):
         return ChoiceDelta(index, content or "", finish_reason=finish, is_whole=is_whole)
-    said = _Said()
-    said.take(content)
-    if not said.text:
-        said.take(text if text is not None else wire.get("text"))
-    if isinstance(audio := wire.get("audio"), dict) and not said.text:
-        said.take(audio.get("transcript"))
-    for key in ("images", "image"):
-        said.take_pictures(wire.get(key))
+    said: dict[str, list[str]] = {TEXT: [], REASONING: [], REFUSAL: [], PICTURE: [], _UNREAD: []}
+    audio = wire.get("audio")
+    transcript = audio.get("transcript") if isinstance(audio, dict) else None
+    for source in (content, text if text is not None else wire.get("text"), transcript):
+        if source is not None and not said[TEXT]:
+            for channel, piece in _read(source):
+                said[channel].append(piece)
+    for pictures in (wire[key] for key in ("images", "image") if key in wire):
+        for channel, piece in _read_images(pictures):
+            said[channel].append(piece)
     thoughts = (_flat(wire[key]) for key in _REASONING_KEYS if key in wire)
     has_calls = "tool_calls" in wire or "function_call" in wire
     return ChoiceDelta(
         index=index,
-        text="".join(said.text),
-        reasoning=next(filter(None, thoughts), "".join(said.reasoning)),
-        refusal=_scalar(wire.get("refusal")) or "".join(said.refusal),
+        text="".join(said[TEXT]),
+        reasoning=next(filter(None, thoughts), "".join(said[REASONING])),
+        refusal=_scalar(wire.get("refusal")) or "".join(said[REFUSAL]),
         tool_calls=tuple(_tool_calls(wire)) if has_calls else (),
         finish_reason=finish,
         is_whole=is_whole,
-        pictures=tuple(said.pictures),
-        unread=tuple(said.unread),
+        pictures=tuple(said[PICTURE]),
+        unread=tuple(said[_UNREAD]),
     )
 
 
-class _Said:
-    """What a `content` comes to, be it a string, a number, a part or a list of parts."""
+def _read(part: object, *, depth: int = 0) -> Iterator[Piece]:
+    """What a `content` holds, be it a string, a number, a part or a list of parts."""
+    if depth > _MAX_DEPTH:
+        yield _UNREAD, ""
+    elif isinstance(part, list):
+        for each in part:
+            yield from _read(each, depth=depth + 1)
+    elif isinstance(part, dict):
+        yield from _read_object(part, depth)
+    elif part is not None:
+        yield TEXT, _written(part)
 
-    def __init__(self) -> None:
-        self.text: list[str] = []
-        self.reasoning: list[str] = []
-        self.refusal: list[str] = []
-        self.pictures: list[str] = []
-        self.unread: list[str] = []
 
-    def take(self, part: object, *, depth: int = 0) -> None:
-        """Take in a part, and what stands in it."""
-        if part is None:
-            return
-        if depth > _MAX_DEPTH:
-            self.unread.append("")
-        elif isinstance(part, list):
-            for each in part:
-                self.take(each, depth=depth + 1)
-        elif isinstance(part, dict):
-            self._take_object(part, depth)
-        else:
-            self.text.append(_written(part))
+def _read_object(part: Mapping[str, object], depth: int) -> Iterator[Piece]:
+    kind = _text(part.get("type"))
+    if kind in _REASONING_TYPES:
+        yield REASONING, _flat(part.get("thinking")) or _flat(part)
+    elif kind == "refusal":
+        yield REFUSAL, _scalar(part.get("refusal"))
+    elif (picture := _picture(part)) and _is_picture(part, kind, picture):
+        yield PICTURE, picture
+    elif (key := _text_key(part, kind)) is not None:
+        yield from _read(part[key], depth=depth + 1)
+    elif part and "type" not in part:  # an answer in JSON that was not written as text
+        yield TEXT, _written(part)
+    elif part and kind not in _WITHOUT_TEXT:
+        yield _UNREAD, kind
 
-    def take_pictures(self, wire: object) -> None:
-        """Take in the `images` of a message (OpenRouter, LiteLLM), which hold nothing else."""
-        for each in wire if isinstance(wire, list) else [wire]:
-            if picture := _picture(each):
-                self.pictures.append(picture)
-            elif each:
-                self.unread.append("image")
 
-    def _take_object(self, part: Mapping[str, object], depth: int) -> None:
-        kind = _text(part.get("type"))
-        if kind in _REASONING_TYPES:
-            self.reasoning.append(_flat(part.get("thinking")) or _flat(part))
-        elif kind == "refusal":
-            self.refusal.append(_scalar(part.get("refusal")))
-        elif (picture := _picture(part)) and _is_picture(part, kind, picture):
-            self.pictures.append(picture)
-        elif (key := _text_key(part, kind)) is not None:
-            self.take(part[key], depth=depth + 1)
-        elif part and "type" not in part:  # an answer in JSON that was not written as text
-            self.text.append(_written(part))
-        elif part and kind not in _WITHOUT_TEXT:
-            self.unread.append(kind)
+def _read_images(wire: object) -> Iterator[Piece]:
+    """The `images` of a message (OpenRouter, LiteLLM), which hold nothing else."""
+    for each in wire if isinstance(wire, list) else [wire]:
+        if picture := _picture(each):
+            yield PICTURE, picture
+        elif each:
+            yield _UNREAD, "image"
 
 
 def _text_key(part: Mapping[str, object], kind: str) -> str | None:
