@@ -160,8 +160,7 @@ class Worker:
             on_wait=live.show_wait,
             recorder=self._recorder,
         ) as stream:
-            if stream.headers_seconds is not None:
-                reply.note_headers(at_seconds=stream.headers_seconds)
+            reply.headers_seconds = stream.headers_seconds
             is_only_one = reply is draft.reply  # several answers call nothing that is run here
             for chunk in stream:
                 added = reply.fold(chunk, at_seconds=time.monotonic() - draft.started_at)

@@ -99,10 +99,10 @@ class Reply:
         self._is_done = False
         self._has_gaps = False  # an event was no JSON: text is missing there
         self._first_token_seconds: float | None = None
-        self._headers_seconds: float | None = None
         self._last_seconds: float | None = None
         self._pictures: dict[str, None] = {}
         self._unread: dict[str, int] = {}
+        self.headers_seconds: float | None = None  # when the headers of the answer came
         self.usage: Usage | None = None
         self.model = ""
         self.system_fingerprint = ""
@@ -127,7 +127,7 @@ class Reply:
     @property
     def timings(self) -> Timings:
         """When things happened, in the seconds the caller gave."""
-        return Timings(self._headers_seconds, self._first_token_seconds, self._last_seconds)
+        return Timings(self.headers_seconds, self._first_token_seconds, self._last_seconds)
 
     @property
     def pictures(self) -> tuple[str, ...]:
@@ -141,10 +141,6 @@ class Reply:
             Adjustment("unread_part", {"count": count, "kind": kind})
             for kind, count in self._unread.items()
         )
-
-    def note_headers(self, *, at_seconds: float) -> None:
-        """The headers of the answer have come."""
-        self._headers_seconds = at_seconds
 
     def fold(self, chunk: Chunk, *, at_seconds: float) -> tuple[Added, ...]:
         """Take in one chunk; returns what it added. `at_seconds` counts from sending.

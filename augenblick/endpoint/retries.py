@@ -47,7 +47,6 @@ class RetryPolicy:
         error: ProviderError,
         *,
         attempt: int,
-        asked_seconds: float | None,
         shall_retry: bool | None,
     ) -> float | None:
         """The pause after the send number `attempt` failed; None where nothing is sent again.
@@ -57,8 +56,8 @@ class RetryPolicy:
         is_worth_it = error.is_retryable if shall_retry is None else shall_retry
         if not is_worth_it or attempt >= self.attempts:
             return None
-        if asked_seconds is not None:
-            return asked_seconds if asked_seconds <= self.max_asked_seconds else None
+        if (asked := error.params.get("retry_after_seconds")) is not None:
+            return float(asked) if float(asked) <= self.max_asked_seconds else None
         doubled = self.base_seconds * 2.0 ** min(attempt - 1, 60)
         return min(self.cap_seconds, doubled) * (1 - self.jitter * random.random())
 

@@ -191,13 +191,8 @@ class RoundTrip:
         """How long to wait before it is sent again; None where it is not."""
         if not isinstance(error, ProviderError):
             return None
-        asked = error.params.get("retry_after_seconds")
-        pause = self._retry.pause_seconds(
-            error,
-            attempt=attempt,
-            asked_seconds=float(asked) if asked is not None else None,
-            shall_retry=shall_retry(self._headers) if isinstance(error, StatusError) else None,
-        )
+        said = shall_retry(self._headers) if isinstance(error, StatusError) else None
+        pause = self._retry.pause_seconds(error, attempt=attempt, shall_retry=said)
         return pause if pause is not None and pause < self.call.remaining_seconds() else None
 
     def _pieces(self) -> Iterator[bytes]:

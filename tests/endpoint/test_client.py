@@ -1098,10 +1098,10 @@ def test_no_header_makes_an_absurd_pause(
 ) -> None:
     """A pause is never negative, never above the caps and never of the size of an epoch."""
     policy = RetryPolicy(attempts=3000)
-    pause = policy.pause_seconds(
-        errors.StatusError(code="rate_limited"), attempt=attempt, shall_retry=None,
-        asked_seconds=asked_seconds(headers, message, now=NOW),
-    )  # fmt: skip
+    asked = asked_seconds(headers, message, now=NOW)
+    params: dict[str, Any] = {} if asked is None else {"retry_after_seconds": asked}
+    error = errors.StatusError(code="rate_limited", **params)
+    pause = policy.pause_seconds(error, attempt=attempt, shall_retry=None)
     assert pause is None or 0 <= pause <= policy.max_asked_seconds
     assert (
         go_duration_seconds(message) is None or "s" in message or "m" in message or "h" in message

@@ -644,7 +644,7 @@ def test_usage_and_names_may_come_anywhere() -> None:
 def test_times_are_those_of_the_caller() -> None:
     """The first token is the first text, not the first sign of life."""
     reply = Reply()
-    reply.note_headers(at_seconds=0.5)
+    reply.headers_seconds = 0.5
     reply.fold(parse_chunk(delta(role="assistant")), at_seconds=1)
     reply.fold(parse_chunk(delta(content="a")), at_seconds=2)
     reply.close(at_seconds=3)
