@@ -18,11 +18,12 @@ from typing import Final, Protocol
 TEXT: Final = "text"
 REASONING: Final = "reasoning"
 REFUSAL: Final = "refusal"
-PICTURE: Final = "picture"  # the piece is the address of one, a data URI
+PICTURE: Final = "picture"  # the piece is the address of one, mostly a data URI
+UNREAD: Final = "unread"  # the piece is the type of what is neither text nor picture
 MOVED: Final = "moved"  # all that was given out as text so far was thinking
 
 Piece = tuple[str, str]
-"""A channel, `PICTURE` or `MOVED`, and what was said there."""
+"""A channel, or `PICTURE`, `UNREAD` or `MOVED`, and what was said there."""
 
 _LONG_CHARS = 16  # from here on a piece that begins with everything said so far is no accident
 # Thinking at the start of an answer; it ends with the same tag with a slash.

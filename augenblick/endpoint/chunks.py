@@ -15,7 +15,7 @@ from typing import Self
 
 from augenblick.core.errors import Failure
 from augenblick.core.messages import Usage
-from augenblick.endpoint.channels import PICTURE, REASONING, REFUSAL, TEXT, Piece
+from augenblick.endpoint.channels import PICTURE, REASONING, REFUSAL, TEXT, UNREAD, Piece
 from augenblick.endpoint.error_body import ErrorBody, error_in_chunk
 from augenblick.endpoint.error_mapping import refusal
 
@@ -34,7 +34,6 @@ _PICTURE_KEYS = (
     "image_url", "url", "image", "source", "inline_data", "inlineData", "b64_json", "data",
     "result", "base64", "image_base64", "file", "file_data",
 )  # fmt: skip
-_UNREAD = "unread"
 _MAX_DEPTH = 8
 _LONG_DIGITS = 18
 _TOO_MANY = 2**53  # from here on a float is no count any more
@@ -165,7 +164,7 @@ def _channels(
     content = wire.get("content")
     if text is None and wire.keys() <= _PLAIN_KEYS and isinstance(content, str | None):
         return ChoiceDelta(index, content or "", finish_reason=finish, is_whole=is_whole)
-    said: dict[str, list[str]] = {TEXT: [], REASONING: [], REFUSAL: [], PICTURE: [], _UNREAD: []}
+    said: dict[str, list[str]] = {TEXT: [], REASONING: [], REFUSAL: [], PICTURE: [], UNREAD: []}
     audio = wire.get("audio")
     transcript = audio.get("transcript") if isinstance(audio, dict) else None
     for source in (content, text if text is not None else wire.get("text"), transcript):
@@ -186,14 +185,14 @@ def _channels(
         finish_reason=finish,
         is_whole=is_whole,
         pictures=tuple(said[PICTURE]),
-        unread=tuple(said[_UNREAD]),
+        unread=tuple(said[UNREAD]),
     )
 
 
 def _read(part: object, *, depth: int = 0) -> Iterator[Piece]:
     """What a `content` holds, be it a string, a number, a part or a list of parts."""
     if depth > _MAX_DEPTH:
-        yield _UNREAD, ""
+        yield UNREAD, ""
     elif isinstance(part, list):
         for each in part:
             yield from _read(each, depth=depth + 1)
@@ -216,7 +215,7 @@ def _read_object(part: Mapping[str, object], depth: int) -> Iterator[Piece]:
     elif part and "type" not in part:  # an answer in JSON that was not written as text
         yield TEXT, _written(part)
     elif part and kind not in _WITHOUT_TEXT:
-        yield _UNREAD, kind
+        yield UNREAD, kind
 
 
 def _read_images(wire: object) -> Iterator[Piece]:
@@ -225,7 +224,7 @@ def _read_images(wire: object) -> Iterator[Piece]:
         if picture := _picture(each):
             yield PICTURE, picture
         elif each:
-            yield _UNREAD, "image"
+            yield UNREAD, "image"
 
 
 def _text_key(part: Mapping[str, object], kind: str) -> str | None:

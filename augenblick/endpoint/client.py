@@ -103,22 +103,26 @@ class ChatClient:
     def list_models(self) -> tuple[str, ...]:
         """The names at `GET {base_url}/models`, in the order of the endpoint; within 30 seconds."""
         with self._short_trip() as trip:
-            pieces = trip.send(self._request("GET", "/models", None, accept="application/json"))
-            return read_model_list(b"".join(pieces), refuse=trip.refuse)
+            return read_model_list(self._read_json(trip, "/models"), refuse=trip.refuse)
 
     def ask_beside(self, path: str, question: Mapping[str, Any] | None = None) -> object:
         """The JSON at a path outside of the API, by GET, or by POST where there is a `question`.
 
         Raises ProviderError, also where the answer is not JSON.
         """
+        with self._short_trip() as trip:
+            return self._read_json(trip, path, question)
+
+    def _read_json(
+        self, trip: RoundTrip, path: str, question: Mapping[str, Any] | None = None
+    ) -> object:
         body = encode_payload(question) if question is not None else None
         request = self._request("POST" if body else "GET", path, body, accept="application/json")
-        with self._short_trip() as trip:
-            content = b"".join(trip.send(request))
+        content = b"".join(trip.send(request))
         try:
             return json.loads(content)
         except (ValueError, RecursionError):
-            raise ProviderError(code="not_an_endpoint") from None
+            raise ProviderError(page_title(content), code="not_an_endpoint") from None
 
     def _short_trip(self) -> RoundTrip:
         seconds = min(_LIST_SECONDS, self.deadlines.total_seconds)

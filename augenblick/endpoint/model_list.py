@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 
 from augenblick.core.errors import ProviderError
-from augenblick.endpoint.error_body import ErrorBody, error_in_chunk, page_title
+from augenblick.endpoint.error_body import ErrorBody, error_in_chunk
 
 
 def read_model_list(
-    content: bytes, *, refuse: Callable[[ErrorBody], ProviderError]
+    wire: object, *, refuse: Callable[[ErrorBody], ProviderError]
 ) -> tuple[str, ...]:
     """The names in any of the shapes seen, each once, in the order of the endpoint.
 
     Raises ProviderError for anything else; `refuse` makes one of an error that stands there.
     """
-    try:
-        wire = json.loads(content)
-    except (ValueError, RecursionError):
-        raise ProviderError(page_title(content), code="not_an_endpoint") from None
     if (refused := error_in_chunk(wire)) is not None:
         raise refuse(refused)
     if isinstance(wire, Mapping):

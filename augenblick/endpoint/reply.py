@@ -19,6 +19,7 @@ from augenblick.endpoint.channels import (
     REASONING,
     REFUSAL,
     TEXT,
+    UNREAD,
     EmbeddedPictures,
     GrowingText,
     Piece,
@@ -161,7 +162,6 @@ class Reply:
             self.system_fingerprint = without_halves(chunk.system_fingerprint)
         added: list[Added] = []
         for delta in chunk.choices:
-            self._note_parts(delta)
             if (at := self._position(delta.index)) is not None:
                 choice = self._choices.get(at) or self._choices.setdefault(at, _Choice())
                 added += self._keep(at, choice.take(delta))
@@ -225,24 +225,21 @@ class Reply:
             return ReplyEnd.REFUSED
         return ReplyEnd.TOOL_CALLS if first.so_far.tool_calls else end
 
-    def _note_parts(self, delta: ChoiceDelta) -> None:
-        """Keep what came beside the texts: pictures, and the kinds of what can't be read."""
-        self._pictures |= dict.fromkeys(delta.pictures)
-        for kind in (kind if _KIND.fullmatch(kind) else "?" for kind in delta.unread):
-            if len(self._unread) < _MAX_KINDS or kind in self._unread:
-                self._unread[kind] = self._unread.get(kind, 0) + 1
-
     def _flush(self) -> list[Added]:
         """Have all choices hand out what they hold back."""
         held = ((at, choice.flush()) for at, choice in self._choices.items())
         return [added for at, pieces in held for added in self._keep(at, pieces)]
 
     def _keep(self, at: int, pieces: Iterable[Piece]) -> list[Added]:
-        """What was added to a choice; its pictures are those of the whole reply."""
+        """What was added to a choice; what it holds beside texts is the whole reply's."""
         added = []
         for channel, piece in pieces:
             if channel == PICTURE:
                 self._pictures[piece] = None
+            elif channel == UNREAD:
+                kind = piece if _KIND.fullmatch(piece) else "?"
+                if len(self._unread) < _MAX_KINDS or kind in self._unread:
+                    self._unread[kind] = self._unread.get(kind, 0) + 1
             else:
                 added.append(Added(at, channel, piece))
         return added
@@ -298,6 +295,8 @@ class _Choice:
         for channel, piece in said:
             if piece and (not delta.is_whole or self._new[channel].is_empty):
                 yield from self._add(channel, self._new[channel].feed(piece))
+        yield from ((PICTURE, address) for address in delta.pictures)
+        yield from ((UNREAD, kind) for kind in delta.unread)
         if not (delta.is_whole and self._calls):
             for call in delta.tool_calls:
                 self._take_call(call)
