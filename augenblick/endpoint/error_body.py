@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -71,13 +72,20 @@ def read_wire_error(wire: object, *, depth: int = 0) -> ErrorBody:
     """The same for JSON that is already decoded."""
     if depth > _MAX_DEPTH:
         return ErrorBody()
-    if isinstance(wire, str):
-        return _from_text(wire, depth)
-    if isinstance(wire, list):
-        return _from_list(wire, depth)
     if isinstance(wire, Mapping):
         return _from_mapping(wire, depth)
-    return ErrorBody()
+    if isinstance(wire, list):
+        found = [read_wire_error(item, depth=depth + 1) for item in wire[:5]]
+        found = [body for body in found if body.message or body.code]
+        message = "; ".join(body.message for body in found if body.message)
+        return replace(found[0], message=message) if found else ErrorBody()
+    if not isinstance(wire, str):
+        return ErrorBody()
+    if wire.lstrip().startswith(("{", "[")):
+        with suppress(ValueError, RecursionError):
+            inner = read_wire_error(json.loads(wire), depth=depth + 1)
+            return inner if inner.message else ErrorBody(wire)
+    return ErrorBody(wire)
 
 
 def error_in_chunk(wire: object, *, event: str = "message") -> ErrorBody | None:
@@ -89,11 +97,14 @@ def error_in_chunk(wire: object, *, event: str = "message") -> ErrorBody | None:
     """
     if isinstance(wire, list) and len(wire) == 1:
         wire = wire[0]  # Gemini wraps its error in a list
-    if event == "error":
-        return read_wire_error(wire)
     if not isinstance(wire, dict):
-        return None
-    if _says_error(wire):
+        return read_wire_error(wire) if event == "error" else None
+    base = wire.get("base_resp")
+    says_error = event == "error" or wire.get("object") == "error"
+    says_error = says_error or bool(wire.get("error") or wire.get("errors"))
+    says_error = says_error or (isinstance(base, dict) and _is_failure(base.get("status_code")))
+    # Where it has choices, only what can't be chance counts.
+    if says_error or (not wire.get("choices") and _has_form_of_error(wire)):
         return read_wire_error(wire)
     choices = wire.get("choices")
     for choice in choices if isinstance(choices, list) else ():
@@ -102,18 +113,8 @@ def error_in_chunk(wire: object, *, event: str = "message") -> ErrorBody | None:
     return None
 
 
-def _says_error(wire: dict[str, object]) -> bool:
-    """Whether an event reports an error. Where it has choices, only what can't be chance counts."""
-    if wire.get("error") or wire.get("errors") or wire.get("object") == "error":
-        return True
-    base = wire.get("base_resp")
-    if isinstance(base, dict) and _is_failure(base.get("status_code")):
-        return True
-    return not wire.get("choices") and _has_form_of_error(wire)
-
-
 def _has_form_of_error(wire: dict[str, object]) -> bool:
-    """The same for an event without choices, which may be a chunk with counts or heartbeats."""
+    """Whether an event without choices, perhaps a chunk with counts or a heartbeat, is an error."""
     named = _named(wire)
     if wire.get("type") == "error" or any(named.get(key) for key in _ERROR_KEYS[:4]):
         return True
@@ -162,25 +163,6 @@ def _named(wire: Mapping[Any, object]) -> dict[str, object]:
     for key, value in wire.items():
         named.setdefault(str(key).lower().replace("_", "").replace("-", ""), value)
     return named
-
-
-def _from_text(text: str, depth: int) -> ErrorBody:
-    if text.lstrip()[:1] in ("{", "["):
-        try:
-            inner = json.loads(text)
-        except (ValueError, RecursionError):
-            return ErrorBody(text)
-        found = read_wire_error(inner, depth=depth + 1)
-        return found if found.message else ErrorBody(text)
-    return ErrorBody(text)
-
-
-def _from_list(items: list[object], depth: int) -> ErrorBody:
-    found = [read_wire_error(item, depth=depth + 1) for item in items[:5]]
-    found = [body for body in found if body.message or body.code]
-    if not found:
-        return ErrorBody()
-    return replace(found[0], message="; ".join(body.message for body in found if body.message))
 
 
 def _from_mapping(wire: Mapping[object, object], depth: int) -> ErrorBody:
