@@ -151,7 +151,7 @@ class Worker:
     def _stream(self, reply: Reply, request: Request) -> None:
         """Send one request and fold what comes into a reply."""
         live, draft, services = self._live, self._draft, self._services
-        data_uri = self._recorder.knowing(services.pictures.data_uri)
+        data_uri = services.pictures.data_uri
         build = partial(build_payload, request.messages, request.settings, data_uri=data_uri)
         # The payload is held by no name, so that it is freed once sent.
         with services.clients.of(self._task.provider).stream(

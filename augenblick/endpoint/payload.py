@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from augenblick.core.byte_lru import ByteLru
 from augenblick.core.messages import Attachment, ContentPart, ImagePart, Message, Role, TextPart
@@ -19,6 +19,20 @@ from augenblick.core.settings import RequestSettings
 Payload = dict[str, Any]
 
 
+class DataUri(str):
+    """A picture as a data URI, which says whose it is: a trace keeps that instead of the bytes."""
+
+    __slots__ = ("attachment",)
+    attachment: Attachment
+
+    def __new__(cls, attachment: Attachment, content: bytes) -> Self:
+        """The data URI of a picture with these bytes."""
+        encoded = base64.b64encode(content).decode("ascii")
+        uri = super().__new__(cls, f"data:{attachment.media_type};base64,{encoded}")
+        uri.attachment = attachment
+        return uri
+
+
 class DataUris:
     """Data URIs by picture, each encoded once; at most `max_bytes` are kept. Safe in threads."""
 
@@ -26,16 +40,16 @@ class DataUris:
         self, load_content: Callable[[str], bytes], *, max_bytes: int = 128_000_000
     ) -> None:
         self._load_content = load_content
-        self._uris: ByteLru[str, str] = ByteLru(max_bytes, size=len)
+        self._uris: ByteLru[str, DataUri] = ByteLru(max_bytes, size=len)
 
-    def __call__(self, attachment: Attachment) -> str:
+    def __call__(self, attachment: Attachment) -> DataUri:
         """The data URI of a picture."""
         uri = self._uris.get(attachment.sha256)
         return uri or self.add(attachment, self._load_content(attachment.sha256))
 
-    def add(self, attachment: Attachment, content: bytes) -> str:
+    def add(self, attachment: Attachment, content: bytes) -> DataUri:
         """Encode a picture whose bytes are at hand, stored or not."""
-        uri = f"data:{attachment.media_type};base64,{base64.b64encode(content).decode('ascii')}"
+        uri = DataUri(attachment, content)
         self._uris.put(attachment.sha256, uri)
         return uri
 

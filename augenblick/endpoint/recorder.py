@@ -13,14 +13,14 @@ import secrets
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple
 from itertools import count
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote_plus
 
 from augenblick.core.messages import Attachment
-from augenblick.endpoint.payload import encode_payload
+from augenblick.endpoint.payload import DataUri, encode_payload
 from augenblick.endpoint.trace import CHECKSUM_BYTES, MARK, MASK, BodyPiece, WirePicture, as_text
 
 MAX_PACKED_BYTES: Final = 4 * 1024 * 1024
@@ -49,7 +49,6 @@ class Recorder:
         self._max_packed_bytes = max_packed_bytes
         self._started = time.monotonic()
         self._lock = threading.Lock()
-        self._known: dict[int, Attachment] = {}  # by hash: the megabytes themselves are not held
         self._packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
         self._waiting: list[str] = []
         self._waiting_chars = 0
@@ -60,20 +59,10 @@ class Recorder:
         self.cut_records = 0
         self.cut_bytes = 0
 
-    def knowing(self, data_uri: Callable[[Attachment], str]) -> Callable[[Attachment], str]:
-        """The same function; what it gives is folded when it stands in a body."""
-
-        def known(attachment: Attachment) -> str:
-            uri = data_uri(attachment)
-            self._known[hash(uri)] = attachment
-            return uri
-
-        return known
-
     def open(self, payload: Mapping[str, Any], *, secrets: Iterable[str] = ()) -> ExchangeRecorder:
         """Begin to record a request; `secrets` are masked wherever they come back."""
         number = next(self._bodies)
-        for piece in _fold(payload, self._known):
+        for piece in _fold(payload):
             if isinstance(piece, WirePicture):
                 self.write("picture", number, _JSON(astuple(piece)))
             else:
@@ -215,7 +204,7 @@ def mask_url(url: str) -> tuple[str, list[str]]:
     return _QUERY_FIELD.sub(mask, url), found
 
 
-def _fold(payload: Mapping[str, Any], known: Mapping[int, Attachment]) -> Iterator[BodyPiece]:
+def _fold(payload: Mapping[str, Any]) -> Iterator[BodyPiece]:
     """The pieces of a body. The megabytes of its pictures are not touched: marks are encoded.
 
     A mark holds a number that nobody can know before, so no text of a person is taken for one.
@@ -224,11 +213,8 @@ def _fold(payload: Mapping[str, Any], known: Mapping[int, Attachment]) -> Iterat
     found: list[Attachment] = []
 
     def marked(value: object) -> object:
-        if isinstance(value, str):
-            attachment = known.get(hash(value)) if value.startswith("data:") else None
-            if attachment is None or len(value) != _uri_length(attachment):
-                return value  # another text with the same hash
-            found.append(attachment)
+        if isinstance(value, DataUri):
+            found.append(value.attachment)
             return nonce
         if isinstance(value, Mapping):
             return {name: marked(item) for name, item in value.items()}
@@ -246,11 +232,6 @@ def _fold(payload: Mapping[str, Any], known: Mapping[int, Attachment]) -> Iterat
             attachment.height_px,
         )
         yield piece
-
-
-def _uri_length(attachment: Attachment) -> int:
-    head = f"data:{attachment.media_type};base64,"
-    return len(head) + (attachment.byte_count + 2) // 3 * 4
 
 
 def _masked(value: str) -> str:

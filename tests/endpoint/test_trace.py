@@ -20,7 +20,7 @@ from augenblick.core.messages import Attachment, ImagePart, Message, PreparedPic
 from augenblick.core.providers import ApiKey, Provider
 from augenblick.core.settings import RequestSettings
 from augenblick.endpoint.client import Cancellation, ChatClient, RetryPolicy
-from augenblick.endpoint.payload import DataUris, build_payload, encode_payload
+from augenblick.endpoint.payload import DataUri, DataUris, build_payload, encode_payload
 from augenblick.endpoint.recorder import Recorder, is_secret, mask_url
 from augenblick.endpoint.trace import (
     MASK,
@@ -267,7 +267,7 @@ def test_folding_and_unfolding_is_byte_exact(tmp_path: Path) -> None:
     uris = DataUris({picture.attachment.sha256: picture.content}.__getitem__)
     body = _tricky_body(picture, uris)
     recorder = Recorder()
-    payload = build_payload(*body, data_uri=recorder.knowing(uris))
+    payload = build_payload(*body, data_uri=uris)
     payload["extra"] = {
         "text": uris(picture.attachment)[:-4],
         "foreign": "data:image/png;base64,AA",
@@ -304,11 +304,7 @@ def test_a_random_body_survives() -> None:
         content = rng.randbytes(rng.randint(1, 40))
         attachment = _picture(content)
         recorder = Recorder()
-        uri = recorder.knowing(
-            lambda _, content=content: (  # type: ignore[misc] # bound
-                "data:image/jpeg;base64," + base64.b64encode(content).decode()
-            )
-        )(attachment)
+        uri = DataUri(attachment, content)
         letters = string.printable + "äöü🙂\u2028\x00"
         text = "".join(rng.choices(letters, k=30))
         payload = {text: [text, {"url": uri}, 1.5, None, True, [uri]], "m": uri}

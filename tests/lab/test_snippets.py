@@ -142,7 +142,7 @@ def test_code_with_a_large_picture_runs(kind: Kind, tmp_path: Path) -> None:
     recorder = Recorder()
     image = ImagePart(attachment)
     messages = [Message(Role.USER, (*([image] * 20), TextPart("Was ist das? " * 20_000)))]
-    payload = build_payload(messages, RequestSettings("gpt-4o"), data_uri=recorder.knowing(uris))
+    payload = build_payload(messages, RequestSettings("gpt-4o"), data_uri=uris)
 
     asked = copy_and_run(kind, payload, tmp_path, uris=uris, recorder=recorder)
 
