@@ -15,7 +15,6 @@ from itertools import chain
 from typing import Any, Final, Self
 
 import requests
-from urllib3 import HTTPResponse
 
 from augenblick.core.errors import AugenblickError, CannotConnect, ProviderError
 from augenblick.core.providers import Provider
@@ -60,9 +59,8 @@ class ChatClient:
         self.provider = provider
         self.deadlines = deadlines or Deadlines()
         self.retry = retry or RetryPolicy()
-        self._verify: bool | str = provider.ca_bundle or True
         self._coalesces_reads = coalesces_reads
-        self._adapter = StoppableAdapter()
+        self._adapter = StoppableAdapter(proxy=provider.proxy, ca_bundle=provider.ca_bundle)
 
     @contextmanager
     def stream(
@@ -90,7 +88,7 @@ class ChatClient:
             self.deadlines, cancellation, is_stream=is_stream, coalesces_reads=self._coalesces_reads
         )
         secrets = (*self._secrets(), *private_texts(payload.get("messages")))
-        trip = RoundTrip(self._post, call, self.retry, secrets=secrets, recorder=recording)
+        trip = RoundTrip(self._adapter, call, self.retry, secrets=secrets, recorder=recording)
         with trip, call.cancellation.watched_by(call.shut):
             pieces = trip.send(request, on_wait)
             del payload, body, request  # megabytes of pictures, which a long answer would hold
@@ -127,7 +125,7 @@ class ChatClient:
     def _short_trip(self) -> RoundTrip:
         seconds = min(_LIST_SECONDS, self.deadlines.total_seconds)
         call = Call(replace(self.deadlines, total_seconds=seconds))
-        return RoundTrip(self._post, call, self.retry, secrets=self._secrets())
+        return RoundTrip(self._adapter, call, self.retry, secrets=self._secrets())
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -161,17 +159,6 @@ class ChatClient:
             return request.prepare()
         except CATCHABLE as error:
             raise translate(error, is_connected=False) from None
-
-    def _post(self, request: requests.PreparedRequest) -> HTTPResponse:
-        """Send once. A `Session` would read the body of a redirect, so the adapter is asked."""
-        proxy = self.provider.proxy
-        proxies = {"http": proxy, "https": proxy} if proxy else {}
-        response = self._adapter.send(
-            request, stream=True, timeout=None, verify=self._verify, proxies=proxies
-        )
-        raw = response.raw
-        assert isinstance(raw, HTTPResponse)  # noqa: S101 - for the type checker
-        return raw
 
 
 class ChatStream:

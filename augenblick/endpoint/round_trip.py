@@ -18,7 +18,7 @@ from augenblick.endpoint.foreign_errors import CATCHABLE, translate
 from augenblick.endpoint.recorder import ExchangeRecorder
 from augenblick.endpoint.retries import RetryPolicy, Wait, asked_seconds, shall_retry
 from augenblick.endpoint.scrubbing import scrub
-from augenblick.endpoint.transport import Call, making
+from augenblick.endpoint.transport import Call, StoppableAdapter
 
 _READ_BYTES: Final = 65536
 _MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
@@ -38,14 +38,13 @@ _OK, _REDIRECT, _REFUSED = 200, 300, 400
 class RoundTrip:
     """One request, sent again where that is safe; used as a context manager, by one thread.
 
-    `post` sends it once and returns the answer, its body unread. Leaving closes the connection,
-    unless the body was read to its end and the connection is pooled again. `secrets` stand in no
-    error text. `recorder` is told what goes over the wire.
+    Leaving closes the connection, unless the body was read to its end and the connection is pooled
+    again. `secrets` stand in no error text. `recorder` is told what goes over the wire.
     """
 
     def __init__(
         self,
-        post: Callable[[requests.PreparedRequest], HTTPResponse],
+        adapter: StoppableAdapter,
         call: Call,
         retry: RetryPolicy,
         *,
@@ -53,7 +52,7 @@ class RoundTrip:
         recorder: ExchangeRecorder | None = None,
     ) -> None:
         self.call = call
-        self._post = post
+        self._adapter = adapter
         self._retry = retry
         self._secrets = secrets
         self._raw: HTTPResponse | None = None
@@ -130,8 +129,7 @@ class RoundTrip:
         if self.recorder is not None:
             self.recorder.sent(request.method or "", request.url or "", request.headers.items())
         try:
-            with making(self.call):
-                self._raw = raw = self._post(request)
+            self._raw = raw = self._adapter.send_for(self.call, request)
         except CATCHABLE as error:
             self.call.check()
             raise translate(error, is_connected=self.call.is_connected) from None

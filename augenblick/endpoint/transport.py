@@ -22,7 +22,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.wait import wait_for_read, wait_for_write
@@ -216,17 +218,7 @@ class Call:
         return self.seconds_left()
 
 
-_local = threading.local()
-
-
-@contextmanager
-def making(call: Call) -> Iterator[None]:
-    """Requests sent by this thread inside the `with` belong to `call`."""
-    _local.call = call
-    try:
-        yield
-    finally:
-        del _local.call
+_local = threading.local()  # its `call` is the one that this thread sends for
 
 
 class _Reader(io.RawIOBase):
@@ -372,10 +364,28 @@ def _connect(
 
 
 class StoppableAdapter(HTTPAdapter):
-    """What requests sends with; only inside `making`. It takes nothing from its surroundings."""
+    """What requests sends with. Takes nothing from the environment, no netrc either.
 
-    def __init__(self) -> None:
+    `ca_bundle` is a file with certificates to trust, empty for the usual ones.
+    """
+
+    def __init__(self, *, proxy: str = "", ca_bundle: str = "") -> None:
         super().__init__(pool_maxsize=_POOLED_CONNECTIONS)
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._verify: bool | str = ca_bundle or True
+
+    def send_for(self, call: Call, request: requests.PreparedRequest) -> HTTPResponse:
+        """Send once; the body is unread, also that of a redirect, which a `Session` would read."""
+        _local.call = call
+        try:
+            response = self.send(
+                request, stream=True, timeout=None, verify=self._verify, proxies=self._proxies
+            )
+        finally:
+            del _local.call
+        raw = response.raw
+        assert isinstance(raw, HTTPResponse)  # noqa: S101 - for the type checker
+        return raw
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
         """Have connections notice a dead peer."""
