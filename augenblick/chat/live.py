@@ -180,10 +180,10 @@ class LiveReply:
         """Take in what came; the saver writes it, at once where somebody waits for it."""
         with self._changed:
             self._retry = None
+            is_first = self._taken == self._pieces.length  # else it was woken for what came before
             for piece in added:
                 self._pieces.add(piece)
-            is_awaited = self._follower_count > 0
-        if is_awaited:
+        if is_first and self._follower_count:
             self._wake_saver()
 
     def separate_rounds(self) -> None:

@@ -27,7 +27,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
-from urllib3.util.wait import wait_for_read, wait_for_write
+from urllib3.util.wait import wait_for_write
 
 from augenblick.core import errors
 from augenblick.core.errors import Cancelled, ProviderError
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 _POOLED_CONNECTIONS = 64
 _BUFFER_BYTES = 65536  # above a TLS record, so that none is left half read
-_GATHER_SECONDS = 0.025
+_GATHER_SECONDS = 0.04  # between two reads; a page draws a frame every 50 ms
+_MUCH_BYTES = 16_384  # a TLS record, all that one read of it can bring
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,19 +225,17 @@ _local = threading.local()  # its `call` is the one that this thread sends for
 class _Reader(io.RawIOBase):
     """What comes in on the socket of a call, as http.client reads it.
 
-    While text comes fast, nothing is read for a moment after all of it was, so that one wait of
-    the thread takes in several events. That begins where a read waited less than half of the moment
-    and goes on while a moment brings more than one event: a slow stream that stumbles does not get
-    behind, and what comes before the first token is never delayed.
+    Of a stream whose text has begun, reads are at least a moment apart, so that one wait of the
+    thread takes in several events; what comes before the first token is never delayed. A read that
+    brought much is followed by the next at once: a picture, or all that has waited.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._call: Call = _local.call
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
-        self._has_paused = False
-        self._waited_seconds = math.inf
-        self._event_count = 0
+        self._read_at = -math.inf
+        self._had_much = False
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """The buffer that http.client asks a socket for."""
@@ -249,17 +248,15 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int | None:
         """Wait for bytes as long as the call may."""
         call = self._call
-        if call.coalesces_reads and call.has_text and not wait_for_read(self._sock, timeout=0):
-            came, self._event_count = call.event_count - self._event_count, call.event_count
-            is_short = self._waited_seconds < _GATHER_SECONDS / 2
-            self._has_paused = came > 1 if self._has_paused else is_short
-            if self._has_paused:
-                call.cancellation.wait(_GATHER_SECONDS)
-        began = time.monotonic()
+        if call.coalesces_reads and call.has_text and not self._had_much:
+            pause = self._read_at + _GATHER_SECONDS - time.monotonic()
+            if pause > 0:
+                call.cancellation.wait(pause)
         self._sock.settimeout(call.begin_read())
         count = self._raw.readinto(buffer)
         call.lift("idle")  # after a timeout it stays, for `check` to find
-        self._waited_seconds = time.monotonic() - began
+        self._read_at = time.monotonic()
+        self._had_much = count is not None and count >= _MUCH_BYTES
         return count
 
     def close(self) -> None:
