@@ -4,9 +4,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
-# Whole files to each of two workers, in the order of tests/conftest.py. Bytecode is kept, or each
-# of the servers that are started would compile everything anew.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Whole files to each of twice as many workers as there are cores, for half of the time a test waits;
+# in the order of tests/conftest.py. Bytecode is kept, or each of the servers that are started would
+# compile everything anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $$((2 * $$(nproc))) --dist loadfile --no-loadscope-reorder
 
 # Long proofs and measurements, one module a line; each runs as `python -m`.
 SWEEPS := \
@@ -49,7 +50,7 @@ test: $(VENV)/.test check ## Check everything and run all tests
 
 .PHONY: quick
 quick: $(VENV)/.test check ## Check everything and run the tests that take no seconds: no process, whole page or measurement
-	@$(PYTEST) -n 3 -m quick --ignore tests/browser  # a third fills the pauses of the others
+	@$(PYTEST) -m quick --ignore tests/browser
 
 .PHONY: check
 check: $(VENV)/.test ## Lint, formatting and types

@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _turn(item: pytest.Item) -> int:
     folder = item.path.relative_to(_TESTS).parts[0]
-    return {"reader": 0, "browser": 2}.get(folder, 1)
+    return {"reader": 0, "crash": 1, "browser": 3}.get(folder, 2)
 
 
 def _is_slow(item: pytest.Item) -> bool:
