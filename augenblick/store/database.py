@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,8 +48,7 @@ class Database:
     def __init__(self, url: str | URL | None) -> None:
         self.is_in_memory = url is None
         self._url = make_url("sqlite://") if url is None else read_url(url)
-        self._turn = threading.Lock()
-        self._may_wait = FairLock()  # for the turn: the saver, and one more
+        self._turn = FairLock()
         self.engine = open_engine(self._url, is_in_memory=self.is_in_memory)
         snapshot = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._readers = self.engine.execution_options(**snapshot)
@@ -132,11 +130,11 @@ class Database:
         """Run one SQLite statement, which is on the disk when this returns as after `writing`.
 
         The driver does it, on a connection kept for this: a third of the time of the usual way,
-        which the saver goes twenty times a second. However many others want to write, it waits
-        for two of them at most: with fifty questions a second all answers stood still for seconds.
+        which the saver goes twenty times a second. However many others want to write, it is the
+        next: with fifty questions a second all answers stood still for seconds.
         """
         self._check_file()
-        with _held(self._turn), translated():
+        with self._taking_turns(goes_first=True), translated():
             if self._kept is None:
                 self._kept = self.engine.raw_connection()
             connection: Any = self._kept.driver_connection
@@ -155,11 +153,14 @@ class Database:
                 self._kept = None
 
     @contextmanager
-    def _taking_turns(self) -> Iterator[None]:
-        with ExitStack() as turn:
-            with _held(self._may_wait):
-                turn.enter_context(_held(self._turn))
+    def _taking_turns(self, *, goes_first: bool = False) -> Iterator[None]:
+        """Be the only one of this process meanwhile, unless that takes too long to become."""
+        if not self._turn.acquire(TURN_SECONDS, goes_first=goes_first):
+            raise StoreUnavailable("waited too long for other writers", reason=StoreOutage.LOCKED)
+        try:
             yield
+        finally:
+            self._turn.release()
 
     def truncate_wal(self) -> None:
         """Truncate SQLite's write-ahead log, in which deleted rows would stay.
@@ -201,14 +202,3 @@ class Database:
         if self._watch is not None:
             self._watch.close()
             self._watch = None
-
-
-@contextmanager
-def _held(turn: threading.Lock | FairLock) -> Iterator[None]:
-    """Hold a lock, unless it takes too long to get; a fair one's queue may be long."""
-    if not turn.acquire(timeout=TURN_SECONDS):
-        raise StoreUnavailable("waited too long for other writers", reason=StoreOutage.LOCKED)
-    try:
-        yield
-    finally:
-        turn.release()

@@ -19,15 +19,21 @@ class FairLock:
         self._handed_count = 0
         self._waiting: deque[threading.Lock] = deque()  # each is released when its turn has come
 
-    def acquire(self, timeout: float) -> bool:
-        """Wait, so many seconds at most in which nobody gets it; returns whether it is ours now."""
+    def acquire(self, timeout: float, *, goes_first: bool = False) -> bool:
+        """Wait, so many seconds at most in which nobody gets it; returns whether it is ours now.
+
+        Who `goes_first` is next, whoever waits.
+        """
         with self._lock:
             if not self._is_held:
                 self._is_held = True
                 return True
             own = threading.Lock()
             own.acquire()
-            self._waiting.append(own)
+            if goes_first:
+                self._waiting.appendleft(own)
+            else:
+                self._waiting.append(own)
             seen = self._handed_count
         while not own.acquire(timeout=timeout):
             with self._lock:
