@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from augenblick.core.errors import StoreError, StoreLost, StoreUnavailable
@@ -56,49 +56,38 @@ def translated() -> Iterator[None]:
     """Foreign failures as ours. They carry no chain: a driver's text may hold values of a row."""
     try:
         yield
-    except IntegrityError as error:
-        raise ConstraintBroken(_word_of(error)) from None
     except PoolTimeout:
         raise StoreUnavailable("no free connection", reason=StoreOutage.SLOW) from None
     except DBAPIError as error:
-        raise _with_reason(_word_of(error), _reason_of(error)) from None
+        raise _ours(error.orig, is_lost=error.connection_invalidated) from None
+    except sqlite3.Error as error:
+        raise _ours(error) from None
     except SQLAlchemyError as error:
         raise StoreError(type(error).__name__) from None
-    except sqlite3.IntegrityError as error:
-        raise ConstraintBroken(error.sqlite_errorname) from None
-    except sqlite3.Error as error:
-        word = getattr(error, "sqlite_errorname", None) or type(error).__name__
-        raise _with_reason(word, _reason_of_sqlite(error)) from None
 
 
-def _with_reason(word: str, reason: StoreOutage | None) -> StoreError:
+def _ours(cause: BaseException | None, *, is_lost: bool = False) -> StoreError:
+    """What a driver says; `is_lost` where the connection is. Its text may hold values of a row."""
+    word = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
+    word = str(word or type(cause).__name__)
+    if isinstance(cause, sqlite3.IntegrityError | psycopg.IntegrityError):
+        return ConstraintBroken(word)
+    reason = _reason_of(cause, is_lost=is_lost)
     if reason is None:
         return StoreError(word)
-    if reason is StoreOutage.DAMAGED and word.startswith("SQLITE_"):
+    if reason is StoreOutage.DAMAGED and isinstance(cause, sqlite3.Error):
         return StoreLost(_DAMAGED.format(word=word), reason=reason)
     return StoreUnavailable(word, reason=reason)
 
 
-def _reason_of(error: DBAPIError) -> StoreOutage | None:
+def _reason_of(cause: BaseException | None, *, is_lost: bool) -> StoreOutage | None:
     """Why the database can't be used now; None when the fault is in what was asked of it."""
-    cause = error.orig
     if isinstance(cause, sqlite3.Error):
-        return _reason_of_sqlite(cause)
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the rest says more than we need
+        return _SQLITE_REASONS.get(code)
     if isinstance(cause, psycopg.Error) and cause.sqlstate:
         state = cause.sqlstate
         return next((r for p, r in _POSTGRES_REASONS.items() if state.startswith(p)), None)
-    if isinstance(cause, psycopg.OperationalError) or error.connection_invalidated:
+    if isinstance(cause, psycopg.OperationalError) or is_lost:
         return StoreOutage.UNREACHABLE
     return None
-
-
-def _reason_of_sqlite(error: sqlite3.Error) -> StoreOutage | None:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more than we need
-    return _SQLITE_REASONS.get(code)
-
-
-def _word_of(error: DBAPIError) -> str:
-    """What the driver calls it, without a value of anything."""
-    cause = error.orig
-    word = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
-    return str(word or type(cause).__name__)
