@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import sqlite3
+import struct
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +19,9 @@ from augenblick.core.errors import StoreLost
 from augenblick.store.store_values import StoreOutage
 
 _BESIDE = ("", "-wal", "-shm")
-# https://www.sqlite.org/fileformat2.html#the_database_header: bytes of numbers in the header
-_HEADER_BYTES = 100
-_PAGE_SIZE, _CHANGES, _PAGES, _IDENTITY = (16, 18), (24, 28), (28, 32), (60, 64)
+# https://www.sqlite.org/fileformat2.html#the_database_header: the size of a page, the count of
+# changes, the number of pages, the number that a program gives the file
+_HEADER = struct.Struct(">16x H 6x I I 28x I 36x")
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ class FileWatch:
         identity = _give_identity(self._connection)
         # Closing it would take SQLite's locks from this process: that comes last, in `close`.
         self._descriptor = os.open(file, os.O_RDONLY)
-        self._identities = {identity, _number(self._header(), _IDENTITY)}
+        header = os.pread(self._descriptor, _HEADER.size, 0)
+        self._identities = {identity, _HEADER.unpack(header)[-1]}
         paths = [f"{file}{ending}" for ending in _BESIDE]
         self._known = {path: os.stat(path) for path in paths if os.path.exists(path)}  # noqa: PTH110, PTH116  # asked before each transaction, strings are quicker
         self._bytes = self._known[str(file)].st_size
@@ -64,6 +66,7 @@ class FileWatch:
         os.close(self._descriptor)
 
     def _find_fault(self) -> str:
+        """What happened to the file, by its names and its header; empty for nothing."""
         for path, known in self._known.items():
             name = os.path.basename(path)  # noqa: PTH119
             try:
@@ -74,23 +77,17 @@ class FileWatch:
                 return f"{name} can't be reached ({error.strerror})"
             if not os.path.samestat(now, known):
                 return f"{name} was replaced by another file"
-        return self._find_fault_inside(os.stat(self._file).st_size)  # noqa: PTH116
-
-    def _find_fault_inside(self, byte_count: int) -> str:
-        """What is wrong with the header; empty for nothing. A vacuum makes the file shorter."""
-        header = self._header()
-        page_bytes = _number(header, _PAGE_SIZE)
-        wanted = _number(header, _PAGES) * (65536 if page_bytes == 1 else page_bytes)
-        if len(header) < _HEADER_BYTES or (wanted > byte_count and byte_count < self._bytes):
+        byte_count = os.stat(self._file).st_size  # noqa: PTH116
+        header = os.pread(self._descriptor, _HEADER.size, 0)
+        is_short = len(header) < _HEADER.size
+        page_bytes, changes, pages, identity = _HEADER.unpack(header.ljust(_HEADER.size, b"\0"))
+        wanted = pages * (65536 if page_bytes == 1 else page_bytes)
+        if is_short or (wanted > byte_count and byte_count < self._bytes):  # a vacuum lessens both
             return f"{self._file.name} was cut off"
-        changes = _number(header, _CHANGES)
-        if _number(header, _IDENTITY) not in self._identities or changes < self._changes:
+        if identity not in self._identities or changes < self._changes:
             return f"{self._file.name} was overwritten"
         self._bytes, self._changes = byte_count, changes
         return ""
-
-    def _header(self) -> bytes:
-        return os.pread(self._descriptor, _HEADER_BYTES, 0)
 
 
 def renew_identity(connection: sqlite3.Connection) -> None:
@@ -113,10 +110,6 @@ def _give_identity(connection: sqlite3.Connection) -> int:
 
 def _identity(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _number(header: bytes, place: tuple[int, int]) -> int:
-    return int.from_bytes(header[slice(*place)])
 
 
 def _told(fault: str) -> str:
