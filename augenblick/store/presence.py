@@ -7,9 +7,10 @@ SQLite: a file `NAME-process-NUMBER` beside the database, itself an empty SQLite
 held exclusively. The lock is SQLite's own, so it is as good as those the database stands on, on
 every system it runs on.
 
-PostgreSQL: a session advisory lock on a connection of its own. A restart of the server takes the
-lock from living processes too: they check every half second and take it again, and whoever searches
-for dead processes checks twice, some seconds apart, before believing it.
+PostgreSQL: a shared advisory lock that every connection of the process holds as long as it is open.
+A restart of the server closes the connections of living processes too: they ask for one every half
+second, and whoever searches for dead processes checks twice, some seconds apart, before believing
+it.
 """
 
 from __future__ import annotations
@@ -20,12 +21,11 @@ import threading
 from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Protocol
 
-from sqlalchemy import Connection, Integer, column, func, select, table
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Integer, column, event, func, select, table
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from augenblick.core.errors import StoreUnavailable
+from augenblick.core.errors import StoreError, StoreUnavailable
 from augenblick.store.database import Database
 from augenblick.store.store_values import StoreOutage
 
@@ -41,22 +41,8 @@ _pg_locks = table(
 _pg_database = table("pg_database", column("oid"), column("datname"))
 
 
-class Presence(Protocol):
-    """Shows that this process is alive and tells which others are not."""
-
-    number: int
-
-    def find_dead(self, numbers: AbstractSet[int]) -> AbstractSet[int]:
-        """Those of `numbers` whose process has died; never this one."""
-        ...
-
-    def close(self) -> None:
-        """Be gone."""
-        ...
-
-
 def show_presence(database: Database) -> Presence:
-    """The presence of this store on its database, from now until it is closed."""
+    """The presence of this store on its database, from now until both are closed."""
     if database.is_sqlite:
         return FilePresence(database.file)
     return PostgresPresence(database)
@@ -134,41 +120,27 @@ class PostgresPresence:
     def __init__(self, database: Database) -> None:
         self.number = secrets.randbelow(_NUMBERS)
         self._database = database
-        self._connection: Connection | None = None
-        self._is_held = False
         self._closed = threading.Event()
-        self._check()
+        event.listen(database.engine, "connect", self._hold)
+        database.engine.dispose()  # the connections it has hold nothing
+        self._connect()
         self._thread = threading.Thread(target=self._keep, name="store-presence", daemon=True)
         self._thread.start()
 
+    def _hold(self, connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SELECT pg_advisory_lock_shared(%s, %s)", (_NAMESPACE, self.number))
+        cursor.close()
+        connection.commit()
+
+    def _connect(self) -> None:
+        """Have a connection; the pool, which keeps it, replaces one that is lost."""
+        with suppress(StoreError), self._database.reading():
+            pass
+
     def _keep(self) -> None:
         while not self._closed.wait(_PING_SECONDS):
-            self._check()
-
-    def _check(self) -> None:
-        """Hold the lock if it isn't held; a lost connection is replaced at the next check."""
-        try:
-            if self._connection is None:
-                self._connection = self._connect()
-            if self._is_held:
-                self._connection.execute(select(1))
-            else:
-                attempt = select(func.pg_try_advisory_lock(_NAMESPACE, self.number))
-                self._is_held = bool(self._connection.scalar(attempt))
-        except SQLAlchemyError:
-            self._drop()
-
-    def _connect(self) -> Connection:
-        connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.detach()
-        return connection
-
-    def _drop(self) -> None:
-        self._is_held = False
-        if self._connection is not None:
-            with suppress(SQLAlchemyError):
-                self._connection.close()
-        self._connection = None
+            self._connect()
 
     def find_dead(self, numbers: AbstractSet[int]) -> AbstractSet[int]:
         """Those of `numbers` that held no lock at two checks; waits between them if it must."""
@@ -190,10 +162,13 @@ class PostgresPresence:
             return set(connection.scalars(held))
 
     def close(self) -> None:
-        """Let go of the lock."""
+        """Look after the connections no more; the lock ends with them."""
         self._closed.set()
         self._thread.join()
-        self._drop()
+
+
+Presence = FilePresence | PostgresPresence
+"""Shows that this process is alive and tells which others are not."""
 
 
 def _hold(connection: sqlite3.Connection) -> None:
