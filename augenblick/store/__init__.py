@@ -6,12 +6,14 @@ that stands beside its SQL; `Store` is all of them.
 
   questions            questions, and the replies that are opened for them
   replies              replies while they are written, and their end
+  saved_answers        what is kept with one: the picked choice, its rating, its trace
   saved_conversations  how a conversation is read; its title, pin, shown path
   attachments          the bytes of pictures
   library, search      what an owner has, and finding it by words
   sharing, deletion    links to a path; undo, and removal for good
   imports              conversations that come from elsewhere
-  traces, saved_presets, saved_quirks   what experts and fallbacks keep
+  model_records        what is known of models: quirks, cards, figures, ratings
+  saved_presets        request settings that have a name
 
   store_values         what goes in and comes out
   tables, json_columns, deltas     what is kept, as tables; values as JSON; text of open replies

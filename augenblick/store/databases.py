@@ -9,12 +9,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import URL
-
-from augenblick.core.errors import AugenblickError
 from augenblick.store.database import Database
-from augenblick.store.presence import Presence, show_presence
-from augenblick.store.schema import upgrade
+from augenblick.store.presence import Presence
 
 TEMPORARY = "temporary-"
 """How the ids of what is temporary begin; no other id does, for it would have to be guessed."""
@@ -41,31 +37,6 @@ class Databases:
         """An id for something in a database."""
         prefix = TEMPORARY if database is self.temporary else ""
         return prefix + secrets.token_urlsafe(16)
-
-    def close(self) -> None:
-        """Release every connection; replies still open count as left by a dead process."""
-        self.temporary.close()
-        self.presence.close()
-        self.kept.close()
-
-
-def open_databases(url: str | URL) -> Databases:
-    """Open the database at a URL, its tables brought up to date, and one in memory.
-
-    Raises ConfigurationError and StoreUnavailable.
-    """
-    kept = Database(url)
-    try:
-        kept.make_folder()
-        upgrade(kept)
-        kept.watch_file()
-        presence = show_presence(kept)
-    except AugenblickError:
-        kept.close()
-        raise
-    temporary = Database(None)
-    upgrade(temporary)
-    return Databases(kept, temporary, presence)
 
 
 class Concern:

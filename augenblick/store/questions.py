@@ -173,8 +173,8 @@ def _add_question(connection: Connection, question: NewQuestion, opened: OpenedR
     parts = part_rows(opened.question_id, question.message)
     if parts:
         connection.execute(_ADD_PARTS, parts)
-    text = question.message.text
-    search_index.index_text(connection, opened.conversation_id, opened.question_id, text)
+    text = (opened.question_id, question.message.text)
+    search_index.index_texts(connection, opened.conversation_id, [text])
 
 
 def _add_node(

@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from augenblick.core.conversations import ReplyRecord
-from augenblick.core.errors import ConversationNotFound
-from augenblick.core.messages import ChoiceText, ImagePart, PreparedPicture, ReplyEnd, ToolRound
+from augenblick.core.messages import ImagePart, PreparedPicture, ReplyEnd, ToolRound
 from augenblick.store import search_index
 from augenblick.store import tables as t
 from augenblick.store.attachments import add_pictures, part_columns
@@ -78,23 +77,6 @@ class Replies(Concern):
             if _lock_open_reply(connection, reply_id):
                 statement = update(t.reply).where(t.reply.c.node_id == reply_id)
                 connection.execute(statement.values(rounds=bare))
-
-    def pick_choice(self, reply_id: str, choice_index: int, *, owner: str) -> None:
-        """Say which choice of an ended reply goes on into later turns, and is found by a search.
-
-        Raises ConversationNotFound for a reply or a choice that is not there.
-        """
-        is_it = t.reply.c.node_id == reply_id
-        with self._databases.of(reply_id).writing() as connection:
-            conversation_id = check_own_reply(connection, reply_id, owner)
-            ended = select(t.reply.c.choices).where(is_it, t.reply.c.ended_as.is_not(None))
-            choices: Sequence[ChoiceText] = connection.scalar(ended) or ()
-            if not 0 <= choice_index < len(choices):
-                raise ConversationNotFound
-            connection.execute(update(t.reply).where(is_it).values(picked_choice=choice_index))
-            search_index.forget(connection, t.search_text.c.node_id == reply_id)
-            text = choices[choice_index].text
-            search_index.index_text(connection, conversation_id, reply_id, text)
 
     def request_stop(self, reply_id: str, *, owner: str) -> None:
         """Ask whichever process writes this open reply to stop it; repeating is harmless.
@@ -200,7 +182,7 @@ def _end_reply(connection: Connection, reply_id: str, columns: Mapping[str, Any]
     conversation_id, picked_choice = connection.execute(_END_REPLY, given).one()
     connection.execute(_DROP_DELTAS, {"reply": reply_id})
     text = search_index.picked_text(columns["choices"], picked_choice)
-    search_index.index_text(connection, conversation_id, reply_id, text)
+    search_index.index_texts(connection, conversation_id, [(reply_id, text)])
 
 
 def _add_part(connection: Connection, reply_id: str, part: ImagePart) -> None:

@@ -100,7 +100,7 @@ def load_nodes(connection: Connection, conversation_id: str) -> tuple[Node, ...]
     for row in connection.execute(_PARTS, given):
         parts.setdefault(row.node_id, []).append(_read_part(row))
     found = connection.execute(_NODES, given).all()
-    open_ids = [row.reply_id for row in found if row.reply_id and row.ended_as is None]
+    open_ids = [row.id for row in found if row.node_id and row.ended_as is None]
     texts = load_texts(connection, open_ids)
     return tuple(_read_node(row, parts.get(row.id, ()), texts.get(row.id, {})) for row in found)
 
@@ -114,7 +114,7 @@ def _read_part(row: Row[*tuple[Any, ...]]) -> ContentPart:
 def _read_node(
     row: Row[*tuple[Any, ...]], parts: Sequence[ContentPart], texts: ChannelTexts
 ) -> Node:
-    if row.reply_id is None:
+    if row.node_id is None:
         message = Message(Role(row.role), tuple(parts))
         return Node(row.id, row.parent_id, message, row.created_at)
     record = _read_reply(row, parts, texts)
@@ -157,28 +157,8 @@ _ANYBODYS = select(t.conversation).where(is_there(_ID, None))
 _OWN = _ANYBODYS.where(
     t.conversation.c.owner == bindparam("owner", type_=t.conversation.c.owner.type)
 )
-_NODES = (
-    select(
-        t.node.c.id,
-        t.node.c.parent_id,
-        t.node.c.role,
-        t.node.c.created_at,
-        t.reply.c.node_id.label("reply_id"),
-        t.reply.c.provider,
-        t.reply.c.model,
-        t.reply.c.ended_as,
-        t.reply.c.choices,
-        t.reply.c.usage,
-        t.reply.c.timings,
-        t.reply.c.failure,
-        t.reply.c.adjustments,
-        t.reply.c.answered_model,
-        t.reply.c.system_fingerprint,
-        t.reply.c.picked_choice,
-        t.reply.c.rounds,
-        t.reply.c.settings,
-        t.reply.c.rating,
-    )
+_NODES = (  # `node_id` is null where there is no reply
+    select(t.node.c.id, t.node.c.parent_id, t.node.c.role, t.node.c.created_at, t.reply)
     .outerjoin(t.reply, t.reply.c.node_id == t.node.c.id)
     .where(t.node.c.conversation_id == _ID)
     .order_by(t.node.c.position)

@@ -12,9 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
 
 from augenblick.core.errors import ConfigurationError
+from augenblick.store import tables as t
 from augenblick.store.database import Database
-from augenblick.store.search_index import index_everything
-from augenblick.store.tables import metadata
+from augenblick.store.saved_conversations import load_nodes
+from augenblick.store.search_index import index_texts, index_title
 
 _UPGRADE_LOCK = 0x6175676E
 """The advisory lock under which one process at a time migrates a PostgreSQL database."""
@@ -53,13 +54,13 @@ def upgrade(database: Database) -> None:
                 code="database_too_new",
             )
         if current is None:
-            metadata.create_all(connection, checkfirst=False)
+            t.metadata.create_all(connection, checkfirst=False)
             MigrationContext.configure(connection).stamp(scripts, "head")
         else:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         if current in _WITHOUT_SEARCH:
-            index_everything(connection)
+            _index_everything(connection)
     if current is not None:
         _log.info("The tables of the database were upgraded from %s to %s.", current, head)
     elif not database.is_in_memory:
@@ -76,6 +77,19 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "augenblick.store:migrations")
     return config
+
+
+def _index_everything(connection: Connection) -> None:
+    """Make all conversations findable, none of which has been so far."""
+    titles = select(t.conversation.c.id, t.conversation.c.title)
+    for conversation_id, title in connection.execute(titles).all():
+        texts = [
+            (node.id, node.message.text)
+            for node in load_nodes(connection, conversation_id)
+            if node.reply is None or not node.reply.is_live
+        ]
+        index_title(connection, conversation_id, title)
+        index_texts(connection, conversation_id, texts)
 
 
 def _revision(connection: Connection) -> str | None:

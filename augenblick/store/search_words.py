@@ -28,7 +28,7 @@ _MAX_TERMS = 12
 _MAX_SEARCH = 1_000  # characters; PostgreSQL gives up on a phrase of thousands of words
 _LEAD, _EXCERPT = 60, 200  # characters before the first match, and in all
 
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(rf"([^\W_]{{1,{MAX_WORD_LENGTH}}})[^\W_]*")
 _QUOTES = '"„“”«»'
 _TERM = re.compile(rf"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}]|([^\s{_QUOTES}]+)")
 
@@ -59,21 +59,17 @@ class Term:
 
 def words_of(text: str) -> tuple[str, ...]:
     """The words of a text in their order, folded, as far as they are kept."""
-    return tuple(_kept(found) for found in _words_in(text[:_MAX_TEXT].translate(_FOLDING)))
+    return tuple(found[1] for found in _words_in(text[:_MAX_TEXT].translate(_FOLDING)))
 
 
 def _words_in(folded: str) -> Iterator[re.Match[str]]:
-    """The words of a folded text, as far as they are kept."""
+    """The words of a folded text, as far as they are kept; of each the first group is."""
     room = _MAX_CHARACTERS
     for found in islice(_WORD.finditer(folded), MAX_WORDS):
-        room -= len(_kept(found))
+        room -= len(found[1])
         if room < 0:
             return
         yield found
-
-
-def _kept(found: re.Match[str]) -> str:
-    return found.group()[:MAX_WORD_LENGTH]
 
 
 def terms_of(search: str) -> tuple[Term, ...]:
@@ -118,7 +114,7 @@ def _matches(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
     text = text[:_MAX_TEXT]
     ends = list(accumulate(len(_FOLDING[ord(character)]) for character in text))
     found = list(_words_in(text.translate(_FOLDING)))
-    words = [_kept(word) for word in found]
+    words = [word[1] for word in found]
     first: int | None = None
     after = 0
     for at in range(len(words)):

@@ -6,31 +6,32 @@ from collections.abc import Mapping
 
 from sqlalchemy import URL
 
-from augenblick.core.errors import StoreError
+from augenblick.core.errors import AugenblickError, StoreError
 from augenblick.store import tables as t
 from augenblick.store.attachments import Attachments
-from augenblick.store.databases import open_databases
+from augenblick.store.database import Database
+from augenblick.store.databases import Databases
 from augenblick.store.deletion import Deletion
 from augenblick.store.engines import configured_url
 from augenblick.store.imports import Imports
 from augenblick.store.library import Library
+from augenblick.store.model_records import ModelRecords
+from augenblick.store.presence import show_presence
 from augenblick.store.questions import Questions
-from augenblick.store.ratings import Ratings
 from augenblick.store.replies import Replies
+from augenblick.store.saved_answers import Answers
 from augenblick.store.saved_conversations import Conversations
-from augenblick.store.saved_model_cards import ModelCards
 from augenblick.store.saved_presets import Presets
-from augenblick.store.saved_quirks import SavedQuirks
+from augenblick.store.schema import upgrade
 from augenblick.store.search import Search
 from augenblick.store.sharing import Sharing
 from augenblick.store.statements import now
-from augenblick.store.traces import Traces
 
 
 class Store(
     Questions,
     Replies,
-    Ratings,
+    Answers,
     Conversations,
     Attachments,
     Library,
@@ -38,10 +39,8 @@ class Store(
     Sharing,
     Deletion,
     Imports,
-    Traces,
     Presets,
-    SavedQuirks,
-    ModelCards,
+    ModelRecords,
 ):
     """Conversations, attachments and replies on SQLite or PostgreSQL; temporary ones in memory.
 
@@ -63,7 +62,7 @@ class Store(
         Raises ConfigurationError for a URL that can't be used or a database of a newer version,
         StoreUnavailable when the database does not answer.
         """
-        super().__init__(open_databases(url))
+        super().__init__(_open_databases(url))
 
     def is_writable(self) -> bool:
         """Whether what is to be kept can be written now, found out by writing; never raises."""
@@ -80,7 +79,25 @@ class Store(
 
         Replies still open count as left by a dead process.
         """
-        self._databases.close()
+        self._databases.temporary.close()
+        self._databases.presence.close()
+        self._databases.kept.close()
+
+
+def _open_databases(url: str | URL) -> Databases:
+    """Open the database at a URL, its tables brought up to date, and one in memory."""
+    kept = Database(url)
+    try:
+        kept.make_folder()
+        upgrade(kept)
+        kept.watch_file()
+        presence = show_presence(kept)
+    except AugenblickError:
+        kept.close()
+        raise
+    temporary = Database(None)
+    upgrade(temporary)
+    return Databases(kept, temporary, presence)
 
 
 def open_store(environ: Mapping[str, str]) -> Store:
