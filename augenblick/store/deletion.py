@@ -6,13 +6,13 @@ are locked before anybody looks for other parts, and whoever adds a part locks t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 
-from augenblick.core.conversations import Node
+from augenblick.core.conversations import Conversation, Node
 from augenblick.core.errors import ConversationNotFound, StoreError
 from augenblick.core.messages import Role
 from augenblick.store import search_index
@@ -20,11 +20,10 @@ from augenblick.store import tables as t
 from augenblick.store.database import Database
 from augenblick.store.databases import Concern, Databases
 from augenblick.store.replies import stop_open_reply
-from augenblick.store.saved_conversations import load_nodes
+from augenblick.store.saved_conversations import load_nodes, title_of
 from augenblick.store.search_index import forget, index_title
 from augenblick.store.statements import change, check_node, now
 from augenblick.store.store_values import DeletedMessage
-from augenblick.store.titles import title_of
 
 IDLE = timedelta(hours=6)
 """A temporary conversation that nobody went on with for so long is gone."""
@@ -172,19 +171,23 @@ def _set_aside(
 ) -> DeletedMessage:
     """Move a message and its descendants to a deleted conversation, and show what is left."""
     change(connection, conversation_id, owner, updated_at=now())
-    nodes = {node.id: node for node in load_nodes(connection, conversation_id)}
-    if node_id not in nodes:
+    nodes = load_nodes(connection, conversation_id)
+    gone = next((node for node in nodes if node.id == node_id), None)
+    if gone is None:
         raise ConversationNotFound
     removed = {node_id}  # with its descendants, which are younger
-    removed.update(node.id for node in nodes.values() if node.parent_id in removed)
-    for node in nodes.values():
+    removed.update(node.id for node in nodes if node.parent_id in removed)
+    for node in nodes:
         if node.id in removed and node.reply is not None and node.reply.is_live:
             raise StoreError(code="reply_in_progress", reply_id=node.id)
     mine = select(t.conversation).where(t.conversation.c.id == conversation_id)
     before = connection.execute(mine).one()
     left = _title_without(nodes, removed, before.title)
-    if before.leaf_id in removed:
-        leaf_id = _leaf_without(nodes, removed, node_id)
+    if before.leaf_id in removed:  # down the newest sibling that stays, or it ends above
+        staying = tuple(node for node in nodes if node.id not in removed)
+        tree = Conversation(before.id, left, before.created_at, before.updated_at, staying)
+        siblings = tree.siblings(gone)
+        leaf_id = tree.newest_below(siblings[-1].id) if siblings else gone.parent_id
         change(connection, conversation_id, owner, leaf_id=leaf_id)
     _set_title(connection, conversation_id, owner, before.title, left)
     connection.execute(
@@ -197,7 +200,7 @@ def _set_aside(
     return DeletedMessage(
         conversation_id,
         kept_in=kept_in,
-        parent_id=nodes[node_id].parent_id,
+        parent_id=gone.parent_id,
         leaf_id=before.leaf_id,
         title=before.title,
         title_left=left,
@@ -251,32 +254,12 @@ def _move(connection: Connection, which: ColumnElement[bool], to: str, *, by: in
     connection.execute(moved.values(conversation_id=to, position=t.node.c.position + by))
 
 
-def _title_without(nodes: Mapping[str, Node], removed: set[str], title: str) -> str:
+def _title_without(nodes: Sequence[Node], removed: set[str], title: str) -> str:
     """The title; one that was made of a question that goes is made of the first that stays."""
-    made = {
-        node.id: title_of(node.message) for node in nodes.values() if node.message.role is Role.USER
-    }
+    made = {node.id: title_of(node.message) for node in nodes if node.message.role is Role.USER}
     if title not in {made[node_id] for node_id in made.keys() & removed}:
         return title
     return next((other for node_id, other in made.items() if node_id not in removed), "")
-
-
-def _leaf_without(nodes: Mapping[str, Node], removed: set[str], node_id: str) -> str | None:
-    """The end of the path to show: down the newest sibling that stays, or the parent."""
-    gone = nodes[node_id]
-    staying = [node for node in nodes.values() if node.id not in removed]
-    siblings = [
-        node
-        for node in staying
-        if node.parent_id == gone.parent_id and node.message.role is gone.message.role
-    ]
-    if not siblings:
-        return gone.parent_id
-    newest_child = {node.parent_id: node.id for node in staying}
-    current = siblings[-1].id
-    while current in newest_child:
-        current = newest_child[current]
-    return current
 
 
 def remove_nodes(connection: Connection, which: ColumnElement[bool]) -> None:

@@ -5,10 +5,10 @@ A row is what one commit added to one channel of a choice; its record takes over
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, Insert, bindparam, func, literal_column, select
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects import postgresql
 
 from augenblick.core.messages import ChoiceText
 from augenblick.store import tables as t
@@ -21,68 +21,61 @@ MAX_CHOICES = 128  # the largest `n` of the API; an endpoint that counts higher 
 ChannelTexts = Mapping[tuple[int, str], str]
 """Text by choice index and channel."""
 
-_Rows = list[dict[str, Any]]
 
+def write_deltas(database: Database, deltas: Iterable[ReplyDelta], *, batch: int) -> None:
+    """Add text to replies that are open, in one commit.
 
-class DeltaWriter:
-    """Writes deltas to one database. Its statement is made once, for making it costs more."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._insert = _insert(database)
-        self._sqlite_text = (
-            str(self._insert.compile(dialect=database.engine.dialect)) if database.is_sqlite else ""
-        )
-
-    def write(self, deltas: Sequence[ReplyDelta], *, batch: int) -> None:
-        """Add text to replies that are open, in one commit.
-
-        To SQLite all rows go as one parameter: the driver gives up Python's lock with every row it
-        is handed. With 200 live replies it got that back so late that a commit took a second.
-        """
-        rows = _joined(deltas, batch=batch)
-        if not rows:
-            return
-        if self._database.is_sqlite:
-            given = [{**row, "text": dumps(row["text"])} for row in rows]
-            self._database.write_alone(self._sqlite_text, dumps(given))
-            return
-        with self._database.writing() as connection:
-            connection.execute(self._insert, rows)
-
-
-def _joined(deltas: Sequence[ReplyDelta], *, batch: int) -> _Rows:
-    """One row for each reply, choice and channel, in one order."""
+    To SQLite all rows go as one parameter: the driver gives up Python's lock with every row it is
+    handed. With 200 live replies it got that back so late that a commit took a second.
+    """
     texts: dict[tuple[str, int, str], list[str]] = {}
     for delta in deltas:
         if delta.text and 0 <= delta.choice_index < MAX_CHOICES:
             key = (delta.reply_id, delta.choice_index, delta.channel)
             texts.setdefault(key, []).append(delta.text)
-    return [
-        {"reply_id": reply_id, "batch": batch, "choice_index": index, "channel": channel,
-         "text": "".join(texts[reply_id, index, channel])}
-        for reply_id, index, channel in sorted(texts)
-    ]  # fmt: skip
-
-
-def _insert(database: Database) -> Insert:
-    """Add rows, each only if its reply is still open.
-
-    The shared locks, in the order of the rows, see to it that nobody ends a reply between check and
-    write. For SQLite the rows are one parameter, a JSON array of objects.
-    """
-    columns = t.delta.columns
+    rows: list[dict[str, object]] = []
+    for (reply_id, index, channel), pieces in sorted(texts.items()):  # always in one order
+        text = "".join(pieces)
+        rows.append(
+            {
+                "reply_id": reply_id,
+                "batch": batch,
+                "choice_index": index,
+                "channel": channel,
+                "text": dumps(text) if database.is_sqlite else text,
+            }
+        )
+    if not rows:
+        return
     if database.is_sqlite:
-        row = func.json_each(bindparam("rows")).table_valued("value", name="given").c.value
-        given = select(
-            *(func.json_extract(row, literal_column(f"'$.{column.key}'")) for column in columns)
-        ).where(t.reply.c.node_id == func.json_extract(row, literal_column("'$.reply_id'")))
-    else:
-        given = select(
-            *(bindparam(column.key, type_=column.type).label(column.key) for column in columns)
-        ).where(t.reply.c.node_id == bindparam("reply_id"))
-    given = given.where(t.reply.c.ended_as.is_(None)).with_for_update(read=True)
-    return database.insert_new(t.delta).from_select([column.key for column in columns], given)
+        database.write_alone(_SQLITE_INSERT, dumps(rows))
+        return
+    with database.writing() as connection:
+        connection.execute(_POSTGRES_INSERT, rows)
+
+
+# Both add each row only if its reply is still open, and leave alone what is there already.
+_SQLITE_INSERT = """
+INSERT INTO delta (reply_id, batch, choice_index, lane, text)
+SELECT json_extract(value, '$.reply_id'), json_extract(value, '$.batch'),
+    json_extract(value, '$.choice_index'), json_extract(value, '$.channel'),
+    json_extract(value, '$.text')
+FROM json_each(?) JOIN reply ON reply.node_id = json_extract(value, '$.reply_id')
+WHERE reply.ended_as IS NULL
+ON CONFLICT DO NOTHING
+"""
+# The shared locks, in the order of the rows, see to it that nobody ends a reply between check and
+# write.
+_POSTGRES_INSERT = (
+    postgresql.insert(t.delta)
+    .from_select(
+        t.delta.columns.keys(),
+        select(*(bindparam(column.key, type_=column.type) for column in t.delta.columns))
+        .where(t.reply.c.node_id == bindparam("reply_id"), t.reply.c.ended_as.is_(None))
+        .with_for_update(read=True),
+    )
+    .on_conflict_do_nothing()
+)
 
 
 def load_texts(

@@ -30,9 +30,9 @@ from augenblick.store.attachments import add_pictures, part_columns, part_rows
 from augenblick.store.databases import Concern, Databases
 from augenblick.store.deletion import LONG_AGO, remove_nodes
 from augenblick.store.replies import reply_columns
+from augenblick.store.saved_conversations import fit_title, title_of
 from augenblick.store.statements import now
 from augenblick.store.store_values import ImportedNode
-from augenblick.store.titles import fit_title, title_of
 
 _HIDDEN = timedelta(hours=2)  # until what was begun and not ended may go
 

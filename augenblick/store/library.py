@@ -203,16 +203,7 @@ _CONTENTS = (
     _ASKED_ABOUT.join(t.picture, t.picture.c.sha256 == t.part.c.picture_sha256)
     .join(t.picture_bytes, t.picture_bytes.c.sha256 == t.picture.c.sha256)
     .add_columns(
-        t.part.c.receipt,
-        t.picture.c.sha256,
-        t.picture.c.media_type,
-        t.picture.c.width_px,
-        t.picture.c.height_px,
-        t.picture.c.byte_count,
-        t.picture.c.thumbnail_width_px,
-        t.picture.c.thumbnail_height_px,
-        t.picture_bytes.c.content,
-        t.picture_bytes.c.thumbnail,
+        t.part.c.receipt, t.picture, t.picture_bytes.c.content, t.picture_bytes.c.thumbnail
     )
     .where(_THESE)
     .order_by(t.node.c.created_at.desc())

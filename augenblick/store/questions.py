@@ -16,9 +16,9 @@ from augenblick.store import tables as t
 from augenblick.store.attachments import add_pictures, part_rows
 from augenblick.store.database import Database
 from augenblick.store.databases import Concern, Databases
+from augenblick.store.saved_conversations import title_of
 from augenblick.store.statements import change, change_any, check_node, now
 from augenblick.store.store_values import NewQuestion, OpenedReply, StoreOutage
-from augenblick.store.titles import title_of
 
 
 class Questions(Concern):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -15,8 +14,8 @@ from augenblick.core.messages import ImagePart, PreparedPicture, ReplyEnd, ToolR
 from augenblick.store import search_index
 from augenblick.store import tables as t
 from augenblick.store.attachments import add_pictures, part_columns
-from augenblick.store.databases import Concern, Databases
-from augenblick.store.deltas import DeltaWriter, choices_of, load_texts
+from augenblick.store.databases import Concern
+from augenblick.store.deltas import choices_of, load_texts, write_deltas
 from augenblick.store.json_columns import stored_rounds
 from augenblick.store.statements import change_any, check_own_reply, now
 from augenblick.store.store_values import ReplyDelta
@@ -25,21 +24,16 @@ from augenblick.store.store_values import ReplyDelta
 class Replies(Concern):
     """Writes replies piece by piece, ends them, and lets others ask to stop them."""
 
-    def __init__(self, databases: Databases) -> None:
-        super().__init__(databases)
-        self._delta_writers = {each: DeltaWriter(each) for each in databases.both}
-        self._batches = count(time.time_ns())
-
     def append(self, deltas: Sequence[ReplyDelta], *, batch: int | None = None) -> None:
         """Add text to open replies in one commit; text for a reply that has ended is ignored.
 
         `batch` numbers the call: numbers rise, and repeating a call with its number adds nothing
-        twice, whether or not the first try was committed. None lets the store number it.
+        twice, whether or not the first try was committed. None is the time.
         """
-        number = next(self._batches) if batch is None else batch
-        for database, writer in self._delta_writers.items():
+        number = time.time_ns() if batch is None else batch
+        for database in self._databases.both:
             mine = [each for each in deltas if self._databases.of(each.reply_id) is database]
-            writer.write(mine, batch=number)
+            write_deltas(database, mine, batch=number)
 
     def finish_reply(self, reply_id: str, record: ReplyRecord) -> None:
         """Write the whole record, `end` set. Finishing twice keeps the first end.

@@ -1,4 +1,4 @@
-"""Conversations: how they are read, and what their owners set.
+"""Conversations: how they are read, and what their owners set; how titles are made.
 
 Reading takes few statements, and none that reads the bytes of a picture. They are made once: to
 make one and prepare its result takes ten times as long as to run it.
@@ -31,7 +31,9 @@ from augenblick.store.databases import Concern
 from augenblick.store.deltas import ChannelTexts, choices_of, load_texts
 from augenblick.store.json_columns import read_rounds
 from augenblick.store.statements import change, check_node, check_own, is_there
-from augenblick.store.titles import fit_title
+
+_TITLE_LENGTH = 60  # of one that is made of a question
+_MAX_TITLE_LENGTH = 200
 
 
 class Conversations(Concern):
@@ -91,6 +93,21 @@ class Conversations(Concern):
         """Remember which earlier pictures are sent again."""
         with self._databases.of(conversation_id).writing() as connection:
             change(connection, conversation_id, owner, selection=selection)
+
+
+def title_of(message: Message) -> str:
+    """The first line of a question, cut on a word border to 60 characters; "" without words."""
+    lines = (" ".join(line.split()) for line in message.text.splitlines())
+    line = next((line for line in lines if line), "")
+    if len(line) <= _TITLE_LENGTH:
+        return line
+    head, space, _ = line[:_TITLE_LENGTH].rpartition(" ")
+    return (head if space else line[: _TITLE_LENGTH - 1]) + "…"
+
+
+def fit_title(title: str) -> str:
+    """A title on one line, cut to 200 characters."""
+    return " ".join(title.split())[:_MAX_TITLE_LENGTH].rstrip()
 
 
 def load_nodes(connection: Connection, conversation_id: str) -> tuple[Node, ...]:
