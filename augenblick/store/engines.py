@@ -10,7 +10,7 @@ sessions, not transactions.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url
@@ -31,6 +31,14 @@ connection."""
 MEMORY_BYTES = 512 * 1024 * 1024
 """What a database in memory may grow to; then it is full, as a disk would be."""
 
+_SQLITE_SETTINGS = (
+    "PRAGMA journal_mode=WAL",  # kept by the file; does nothing the second time
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",
+    "PRAGMA temp_store=MEMORY",  # nothing is sorted in files of its own
+)
+_MEMORY_SETTINGS = ("PRAGMA page_size=4096", f"PRAGMA max_page_count={MEMORY_BYTES // 4096}")
 _POSTGRES_SETTINGS = """
 SET synchronous_commit = on;
 SET lock_timeout = '2s';
@@ -96,9 +104,7 @@ def _sqlite_engine(url: URL, *, is_in_memory: bool) -> Engine:
         json_serializer=dumps,
         **pool,
     )
-    event.listen(engine, "connect", _set_up_sqlite)
-    if is_in_memory:
-        event.listen(engine, "connect", _limit_memory)
+    _set_up(engine, (*_MEMORY_SETTINGS, *_SQLITE_SETTINGS) if is_in_memory else _SQLITE_SETTINGS)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -116,26 +122,21 @@ def _postgres_engine(url: URL) -> Engine:
         max_overflow=20,
         pool_timeout=TURN_SECONDS,
     )
-    event.listen(engine, "connect", _set_up_postgres)
+    _set_up(engine, [_POSTGRES_SETTINGS])
     return engine
 
 
-def _set_up_sqlite(connection: DBAPIConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")  # kept by the file; does nothing the second time
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA secure_delete=ON")
-    cursor.execute("PRAGMA temp_store=MEMORY")  # nothing is sorted in files of its own
-    cursor.close()
+def _set_up(engine: Engine, statements: Sequence[str]) -> None:
+    """Have every new connection run these first."""
 
+    def run(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
 
-def _limit_memory(connection: DBAPIConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA page_size")
-    (page_bytes,) = cursor.fetchone() or (4096,)
-    cursor.execute(f"PRAGMA max_page_count={MEMORY_BYTES // page_bytes}")
-    cursor.close()
+    event.listen(engine, "connect", run)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -143,13 +144,6 @@ def _begin_sqlite(connection: Connection) -> None:
     # writers the lock at once instead of a failure half-way.
     writes = connection.get_execution_options().get("augenblick_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _set_up_postgres(connection: DBAPIConnection, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute(_POSTGRES_SETTINGS)
-    cursor.close()
-    connection.commit()
 
 
 def dumps(value: Any) -> str:  # noqa: ANN401 - the signature is SQLAlchemy's

@@ -53,18 +53,11 @@ class Library(Concern):
         """The pictures of an owner's kept questions, each once: the newest first."""
         given = {"owner": owner, "limit": limit, "offset": offset}
         with self._databases.kept.reading() as connection:
-            listed = connection.scalars(_EARLIER, given).all()
-            given = {"owner": owner, "pictures": listed}
-            places = {row.picture_sha256: row for row in connection.execute(_PLACES, given)}
-        return [
-            EarlierPicture(sha256, place.id, place.title)
-            for sha256 in listed
-            if (place := places.get(sha256))
-        ]
+            return [EarlierPicture(*row) for row in connection.execute(_EARLIER, given)]
 
     def find_earlier_picture(self, owner: str, sha256: str) -> PreparedPicture | None:
         """A picture of an owner's kept questions, as it was sent; None where it is not theirs."""
-        given = {"owner": owner, "pictures": [sha256]}
+        given = {"owner": owner, "sha256": sha256}
         with self._databases.kept.reading() as connection:
             row = connection.execute(_CONTENTS, given).first()
         if row is None:
@@ -81,40 +74,29 @@ class Library(Concern):
         """How much is kept about an owner."""
         own = (t.conversation.c.owner == owner) & t.conversation.c.deleted_at.is_(None)
         ids = select(t.conversation.c.id).where(own)
-        all_conversations = select(func.count(), func.min(t.conversation.c.created_at)).where(own)
-        all_questions = (
-            select(func.count())
-            .select_from(t.node)
-            .where(t.node.c.conversation_id.in_(ids), t.node.c.role == Role.USER)
-        )
+        questions = t.node.c.conversation_id.in_(ids) & (t.node.c.role == Role.USER)
         shown = (
             select(t.part.c.picture_sha256)
             .join(t.node, t.node.c.id == t.part.c.node_id)
             .where(t.node.c.conversation_id.in_(ids))
         )
-        all_pictures = select(
-            func.count(), func.coalesce(func.sum(t.picture.c.byte_count), 0)
-        ).where(t.picture.c.sha256.in_(shown))
-        all_shares = (
-            select(func.count())
-            .select_from(t.share)
-            .where(
-                t.share.c.conversation_id.in_(ids),
-                t.share.c.revoked_at.is_(None),
-                t.share.c.expires_at.is_(None) | (t.share.c.expires_at > now()),
-            )
+        pictures = t.picture.c.sha256.in_(shown)
+        shares = (
+            t.share.c.conversation_id.in_(ids)
+            & t.share.c.revoked_at.is_(None)
+            & (t.share.c.expires_at.is_(None) | (t.share.c.expires_at > now()))
+        )
+        size = func.coalesce(func.sum(t.picture.c.byte_count), 0)
+        counted = select(
+            select(func.count()).select_from(t.conversation).where(own).scalar_subquery(),
+            select(func.count()).select_from(t.node).where(questions).scalar_subquery(),
+            select(func.count()).select_from(t.picture).where(pictures).scalar_subquery(),
+            select(size).where(pictures).scalar_subquery(),
+            select(func.count()).select_from(t.share).where(shares).scalar_subquery(),
+            select(func.min(t.conversation.c.created_at)).where(own).scalar_subquery(),
         )
         with self._databases.kept.reading() as connection:
-            conversations, oldest_at = connection.execute(all_conversations).one()
-            pictures, picture_bytes = connection.execute(all_pictures).one()
-            return StorageStats(
-                conversations=conversations,
-                questions=connection.scalar(all_questions) or 0,
-                pictures=pictures,
-                picture_bytes=int(picture_bytes),
-                shares=connection.scalar(all_shares) or 0,
-                oldest_at=oldest_at,
-            )
+            return StorageStats(*connection.execute(counted).one())
 
 
 def owned_by(owner: str | BindParameter[str]) -> Select[*tuple[Any, ...]]:
@@ -183,21 +165,23 @@ _ASKED_ABOUT = (
         t.part.c.picture_sha256.is_not(None),
     )
 )
+_BY_PICTURE = func.row_number().over(
+    partition_by=t.part.c.picture_sha256,
+    order_by=(t.node.c.created_at.desc(), t.part.c.position),  # of one question in their order
+)
+_PLACES = _ASKED_ABOUT.add_columns(
+    t.conversation.c.id,
+    t.conversation.c.title,
+    t.node.c.created_at,
+    t.part.c.position,
+    _BY_PICTURE.label("number"),
+).subquery()
 _EARLIER = (
-    _ASKED_ABOUT.group_by(t.part.c.picture_sha256)
-    .order_by(
-        func.max(t.node.c.created_at).desc(),
-        func.min(t.part.c.position),  # of one question in their order
-        t.part.c.picture_sha256,
-    )
+    select(_PLACES.c.picture_sha256, _PLACES.c.id, _PLACES.c.title)
+    .where(_PLACES.c.number == 1)
+    .order_by(_PLACES.c.created_at.desc(), _PLACES.c.position, _PLACES.c.picture_sha256)
     .limit(bindparam("limit", type_=Integer()))
     .offset(bindparam("offset", type_=Integer()))
-)
-_THESE = t.part.c.picture_sha256.in_(bindparam("pictures", expanding=True))
-_PLACES = (
-    _ASKED_ABOUT.add_columns(t.conversation.c.id, t.conversation.c.title)
-    .where(_THESE)
-    .order_by(t.node.c.created_at)
 )
 _CONTENTS = (
     _ASKED_ABOUT.join(t.picture, t.picture.c.sha256 == t.part.c.picture_sha256)
@@ -205,7 +189,7 @@ _CONTENTS = (
     .add_columns(
         t.part.c.receipt, t.picture, t.picture_bytes.c.content, t.picture_bytes.c.thumbnail
     )
-    .where(_THESE)
+    .where(t.part.c.picture_sha256 == bindparam("sha256"))
     .order_by(t.node.c.created_at.desc())
     .limit(1)
 )

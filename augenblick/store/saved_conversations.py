@@ -174,8 +174,21 @@ _ANYBODYS = select(t.conversation).where(is_there(_ID, None))
 _OWN = _ANYBODYS.where(
     t.conversation.c.owner == bindparam("owner", type_=t.conversation.c.owner.type)
 )
+_UNREAD = {
+    "conversation_id",
+    "submission_id",
+    "owner_process",
+    "ended_at",
+    "is_stop_requested",
+}
 _NODES = (  # `node_id` is null where there is no reply
-    select(t.node.c.id, t.node.c.parent_id, t.node.c.role, t.node.c.created_at, t.reply)
+    select(
+        t.node.c.id,
+        t.node.c.parent_id,
+        t.node.c.role,
+        t.node.c.created_at,
+        *(column for column in t.reply.c if column.key not in _UNREAD),
+    )
     .outerjoin(t.reply, t.reply.c.node_id == t.node.c.id)
     .where(t.node.c.conversation_id == _ID)
     .order_by(t.node.c.position)
