@@ -41,19 +41,11 @@ class JsonColumn(TypeDecorator[Any]):
         super().__init__(none_as_null=True)
         self.adapter = adapter
 
-    def process_bind_param(
-        self,
-        value: Any | None,  # noqa: ANN401 - whatever the adapter is for
-        dialect: Dialect,  # noqa: ARG002 - the signature is SQLAlchemy's
-    ) -> object:
+    def process_bind_param(self, value: object, _dialect: Dialect) -> object:
         """To what `database.dumps` makes JSON of; never fails, for an end must always get in."""
         return None if value is None else self.adapter.dump_python(value, warnings=False)
 
-    def process_result_value(
-        self,
-        value: Any | None,  # noqa: ANN401 - JSON
-        dialect: Dialect,  # noqa: ARG002 - the signature is SQLAlchemy's
-    ) -> object:
+    def process_result_value(self, value: object, _dialect: Dialect) -> object:
         """The value again. Raises StoreError where even the defaults make none."""
         if value is None:
             return None

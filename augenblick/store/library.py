@@ -134,7 +134,7 @@ def summaries(
 # Made once: to make a statement and prepare its result takes ten times as long as to run it.
 _IDS: BindParameter[Sequence[str]] = bindparam("ids", expanding=True)
 _PAGE = (
-    owned_by(bindparam("owner", type_=t.conversation.c.owner.type))
+    owned_by(bindparam("owner"))
     .order_by(
         t.conversation.c.is_pinned.desc(),
         t.conversation.c.updated_at.desc(),
@@ -159,7 +159,7 @@ _ASKED_ABOUT = (
     .join(t.node, t.node.c.id == t.part.c.node_id)
     .join(t.conversation, t.conversation.c.id == t.node.c.conversation_id)
     .where(
-        t.conversation.c.owner == bindparam("owner", type_=t.conversation.c.owner.type),
+        t.conversation.c.owner == bindparam("owner"),
         t.conversation.c.deleted_at.is_(None),
         t.node.c.role == Role.USER,
         t.part.c.picture_sha256.is_not(None),

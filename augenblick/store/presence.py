@@ -22,7 +22,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from pathlib import Path
 
-from sqlalchemy import Integer, column, event, func, select, table
+from sqlalchemy import event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from augenblick.core.errors import StoreError, StoreUnavailable
@@ -33,12 +33,11 @@ _NUMBERS = 2**31  # a key of an advisory lock is a signed 32-bit number
 _NAMESPACE = 0x6175676  # ours among the advisory locks of the database
 _PING_SECONDS = 0.5
 _SECOND_CHECK_SECONDS = 3.0
-_pg_locks = table(
-    "pg_locks",
-    column("locktype"), column("granted"), column("database"),
-    column("classid"), column("objid", Integer), column("objsubid"),
-)  # fmt: skip
-_pg_database = table("pg_database", column("oid"), column("datname"))
+_LIVING = text("""
+SELECT objid::bigint FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND classid::bigint = :namespace
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")
 
 
 def show_presence(database: Database) -> Presence:
@@ -151,15 +150,8 @@ class PostgresPresence:
         return missing
 
     def _find_living(self) -> AbstractSet[int]:
-        here = select(_pg_database.c.oid).where(_pg_database.c.datname == func.current_database())
-        held = select(_pg_locks.c.objid).where(
-            _pg_locks.c.locktype == "advisory",
-            _pg_locks.c.granted,
-            _pg_locks.c.database == here.scalar_subquery(),
-            _pg_locks.c.classid == _NAMESPACE,
-        )
         with self._database.reading() as connection:
-            return set(connection.scalars(held))
+            return set(connection.scalars(_LIVING, {"namespace": _NAMESPACE}))
 
     def close(self) -> None:
         """Look after the connections no more; the lock ends with them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, select
 
 from augenblick.core.conversations import Conversation, Node, PictureSelection, ReplyRecord
 from augenblick.core.errors import ConversationNotFound
@@ -169,11 +169,9 @@ def _read_reply(
     )
 
 
-_ID = bindparam("conversation_id", type_=t.conversation.c.id.type)
+_ID: BindParameter[str] = bindparam("conversation_id")
 _ANYBODYS = select(t.conversation).where(is_there(_ID, None))
-_OWN = _ANYBODYS.where(
-    t.conversation.c.owner == bindparam("owner", type_=t.conversation.c.owner.type)
-)
+_OWN = _ANYBODYS.where(t.conversation.c.owner == bindparam("owner"))
 _UNREAD = {
     "conversation_id",
     "submission_id",
