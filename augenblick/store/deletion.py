@@ -291,6 +291,5 @@ def _remove_unused(pictures: Sequence[str], connection: Connection) -> None:
             ~exists().where(t.part.c.picture_sha256 == t.picture.c.sha256),
         )
     ).all()
-    connection.execute(delete(t.picture_text).where(t.picture_text.c.sha256.in_(unused)))
-    connection.execute(delete(t.picture_bytes).where(t.picture_bytes.c.sha256.in_(unused)))
-    connection.execute(delete(t.picture).where(t.picture.c.sha256.in_(unused)))
+    for table in (t.picture_text, t.picture_bytes, t.picture):
+        connection.execute(delete(table).where(table.c.sha256.in_(unused)))

@@ -88,13 +88,18 @@ class ConversationImport:
         """
         first_position = len(self._ids) - 1
         renamed = [self._renamed(node) for node in nodes]
-        texts = [(node.id, _text(node)) for node in renamed]
+        parts = [row for node in renamed for row in part_rows(node.id, _message(node))]
+        replies = [self._reply_row(node, node.record) for node in renamed if node.record]
+        texts = [
+            (node.id, node.record.picked.text if node.record else node.message.text)
+            for node in renamed
+        ]
 
         def write(connection: Connection) -> None:
             self._write_nodes(connection, renamed, first_position)
-            if parts := [row for node in renamed for row in part_rows(node.id, _message(node))]:
+            if parts:
                 connection.execute(insert(t.part), parts)
-            if replies := [self._reply_row(node) for node in renamed if _is_answer(node)]:
+            if replies:
                 connection.execute(insert(t.reply), replies)
             search_index.index_texts(connection, self._id, texts)
 
@@ -162,6 +167,7 @@ class ConversationImport:
         self._is_written = True
 
     def _renamed(self, node: ImportedNode) -> ImportedNode:
+        """With ids of our own; every answer gets a record, whatever came without one as well."""
         if node.id in self._ids:
             raise ValueError("two nodes have the same id")
         if node.parent_id not in self._ids:
@@ -171,7 +177,12 @@ class ConversationImport:
         if node.created_at is not None:
             self._created_at = min(self._created_at or node.created_at, node.created_at)
         self._ids[node.id] = new_id = secrets.token_urlsafe(16)
-        return replace(node, id=new_id, parent_id=self._ids[node.parent_id])
+        record = None
+        if node.message.role is Role.ASSISTANT:
+            said = (ChoiceText(node.message.text),)
+            record = node.record or ReplyRecord("", "", ReplyEnd.COMPLETE, said)
+            record = replace(record, end=record.end or ReplyEnd.INTERRUPTED)
+        return replace(node, id=new_id, parent_id=self._ids[node.parent_id], record=record)
 
     def _write_nodes(
         self, connection: Connection, nodes: Sequence[ImportedNode], first_position: int
@@ -190,32 +201,20 @@ class ConversationImport:
         if rows:
             connection.execute(insert(t.node), rows)
 
-    def _reply_row(self, node: ImportedNode) -> dict[str, object]:
-        """Every answer gets a record, for whatever came without one as well."""
-        record = node.record or ReplyRecord(
-            "", "", ReplyEnd.COMPLETE, (ChoiceText(node.message.text),)
-        )
+    def _reply_row(self, node: ImportedNode, record: ReplyRecord) -> dict[str, object]:
         return {
             "node_id": node.id,
             "conversation_id": self._id,
             "submission_id": f"import-{node.id}",
             "owner_process": self._process,
             "ended_at": node.created_at or now(),
-            **reply_columns(replace(record, end=record.end or ReplyEnd.INTERRUPTED)),
+            **reply_columns(record),
         }
-
-
-def _is_answer(node: ImportedNode) -> bool:
-    return node.message.role is Role.ASSISTANT
-
-
-def _text(node: ImportedNode) -> str:
-    return node.record.picked.text if _is_answer(node) and node.record else node.message.text
 
 
 def _message(node: ImportedNode) -> Message:
     """The message whose parts are written: of an answer the pictures that calls returned."""
-    if not _is_answer(node):
+    if node.record is None:
         return node.message
-    found = called_pictures(node.record) if node.record is not None else ()
-    return Message(Role.ASSISTANT, tuple({p.attachment.sha256: p for p in found}.values()))
+    found = {each.attachment.sha256: each for each in called_pictures(node.record)}
+    return Message(Role.ASSISTANT, tuple(found.values()))

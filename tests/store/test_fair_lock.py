@@ -13,8 +13,10 @@ _PATIENCE_SECONDS = 30.0
 class _Waiter:
     """Waits in a thread of its own, notes down its name, and gives the lock back."""
 
-    def __init__(self, lock: FairLock, name: str, order: list[str]) -> None:
-        self._lock, self._name, self._order = lock, name, order
+    def __init__(
+        self, lock: FairLock, name: str, order: list[str], *, goes_first: bool = False
+    ) -> None:
+        self._lock, self._name, self._order, self._goes_first = lock, name, order, goes_first
         self._thread = threading.Thread(target=self._take, daemon=True)
         waiting = len(lock._waiting)
         self._thread.start()
@@ -23,7 +25,7 @@ class _Waiter:
             time.sleep(0.001)
 
     def _take(self) -> None:
-        assert self._lock.acquire(_PATIENCE_SECONDS)
+        assert self._lock.acquire(_PATIENCE_SECONDS, goes_first=self._goes_first)
         self._order.append(self._name)
         self._lock.release()
 
@@ -47,6 +49,20 @@ def test_who_waits_longest_is_next() -> None:
         waiter.wait()
 
     assert order == [*(str(number) for number in range(20)), "late"]
+
+
+def test_who_goes_first_is_next() -> None:
+    """Before all who wait."""
+    lock, order = FairLock(), list[str]()
+    assert lock.acquire(0)
+    waiters = [_Waiter(lock, str(number), order) for number in range(5)]
+    waiters.append(_Waiter(lock, "first", order, goes_first=True))
+
+    lock.release()
+    for waiter in waiters:
+        waiter.wait()
+
+    assert order == ["first", *(str(number) for number in range(5))]
 
 
 def test_who_gave_up_is_passed_over() -> None:
