@@ -31,13 +31,7 @@ class Library(Concern):
 
         Those of temporary conversations as well. A conversation of somebody else has none.
         """
-        query = (
-            select(t.part.c.picture_sha256)
-            .join(t.node, t.node.c.id == t.part.c.node_id)
-            .join(t.conversation, t.conversation.c.id == t.node.c.conversation_id)
-            .where(t.conversation.c.owner == owner, t.conversation.c.deleted_at.is_(None))
-            .where(t.part.c.picture_sha256.is_not(None))
-        )
+        query = _SHOWN.where(t.conversation.c.owner == owner)
         if conversation_id is not None:
             query = query.where(t.conversation.c.id == conversation_id)
         found: set[str] = set()
@@ -75,12 +69,7 @@ class Library(Concern):
         own = (t.conversation.c.owner == owner) & t.conversation.c.deleted_at.is_(None)
         ids = select(t.conversation.c.id).where(own)
         questions = t.node.c.conversation_id.in_(ids) & (t.node.c.role == Role.USER)
-        shown = (
-            select(t.part.c.picture_sha256)
-            .join(t.node, t.node.c.id == t.part.c.node_id)
-            .where(t.node.c.conversation_id.in_(ids))
-        )
-        pictures = t.picture.c.sha256.in_(shown)
+        pictures = t.picture.c.sha256.in_(_SHOWN.where(t.conversation.c.owner == owner))
         shares = (
             t.share.c.conversation_id.in_(ids)
             & t.share.c.revoked_at.is_(None)
@@ -154,16 +143,14 @@ _FIRST_PICTURES = (  # the last row of a conversation: the oldest message with a
     .where(t.node.c.conversation_id.in_(_IDS), t.part.c.picture_sha256.is_not(None))
     .order_by(t.node.c.position.desc(), t.part.c.position.desc())
 )
-_ASKED_ABOUT = (
+_SHOWN = (  # the pictures of conversations that are there
     select(t.part.c.picture_sha256)
     .join(t.node, t.node.c.id == t.part.c.node_id)
     .join(t.conversation, t.conversation.c.id == t.node.c.conversation_id)
-    .where(
-        t.conversation.c.owner == bindparam("owner"),
-        t.conversation.c.deleted_at.is_(None),
-        t.node.c.role == Role.USER,
-        t.part.c.picture_sha256.is_not(None),
-    )
+    .where(t.conversation.c.deleted_at.is_(None), t.part.c.picture_sha256.is_not(None))
+)
+_ASKED_ABOUT = _SHOWN.where(
+    t.conversation.c.owner == bindparam("owner"), t.node.c.role == Role.USER
 )
 _BY_PICTURE = func.row_number().over(
     partition_by=t.part.c.picture_sha256,

@@ -102,17 +102,11 @@ class Replies(Concern):
         PostgreSQL it waits three seconds when there are any (`presence` says why). Returns how
         many were marked.
         """
-        is_open = t.reply.c.ended_as.is_(None)
+        query = select(t.reply.c.node_id, t.reply.c.owner_process)
         with self._databases.kept.reading() as connection:
-            writers = select(t.reply.c.owner_process).where(is_open).distinct()
-            numbers = set(connection.scalars(writers))
-        dead = self._databases.presence.find_dead(numbers)
-        if not dead:
-            return 0
-        left = select(t.reply.c.node_id).where(is_open, t.reply.c.owner_process.in_(dead))
-        with self._databases.kept.reading() as connection:
-            reply_ids = connection.scalars(left).all()
-        return sum(self._interrupt(reply_id) for reply_id in reply_ids)
+            found = connection.execute(query.where(t.reply.c.ended_as.is_(None))).all()
+        dead = self._databases.presence.find_dead({row.owner_process for row in found})
+        return sum(self._interrupt(row.node_id) for row in found if row.owner_process in dead)
 
     def _interrupt(self, reply_id: str) -> bool:
         with self._databases.kept.writing() as connection:
