@@ -106,7 +106,7 @@ def main() -> None:
             store=store,
             saver=saver,
             open_client=ChatClient,
-            pictures=PictureVariants(load_content=store.load_content, prepare=prepare_image),
+            variants=PictureVariants(load_content=store.load_content, prepare=prepare_image),
             prepare=prepare_image,
         )
         provider = Provider("bench", "Bench", server.base_url, ApiKey("k"))

@@ -1,4 +1,8 @@
-"""Ask about photos, see the answer stream in."""
+"""Ask about photos, see the answer stream in.
+
+A run either shows what is there, or takes a question along: it waits until that is stored, and then
+follows the answer (`draw_live`) or runs again where the page around the messages changes.
+"""
 
 import streamlit as st
 
@@ -53,7 +57,7 @@ context_strip.draw_strip(conversation, parts, model=choice.model)
 composer.draw_composer(conversation, is_busy=was_busy, model=choice.model)
 panel.draw_panel(parts, choice, conversation, bar.place)
 if composer.submit(conversation=conversation, choice=choice, parts=parts):
-    st.rerun()
+    st.rerun()  # something was given back
 
 answer_row.draw_style()
 actions = steps.actions(parts, conversation, choice)

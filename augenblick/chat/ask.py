@@ -1,7 +1,7 @@
 """The use case: a question is saved, sent and answered, outside of any page.
 
 `Answering.ask` writes question and pictures; as soon as it is the question's turn (`reply_queue`) a
-worker thread posts the request, and what comes is saved. A page is only a reader:
+worker thread posts the request, and what comes is saved. A page only follows:
 `LiveReply.follow` hands out what has been written, from any position, to any number of followers.
 Nothing ends a reply but the endpoint, an error, `stop`, or the server going down.
 """
@@ -32,11 +32,11 @@ from augenblick.store.store_values import NewQuestion, OpenedReply
 
 
 class Answering:
-    """Asks, follows, stops. One per process.
+    """Asks, and finds open replies to follow or stop. One per process.
 
-    `open_client` makes the client of a provider; `pictures` are those of a request, `prepare` takes
-    in those of an answer. `limits` say how many replies are written at once. `toolbox` runs the
-    built-in tools; without it every call waits for the person.
+    `open_client` makes the client of a provider; `variants` give the pictures of a request,
+    `prepare` takes in those of an answer. `limits` say how many replies are written at once.
+    `toolbox` runs the built-in tools; without it every call waits for the person.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Answering:
         store: Store,
         saver: Saver,
         open_client: Callable[[Provider], ChatClient],
-        pictures: PictureVariants,
+        variants: PictureVariants,
         prepare: Prepare,
         limits: Limits | None = None,
         toolbox: Toolbox | None = None,
@@ -56,7 +56,7 @@ class Answering:
         self._queue = ReplyQueue(limits or Limits())
         self._closing = threading.Event()
         self._services = WorkerServices(
-            store, saver, self.clients, pictures, prepare, toolbox, self._closing
+            store, saver, self.clients, variants, prepare, toolbox, self._closing
         )
         self._poller = threading.Thread(
             target=poll_stop_requests, args=(store, saver, self._closing), name="stops", daemon=True

@@ -1,5 +1,6 @@
-"""Readers of a reply while it is written: `LiveReply` in this process, `StoredReply` from another.
+"""A reply while it is written, for those who follow it.
 
+`LiveReply` is one of this process, `StoredReply` one that another process writes.
 Both hand out what there is from any position, to any number of followers.
 """
 

@@ -46,12 +46,12 @@ class Transcriptions:
         store: Store,
         *,
         open_client: Callable[[Provider], ChatClient],
-        pictures: PictureVariants,
+        variants: PictureVariants,
     ) -> None:
         self.transcriber = transcriber
         self._store = store
         self._open_client = open_client
-        self._pictures = pictures
+        self._variants = variants
 
     def read(self, pictures: Sequence[Attachment]) -> list[str]:
         """The text of each picture, "" where it has none; what was too long ends with "…".
@@ -60,7 +60,7 @@ class Transcriptions:
         deleted meanwhile, too.
         """
         provider, model = self.transcriber.provider, self.transcriber.model
-        quirks = Quirks(self._store, provider.name, model, self._pictures)
+        quirks = Quirks(self._store, provider.name, model, self._variants)
         with self._open_client(provider) as client:
             try:
                 return [self._read_one(picture, client, quirks) for picture in pictures]
@@ -76,7 +76,7 @@ class Transcriptions:
 
     def _answer(self, request: Request, client: ChatClient) -> str:
         reply, length = Reply(), 0
-        data_uri = self._pictures.data_uri
+        data_uri = self._variants.data_uri
         payload = build_payload(request.messages, request.settings, data_uri=data_uri)
         with client.stream(payload) as stream:
             for chunk in stream:

@@ -40,7 +40,7 @@ class WorkerServices:
     store: Store
     saver: Saver
     clients: Clients
-    pictures: PictureVariants
+    variants: PictureVariants
     prepare: Prepare
     toolbox: Toolbox | None
     closing: threading.Event  # set when the server goes down
@@ -88,7 +88,7 @@ class Worker:
         """Send the question, then the results of what was called, until no more is called."""
         services, provider, model = self._services, self._task.provider, self._task.settings.model
         quirks = outlast_outage(
-            self._live.cancellation, Quirks, services.store, provider.name, model, services.pictures
+            self._live.cancellation, Quirks, services.store, provider.name, model, services.variants
         )
         request = self._question(quirks)
         while True:
@@ -151,7 +151,7 @@ class Worker:
     def _stream(self, reply: Reply, request: Request) -> None:
         """Send one request and fold what comes into a reply."""
         live, draft, services = self._live, self._draft, self._services
-        data_uri = services.pictures.data_uri
+        data_uri = services.variants.data_uri
         build = partial(build_payload, request.messages, request.settings, data_uri=data_uri)
         # The payload is held by no name, so that it is freed once sent.
         with services.clients.of(self._task.provider).stream(

@@ -1,9 +1,9 @@
-"""One decoded event of a Chat Completions stream as a typed value: `parse_chunk`.
+"""One decoded event of a Chat Completions stream as a typed value: `read_chunk`.
 
 Pure, and tolerant of every shape that compatible servers have been seen to send. Text is whatever
 can be written as text, numbers in the spelling of the JSON (`decode`); what can't is counted in
 `ChoiceDelta.unread`. Anything else that is missing, null or of an unexpected type counts as not
-sent; nothing here raises.
+sent; nothing but `decode` raises.
 """
 
 from __future__ import annotations

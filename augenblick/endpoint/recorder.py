@@ -1,6 +1,6 @@
 """Recording what goes over the wire for a reply, while it happens: `Recorder`.
 
-It belongs to one reply and may see several exchanges: repeats, fallbacks, tool rounds, parallel
+It belongs to one reply and may see several exchanges: retries, fallbacks, tool rounds, parallel
 requests. Pictures are folded to what they are (`WirePicture`), keys are masked before anything is
 kept. `trace` says how it is kept, and reads it.
 """

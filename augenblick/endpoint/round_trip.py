@@ -1,4 +1,4 @@
-"""One request with its repeats, up to the body of a successful answer: `RoundTrip`."""
+"""One request with its retries, up to the body of a successful answer: `RoundTrip`."""
 
 from __future__ import annotations
 

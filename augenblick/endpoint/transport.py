@@ -48,7 +48,7 @@ class Deadlines:
     connect: name look-up, TCP, proxy and TLS. first_token: from the start of an attempt to the
     first text, reasoning, refusal or tool call (signs of life do not count; not applied to a
     request with `stream` false). idle: between two arrivals of bytes once the answer has begun;
-    comments and empty chunks count. total: everything, repeats and waits included.
+    comments and empty chunks count. total: everything, retries and waits included.
     """
 
     connect_seconds: float = 10.0
@@ -109,7 +109,7 @@ class _Due:
 
 
 class Call:
-    """One request in flight, repeats included: its socket and its deadlines.
+    """One request in flight, retries included: its socket and its deadlines.
 
     `shut` may come from any thread; everything else belongs to the thread of the request.
     `is_stream`: whether a first token is waited for. With `coalesces_reads` one read takes in

@@ -71,7 +71,7 @@ class Services:
     store: Store
     saver: Saver
     pictures: PicturePool
-    fitted: PictureVariants
+    variants: PictureVariants
     answering: Answering
     checking: Checking
     transcriptions: Transcriptions | None  # None: the reader is asked for the text of pictures
@@ -138,7 +138,7 @@ class Services:
 
     def forget_picture(self, sha256: str) -> None:
         """Drop what is kept of a stored picture in memory."""
-        for each in self.fitted.forget(sha256):
+        for each in self.variants.forget(sha256):
             self.pictures.forget(each)
         thumbnails().forget(sha256)
 
@@ -182,12 +182,12 @@ def services() -> Services:
     _look_after(store, retention, closing)
     saver = Saver(store)
     pictures = PicturePool()
-    fitted = PictureVariants(load_content=store.load_content, prepare=pictures.prepare)
+    variants = PictureVariants(load_content=store.load_content, prepare=pictures.prepare)
     answering = Answering(
         store=store,
         saver=saver,
         open_client=ChatClient,
-        pictures=fitted,
+        variants=variants,
         prepare=pictures.prepare,
         limits=read_limits(os.environ),
         toolbox=Toolbox(PictureInspector(pictures, load_content=store.load_content)),
@@ -201,7 +201,7 @@ def services() -> Services:
             transcriber,
             store,
             open_client=partial(ChatClient, deadlines=Deadlines(total_seconds=_READING_SECONDS)),
-            pictures=fitted,
+            variants=variants,
         )
     known = KnownModels(store)
     sight = SightChecks(
@@ -226,7 +226,7 @@ def services() -> Services:
         store,
         saver,
         pictures,
-        fitted,
+        variants,
         answering,
         checking,
         transcriptions,

@@ -126,7 +126,7 @@ def _answering(store: Store, saver: Saver, *, limits: Limits | None = None) -> A
         store=store,
         saver=saver,
         open_client=ChatClient,
-        pictures=PictureVariants(load_content=store.load_content, prepare=prepare_image),
+        variants=PictureVariants(load_content=store.load_content, prepare=prepare_image),
         prepare=prepare_image,
         limits=limits,
     )

@@ -65,7 +65,7 @@ class Desk:
             store=self.store,
             saver=self._savers[-1],
             open_client=ChatClient,
-            pictures=PictureVariants(load_content=self.store.load_content, prepare=prepare_image),
+            variants=PictureVariants(load_content=self.store.load_content, prepare=prepare_image),
             prepare=prepare_image,
         )
 

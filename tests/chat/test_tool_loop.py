@@ -197,14 +197,14 @@ def desk(tmp_path: Path, pool: PicturePool, plain: PreparedPicture) -> Iterator[
     playlist = Playlist([says("Nothing.")])
     store = Store(f"sqlite:///{tmp_path / 'a.db'}")
     saver = Saver(store)
-    fitted = PictureVariants(load_content=store.load_content, prepare=pool.prepare)
+    variants = PictureVariants(load_content=store.load_content, prepare=pool.prepare)
     sight = HeldSight(pool, store)
     with FaultServer(playlist) as server:
         answering = Answering(
             store=store,
             saver=saver,
             open_client=ChatClient,
-            pictures=fitted,
+            variants=variants,
             prepare=pool.prepare,
             toolbox=Toolbox(sight),
         )

@@ -39,7 +39,7 @@ def _read(store: Store, script: Script, *pictures: Attachment) -> list[str]:
             Transcriber(provider, "seer"),
             store,
             open_client=ChatClient,
-            pictures=PictureVariants(load_content=str.encode, prepare=prepare_image),
+            variants=PictureVariants(load_content=str.encode, prepare=prepare_image),
         ).read(pictures)
 
 
@@ -133,7 +133,7 @@ def test_a_picture_that_was_deleted_meanwhile_is_not_asked_about(store: Store) -
             Transcriber(provider, "seer"),
             store,
             open_client=ChatClient,
-            pictures=PictureVariants(load_content=gone, prepare=prepare_image),
+            variants=PictureVariants(load_content=gone, prepare=prepare_image),
         )
         with pytest.raises(ConversationNotFound):
             transcriptions.read([ONE])

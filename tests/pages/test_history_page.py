@@ -176,11 +176,11 @@ def test_a_deleted_conversation_leaves_no_picture_in_memory(store: Store) -> Non
     for number, photo in enumerate(photos):
         asked = a_question(f"Frage {number}", owner="our-browser", pictures=(photo,))
         store.finish_reply(store.save_question(asked).reply_id, a_record())
-        parts.fitted.data_uri(photo.attachment)
+        parts.variants.data_uri(photo.attachment)
     page = _open("history")
 
     def kept() -> list[tuple[bool, bool]]:
-        uris, small = dict(parts.fitted.data_uri._uris.items()), dict(thumbnails()._kept.items())
+        uris, small = dict(parts.variants.data_uri._uris.items()), dict(thumbnails()._kept.items())
         return [(p.attachment.sha256 in uris, p.attachment.sha256 in small) for p in photos]
 
     assert kept() == [(True, True), (True, True)]

@@ -1,8 +1,8 @@
 """A question on its way from the page to the store, carried by a thread of its own.
 
-Streamlit ends a script run at any moment (a touched widget, a closed tab) and by then has
-already forgotten the uploads. So the page hands over bytes at once, and pictures are prepared, the
-question saved and the reply started here, whatever becomes of the run.
+Streamlit ends a script run at any moment (a touched widget, a closed tab). So the question is saved
+and the reply started here, whatever becomes of the run. The composer's pictures come prepared, out
+of the tray; only samples and new files of an edited question are prepared here.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ _LONG_CHARACTERS = 20_000
 _BEGINNING_CHARACTERS = 2_000
 _LONGER_STEP = 10  # times as much with each click
 USER_AVATAR = ":material/person:"
-READER_AVATAR = ":material/visibility:"
+ASSISTANT_AVATAR = ":material/visibility:"
 
 
 def draw_finished(
@@ -64,7 +64,7 @@ def draw_finished(
                 is_busy=is_busy,
             )
         elif node.reply is not None and not node.reply.is_live:
-            with st.chat_message("assistant", avatar=READER_AVATAR):
+            with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
                 places = make_places(is_live=False)
                 if node.reply.is_several:
                     draw_answers(node.id, node.reply, actions, places)
@@ -234,7 +234,7 @@ def draw_live(
     Else the page is to be drawn anew: several answers are compared only then. `load` gives the
     conversation as it is at the end.
     """
-    with st.chat_message("assistant", avatar=READER_AVATAR):
+    with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
         places = make_places(is_live=True)
         if live.choice_count > 1:
             follow_answers(live, places)
