@@ -4,10 +4,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
-# Whole files to each of twice as many workers as there are cores, for half of the time a test waits;
-# in the order of tests/conftest.py. Bytecode is kept, or each of the servers that are started would
-# compile everything anew.
-PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $$((2 * $$(nproc))) --dist loadfile --no-loadscope-reorder
+# Whole files to each of the workers, one more than there are cores, for tests wait much; in the order
+# of tests/conftest.py. Bytecode is kept, or each of the servers that are started would compile
+# everything anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
 
 # Long proofs and measurements, one module a line; each runs as `python -m`.
 SWEEPS := \

@@ -143,6 +143,7 @@ def test_stop_works_before_the_first_token(connected: Endpoint, open_page: OpenP
     script.first_pause_seconds = 300
     page, _ = open_page(server.url)
     ask(page, "Tell me")
+    expect(messages(page)).to_have_count(2)  # a question stopped before it is stored comes back
 
     page.get_by_role("button", name="Stop", exact=True).click()
 

@@ -97,9 +97,9 @@ def a_picture() -> bytes:
 def descendants(pid: int) -> list[int]:
     """The living processes below this one (Linux)."""
     children: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            children += map(int, (task / "children").read_text().split())
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # the thread has ended meanwhile
+            children += map(int, path.read_text().split())
     return [found for child in children for found in (child, *descendants(child))]
 
 

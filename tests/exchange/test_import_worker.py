@@ -22,6 +22,7 @@ from augenblick.exchange.json_items import JsonFile
 from augenblick.pictures import PicturePool
 from augenblick.store import Store
 from augenblick.ui.history.import_job import ImportJob
+from tests.crash.playing import descendants
 from tests.exchange.values import GERMAN, Read, read_all
 from tests.growth import assert_linear
 from tests.raising import raises
@@ -49,12 +50,8 @@ def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _children() -> set[str]:
-    return {
-        child
-        for task in Path("/proc/self/task").iterdir()
-        for child in (task / "children").read_text().split()
-    }
+def _children() -> set[int]:
+    return set(descendants(os.getpid()))
 
 
 def _drain(found: Iterator[object], most_bytes: int) -> None:
