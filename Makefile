@@ -49,7 +49,7 @@ test: $(VENV)/.test check ## Check everything and run all tests
 	@$(PYTEST)
 
 .PHONY: quick
-quick: $(VENV)/.test check ## Check everything and run the tests that take no seconds: no process, whole page or measurement
+quick: $(VENV)/.test check ## Check everything and run the tests that take no seconds: no process, browser or measurement
 	@$(PYTEST) -m quick --ignore tests/browser
 
 .PHONY: check

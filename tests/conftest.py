@@ -12,7 +12,6 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from augenblick.ops.doctor import examine
 from augenblick.ops.reader_process import ReaderProcess
@@ -22,10 +21,10 @@ from tests.growth import assert_linear
 from tests.serving import FOREIGN_SETTINGS, AppServer, serve_app
 
 _TESTS = Path(__file__).parent
-# Processes, the reader's models, whole pages, measurements and examinations take seconds.
+# Processes, the reader's models, measurements and examinations take seconds.
 _SLOW: tuple[object, ...] = (
     *(subprocess, PicturePool, ReaderProcess, TextReader),
-    *(AppTest, assert_linear, examine),
+    *(assert_linear, examine),
 )
 
 
@@ -45,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _turn(item: pytest.Item) -> int:
     folder = item.path.relative_to(_TESTS).parts[0]
-    return {"reader": 0, "crash": 1, "browser": 3}.get(folder, 2)
+    return {"reader": 0, "crash": 1, "pages": 2, "browser": 4}.get(folder, 3)
 
 
 def _is_slow(item: pytest.Item) -> bool:

@@ -14,6 +14,8 @@ from tests.sweep.random_streams import random_stream
 from tests.sweep.stops import PHASES, Phase, stop_often
 from tests.sweep.streams import expect, load_stream, stream_names
 
+pytestmark = pytest.mark.slow
+
 _EVERY = 37  # a prime, so that framings and streams are hit at differing places
 
 
