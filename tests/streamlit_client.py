@@ -114,6 +114,7 @@ class Page:
         self.submitted_at = 0.0  # when a question was sent off last, its files uploaded before
         self._connection = connection
         self._nodes: dict[Path, _Node] = {}
+        self._cached: dict[str, Delta] = {}  # by hash; a reference stands for each from then on
         self.runs = 0  # how often the script has begun
         self.on_element: Callable[[Element], None] = lambda _: None  # told of each that is drawn
         self._asked_at_run = 0
@@ -190,6 +191,7 @@ class Page:
             widget_states=WidgetStates(widgets=changed),
             page_name="" if self._page_script_hash else self._page_name,
             page_script_hash=self._page_script_hash,
+            cached_message_hashes=list(self._cached),
         )
         await self._send(BackMsg(rerun_script=state))
 
@@ -273,7 +275,11 @@ class Page:
         elif kind == "navigation":
             self._page_script_hash = message.navigation.page_script_hash
         elif kind == "delta":
+            if message.metadata.cacheable:
+                self._cached[message.hash] = message.delta
             self._draw(tuple(message.metadata.delta_path), message.delta)
+        elif kind == "ref_hash":
+            self._draw(tuple(message.metadata.delta_path), self._cached[message.ref_hash])
         elif kind == "page_info_changed":
             self.query = message.page_info_changed.query_string
         elif (
