@@ -59,8 +59,9 @@ def _button(within: Page | Locator, name: str) -> Locator:
 
 
 def _menu(page: Page, name: str) -> None:
-    page.get_by_role("button", name="Menü zu").click()
-    page.get_by_role("menuitem", name=name).click()
+    item = page.get_by_role("menuitem", name=name)
+    click_until(page.get_by_role("button", name="Menü zu"), item)
+    item.click()
 
 
 def _close_dialog(page: Page) -> None:
@@ -192,8 +193,8 @@ def test_the_menu_of_a_conversation(connected: Endpoint, open_page: OpenPage) ->
     _button(page, "Speichern").click()
     expect(sidebar.get_by_role("button", name="Das *neue* Schild")).to_be_visible()
     _menu(page, "Oben anheften")
-    page.get_by_role("button", name="Menü zu").click()
-    expect(page.get_by_role("menuitem", name="Nicht mehr anheften")).to_be_visible()
+    unpin = page.get_by_role("menuitem", name="Nicht mehr anheften")
+    click_until(page.get_by_role("button", name="Menü zu"), unpin)
     page.get_by_role("menuitem", name="Herunterladen").click()
     expect(page.get_by_role("dialog").get_by_test_id("stDownloadButton")).to_have_count(3)
     _close_dialog(page)
